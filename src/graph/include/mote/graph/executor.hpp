@@ -1,0 +1,35 @@
+#pragma once
+// Runs a graph on the host: int8 operators with the device's own portable kernels (so the result is the board's, byte for byte), float
+// operators with plain loops that serve as reference.
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "mote/graph/graph.hpp"
+
+namespace mote::graph {
+
+class Executor {
+ public:
+  /// Prepares buffers and integer parameters. The graph is copied.
+  /// @error malformed, unsupported  naming the operator.
+  [[nodiscard]] static Result<Executor> create(const Graph& graph);
+  ~Executor();
+  Executor(Executor&&) noexcept;
+  Executor& operator=(Executor&&) noexcept;
+
+  /// Runs once. `input` and `output` are whole tensors, elements of their dtype. Not thread-safe: one executor a thread.
+  /// @error invalid_argument  wrong sizes.
+  [[nodiscard]] Result<void> run(ByteSpan input, std::span<std::uint8_t> output);
+
+  /// Value of a tensor after the last run (for layer-by-layer comparison).
+  [[nodiscard]] ByteSpan value(TensorId id) const;
+
+ private:
+  struct State;
+  explicit Executor(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mote::graph

@@ -1,0 +1,196 @@
+#pragma once
+// The operators. Each is a struct of attributes with a name and a list of its fields; text form, hashing and comparison derive from these.
+// Meaning and arithmetic are TensorFlow Lite's where it has the operator.
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+namespace mote::graph {
+
+/// Clamp that an operator applies to its result.
+enum class Activation : std::uint8_t { none, relu, relu6 };
+[[nodiscard]] std::string_view name(Activation activation);
+
+/// Rows and columns of padding around a [H,W] plane. The padded value is real zero (the zero point).
+struct Pads {
+  std::int32_t top = 0, bottom = 0, left = 0, right = 0;
+  bool operator==(const Pads&) const = default;
+};
+
+/// inputs: x [1,H,W,Ci], weights [Co,Kh,Kw,Ci], optional bias [Co]; output [1,Ho,Wo,Co]. A 1-D convolution has H = Kh = 1.
+struct Conv2D {
+  static constexpr std::string_view kName = "conv2d";
+  std::int32_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  Pads pads;
+  Activation activation = Activation::none;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("stride_h", self.stride_h);
+    visit("stride_w", self.stride_w);
+    visit("dilation_h", self.dilation_h);
+    visit("dilation_w", self.dilation_w);
+    visit("pads", self.pads);
+    visit("activation", self.activation);
+  }
+  bool operator==(const Conv2D&) const = default;
+};
+
+/// inputs: x [1,H,W,Ci], weights [1,Kh,Kw,Ci*multiplier], optional bias; output [1,Ho,Wo,Ci*multiplier].
+struct DepthwiseConv2D {
+  static constexpr std::string_view kName = "depthwise_conv2d";
+  std::int32_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
+  std::int32_t multiplier = 1;
+  Pads pads;
+  Activation activation = Activation::none;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("stride_h", self.stride_h);
+    visit("stride_w", self.stride_w);
+    visit("dilation_h", self.dilation_h);
+    visit("dilation_w", self.dilation_w);
+    visit("multiplier", self.multiplier);
+    visit("pads", self.pads);
+    visit("activation", self.activation);
+  }
+  bool operator==(const DepthwiseConv2D&) const = default;
+};
+
+/// inputs: x of any shape with K elements, weights [N,K], optional bias [N]; output [1,N].
+struct Dense {
+  static constexpr std::string_view kName = "dense";
+  Activation activation = Activation::none;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("activation", self.activation);
+  }
+  bool operator==(const Dense&) const = default;
+};
+
+/// Training form, float only: inputs x [1,H,W,C] (or [1,C]), gamma, beta, mean, variance [C]. The pass fold_batch_norm removes it.
+struct BatchNorm {
+  static constexpr std::string_view kName = "batch_norm";
+  float epsilon = 1e-3f;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("epsilon", self.epsilon);
+  }
+  bool operator==(const BatchNorm&) const = default;
+};
+
+enum class PoolKind : std::uint8_t { average, max };
+[[nodiscard]] std::string_view name(PoolKind kind);
+
+/// inputs: x [1,H,W,C]; output [1,Ho,Wo,C]. Average counts only elements inside the input. Global pooling: kernel = [H,W].
+struct Pool2D {
+  static constexpr std::string_view kName = "pool2d";
+  PoolKind kind = PoolKind::average;
+  std::int32_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
+  Pads pads;
+  Activation activation = Activation::none;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("kernel_h", self.kernel_h);
+    visit("kernel_w", self.kernel_w);
+    visit("stride_h", self.stride_h);
+    visit("stride_w", self.stride_w);
+    visit("pads", self.pads);
+    visit("activation", self.activation);
+  }
+  bool operator==(const Pool2D&) const = default;
+};
+
+/// inputs: two tensors of one shape; output the same shape.
+struct Add {
+  static constexpr std::string_view kName = "add";
+  Activation activation = Activation::none;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("activation", self.activation);
+  }
+  bool operator==(const Add&) const = default;
+};
+
+/// A clamp of its own; the pass fuse_activation moves it into its producer.
+struct Activate {
+  static constexpr std::string_view kName = "activate";
+  Activation activation = Activation::relu;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("activation", self.activation);
+  }
+  bool operator==(const Activate&) const = default;
+};
+
+/// Over the innermost dimension. int8 output has scale 1/256 and zero point -128.
+struct Softmax {
+  static constexpr std::string_view kName = "softmax";
+  float beta = 1.0f;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("beta", self.beta);
+  }
+  bool operator==(const Softmax&) const = default;
+};
+
+/// Same elements, the output tensor's shape.
+struct Reshape {
+  static constexpr std::string_view kName = "reshape";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const Reshape&) const = default;
+};
+
+/// float to the output tensor's quantized type, or between quantizations.
+struct Quantize {
+  static constexpr std::string_view kName = "quantize";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const Quantize&) const = default;
+};
+
+struct Dequantize {
+  static constexpr std::string_view kName = "dequantize";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const Dequantize&) const = default;
+};
+
+/// Training form: zeroes elements at random; identity otherwise. The pass remove_training_ops removes it.
+struct Dropout {
+  static constexpr std::string_view kName = "dropout";
+  float rate = 0.5f;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("rate", self.rate);
+  }
+  bool operator==(const Dropout&) const = default;
+};
+
+using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape, Quantize,
+                                Dequantize, Dropout>;
+
+/// The operator's name in text form, error messages and reports.
+[[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
+  return std::visit([](const auto& op) { return std::remove_cvref_t<decltype(op)>::kName; }, attributes);
+}
+
+/// Output size of a windowed operator along one axis; 0 or less when the window does not fit.
+[[nodiscard]] constexpr std::int32_t window_output(std::int32_t input, std::int32_t kernel, std::int32_t stride,
+                                                   std::int32_t dilation, std::int32_t pad_before, std::int32_t pad_after) {
+  const std::int32_t extent = (kernel - 1) * dilation + 1;
+  return (input + pad_before + pad_after - extent) / stride + 1;
+}
+
+/// TensorFlow's SAME padding along one axis: {before, after}.
+[[nodiscard]] constexpr std::array<std::int32_t, 2> same_padding(std::int32_t input, std::int32_t kernel, std::int32_t stride,
+                                                                 std::int32_t dilation = 1) {
+  const std::int32_t output = (input + stride - 1) / stride;
+  const std::int32_t needed = (output - 1) * stride + (kernel - 1) * dilation + 1 - input;
+  const std::int32_t total = needed > 0 ? needed : 0;
+  return {total / 2, total - total / 2};
+}
+
+}  // namespace mote::graph
