@@ -1,0 +1,59 @@
+#include "mote/graph/executor.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "executor_kernels.hpp"
+
+namespace mote::graph {
+
+struct Executor::State {
+  Graph graph;
+  std::vector<Bytes> values;  // one buffer a value tensor; empty for constants
+  std::vector<std::function<void()>> steps;
+
+  [[nodiscard]] const std::uint8_t* read(TensorId id) const {
+    const Tensor& t = graph.tensor(id);
+    return t.is_constant() ? t.data->data() : values[static_cast<std::size_t>(id)].data();
+  }
+  [[nodiscard]] std::uint8_t* write(TensorId id) { return values[static_cast<std::size_t>(id)].data(); }
+};
+
+Executor::Executor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Executor::~Executor() = default;
+Executor::Executor(Executor&&) noexcept = default;
+Executor& Executor::operator=(Executor&&) noexcept = default;
+
+Result<Executor> Executor::create(const Graph& graph) {
+  MOTE_TRY_VOID(verify(graph));
+  auto state = std::make_unique<State>();
+  state->graph = graph;
+  for (const Tensor& t : graph.tensors()) state->values.emplace_back(t.is_constant() ? 0 : t.size_bytes());
+  for (const Op& op : state->graph.ops()) {
+    std::vector<const std::uint8_t*> inputs;
+    for (const TensorId id : op.inputs) inputs.push_back(id == kNoTensor ? nullptr : state->read(id));
+    MOTE_TRY(auto step, executor::prepare(state->graph, op, inputs, state->write(op.outputs[0])));
+    state->steps.push_back(std::move(step));
+  }
+  return Executor(std::move(state));
+}
+
+Result<void> Executor::run(ByteSpan input, std::span<std::uint8_t> output) {
+  const TensorId in = state_->graph.inputs().front();
+  const TensorId out = state_->graph.outputs().front();
+  Bytes& to = state_->values[static_cast<std::size_t>(in)];
+  if (input.size() != to.size() || output.size() != state_->graph.tensor(out).size_bytes()) {
+    return fail(Code::invalid_argument, "the model takes " + std::to_string(to.size()) + " bytes and gives " +
+                                            std::to_string(state_->graph.tensor(out).size_bytes()) + ", asked were " +
+                                            std::to_string(input.size()) + " and " + std::to_string(output.size()));
+  }
+  std::ranges::copy(input, to.begin());
+  for (const auto& step : state_->steps) step();
+  std::memcpy(output.data(), state_->read(out), output.size());
+  return {};
+}
+
+ByteSpan Executor::value(TensorId id) const { return {state_->read(id), state_->graph.tensor(id).size_bytes()}; }
+
+}  // namespace mote::graph

@@ -1,0 +1,98 @@
+#include <cmath>
+#include <cstring>
+
+#include "executor_kernels.hpp"
+#include "kernels/add.hpp"
+#include "kernels/conv2d.hpp"
+#include "kernels/depthwise.hpp"
+#include "kernels/pool.hpp"
+#include "kernels/softmax.hpp"
+#include "mote/graph/integer_params.hpp"
+
+namespace mote::graph::executor {
+namespace {
+
+using Step = std::function<void()>;
+
+struct Int8Step {
+  const Graph& graph;
+  const Op& op;
+  const std::vector<const std::uint8_t*>& inputs;
+  std::uint8_t* output;
+
+  [[nodiscard]] const std::int8_t* in(std::size_t i) const { return reinterpret_cast<const std::int8_t*>(inputs[i]); }
+  [[nodiscard]] std::int8_t* out() const { return reinterpret_cast<std::int8_t*>(output); }
+
+  template <class Kernel>
+  [[nodiscard]] Step with_weights(Kernel kernel) const {
+    return [g = conv_geometry(graph, op), tables = channel_tables(graph, op), x = in(0), w = in(1), y = out(), kernel] {
+      kernel(g, x, w, device::ChannelParams{tables.bias.data(), tables.multiplier.data(), tables.shift.data()}, y);
+    };
+  }
+
+  Result<Step> operator()(const Conv2D&) const { return with_weights(device::conv2d<device::ConvGeometry>); }
+  Result<Step> operator()(const Dense&) const { return with_weights(device::conv2d<device::ConvGeometry>); }
+  Result<Step> operator()(const DepthwiseConv2D&) const { return with_weights(device::depthwise_conv2d<device::ConvGeometry>); }
+  Result<Step> operator()(const Pool2D& a) const {
+    const auto g = pool_geometry(graph, op);
+    if (graph.tensor(op.inputs[0]).quantization != graph.tensor(op.outputs[0]).quantization) {
+      return fail(Code::unsupported, "pool2d '" + op.name + "' changes the quantization, which int8 pooling cannot");
+    }
+    if (a.kind == PoolKind::max) return Step([g, x = in(0), y = out()] { device::max_pool2d(g, x, y); });
+    return Step([g, x = in(0), y = out()] { device::average_pool2d(g, x, y); });
+  }
+  Result<Step> operator()(const Add&) const {
+    return Step([g = add_geometry(graph, op), a = in(0), b = in(1), y = out()] { device::add(g, a, b, y); });
+  }
+  Result<Step> operator()(const Softmax&) const {
+    return Step([g = softmax_geometry(graph, op), x = in(0), y = out()] { device::softmax(g, x, y); });
+  }
+  Result<Step> operator()(const Activate&) const { return requantized(); }
+  Result<Step> operator()(const Quantize&) const {
+    if (graph.tensor(op.inputs[0]).dtype == DType::i8) return requantized();
+    const Quantization q = graph.tensor(op.outputs[0]).quantization;
+    const auto count = graph.tensor(op.outputs[0]).shape.elements();
+    return Step([q, count, x = reinterpret_cast<const float*>(inputs[0]), y = out()] {
+      for (std::size_t i = 0; i < count; ++i) {
+        const float scaled = std::round(x[i] / q.scale()) + static_cast<float>(q.zero_point());
+        y[i] = static_cast<std::int8_t>(std::fmin(127.0f, std::fmax(-128.0f, scaled)));
+      }
+    });
+  }
+  Result<Step> operator()(const Dequantize&) const {
+    const Quantization q = graph.tensor(op.inputs[0]).quantization;
+    const auto count = graph.tensor(op.outputs[0]).shape.elements();
+    return Step([q, count, x = in(0), y = reinterpret_cast<float*>(output)] {
+      for (std::size_t i = 0; i < count; ++i) y[i] = q.scale() * static_cast<float>(x[i] - q.zero_point());
+    });
+  }
+  Result<Step> operator()(const Reshape&) const {
+    return Step([n = graph.tensor(op.outputs[0]).size_bytes(), x = inputs[0], y = output] { std::memcpy(y, x, n); });
+  }
+  template <class TrainingForm>
+  Result<Step> operator()(const TrainingForm&) const {
+    return fail(Code::unsupported, std::string(TrainingForm::kName) + " '" + op.name + "' has no int8 form; fold it before quantizing");
+  }
+
+ private:
+  [[nodiscard]] Step requantized() const {
+    return [g = requantize_geometry(graph, op), x = in(0), y = out()] { device::requantize_tensor(g, x, y); };
+  }
+};
+
+}  // namespace
+
+Result<std::function<void()>> prepare_int8(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+                                           std::uint8_t* output) {
+  return std::visit(Int8Step{graph, op, inputs, output}, op.attributes);
+}
+
+Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output) {
+  const DType in = graph.tensor(op.inputs[0]).dtype;
+  const DType out = graph.tensor(op.outputs[0]).dtype;
+  if (in == DType::f32 && out == DType::f32) return prepare_float(graph, op, inputs, output);
+  if (in == DType::i8 || out == DType::i8) return prepare_int8(graph, op, inputs, output);
+  return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' on " + std::string(name(in)) + " is not supported");
+}
+
+}  // namespace mote::graph::executor

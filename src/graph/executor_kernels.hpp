@@ -1,0 +1,21 @@
+#pragma once
+// Private to the module: one prepared call per operator.
+
+#include <functional>
+#include <vector>
+
+#include "mote/graph/graph.hpp"
+
+namespace mote::graph::executor {
+
+/// A call that computes `op` from `inputs` to `output`; parameters are prepared once.
+[[nodiscard]] Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+                                                    std::uint8_t* output);
+
+/// The same for float operators (reference loops) and int8 operators (the device's portable kernels).
+[[nodiscard]] Result<std::function<void()>> prepare_float(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+                                                          std::uint8_t* output);
+[[nodiscard]] Result<std::function<void()>> prepare_int8(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+                                                         std::uint8_t* output);
+
+}  // namespace mote::graph::executor

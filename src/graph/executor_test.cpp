@@ -1,0 +1,122 @@
+#include "mote/graph/executor.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/add.hpp"
+#include "kernels/pool.hpp"
+#include "kernels/softmax.hpp"
+#include "mote/base/rng.hpp"
+#include "mote/graph/integer_params.hpp"
+#include "mote/graph/zoo.hpp"
+
+namespace mote::graph {
+namespace {
+
+// gemmlowp's own wording of the two primitives, as an independent reference.
+std::int32_t gemmlowp_high_mul(std::int32_t a, std::int32_t b) {
+  if (a == b && a == INT32_MIN) return INT32_MAX;
+  const std::int64_t ab = static_cast<std::int64_t>(a) * b;
+  const std::int64_t nudge = ab >= 0 ? (1 << 30) : (1 - (1 << 30));
+  return static_cast<std::int32_t>((ab + nudge) / (std::int64_t{1} << 31));
+}
+
+TEST(Requantize, high_mul_equals_the_truncating_definition) {
+  Rng rng(7);
+  for (int i = 0; i < 2'000'000; ++i) {
+    const auto a = static_cast<std::int32_t>(rng.next());
+    auto b = static_cast<std::int32_t>(rng.next());
+    if (i % 3 == 0) b = static_cast<std::int32_t>(1u << (rng.below(31)));  // provokes exact ties
+    ASSERT_EQ(device::saturating_rounding_doubling_high_mul(a, b), gemmlowp_high_mul(a, b)) << a << " " << b;
+  }
+  EXPECT_EQ(device::saturating_rounding_doubling_high_mul(INT32_MIN, INT32_MIN), INT32_MAX);
+}
+
+TEST(Requantize, division_rounds_ties_away_from_zero) {
+  EXPECT_EQ(device::rounding_divide_by_pot(3, 1), 2);
+  EXPECT_EQ(device::rounding_divide_by_pot(-3, 1), -2);
+  EXPECT_EQ(device::rounding_divide_by_pot(5, 2), 1);
+  EXPECT_EQ(device::rounding_divide_by_pot(-6, 2), -2);
+  EXPECT_EQ(device::rounding_divide_by_pot(-5, 0), -5);
+  for (int e = 1; e < 31; ++e) {
+    Rng rng(static_cast<std::uint64_t>(e));
+    for (int i = 0; i < 1000; ++i) {
+      const auto x = static_cast<std::int32_t>(rng.next());
+      ASSERT_EQ(device::rounding_divide_by_pot(x, e), static_cast<std::int32_t>(std::round(std::ldexp(static_cast<double>(x), -e))));
+    }
+  }
+}
+
+TEST(Softmax, int8_probabilities_are_within_one_step_of_the_real_ones) {
+  Rng rng(3);
+  for (int trial = 0; trial < 200; ++trial) {
+    Graph g;
+    const float scale = static_cast<float>(rng.uniform(0.01, 0.3));
+    const TensorId x = g.add_tensor({"x", DType::i8, {1, 10}, Quantization::per_tensor(scale, 4), nullptr});
+    const TensorId y = g.add_tensor({"y", DType::i8, {1, 10}, Quantization::per_tensor(1.0f / 256.0f, -128), nullptr});
+    g.add_op({"s", Softmax{}, {x}, {y}});
+    g.set_inputs({x});
+    g.set_outputs({y});
+    Executor e = std::move(*Executor::create(g));
+    std::array<std::uint8_t, 10> in{};
+    std::array<std::uint8_t, 10> out{};
+    double sum = 0.0;
+    for (auto& v : in) v = static_cast<std::uint8_t>(rng.next());
+    for (const auto v : in) sum += std::exp(static_cast<double>(scale) * static_cast<std::int8_t>(v));
+    ASSERT_TRUE(e.run(in, out));
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const double p = std::exp(static_cast<double>(scale) * static_cast<std::int8_t>(in[i])) / sum;
+      EXPECT_NEAR(static_cast<std::int8_t>(out[i]) + 128, std::min(p * 256.0, 255.0), 1.0);
+    }
+  }
+}
+
+TEST(Pool, average_rounds_ties_away_from_zero) {
+  EXPECT_EQ(device::rounded_average(5, 2), 3);
+  EXPECT_EQ(device::rounded_average(-5, 2), -3);
+  EXPECT_EQ(device::rounded_average(4, 3), 1);
+}
+
+TEST(Add, is_the_nearest_integer_of_the_real_sum) {
+  Rng rng(11);
+  Graph g;
+  const TensorId a = g.add_tensor({"a", DType::i8, {1, 256}, Quantization::per_tensor(0.05f, 3), nullptr});
+  const TensorId y = g.add_tensor({"y", DType::i8, {1, 256}, Quantization::per_tensor(0.09f, -10), nullptr});
+  g.add_op({"add", Add{}, {a, a}, {y}});
+  g.set_inputs({a});
+  g.set_outputs({y});
+  Executor e = std::move(*Executor::create(g));
+  Bytes in(256);
+  Bytes out(256);
+  for (std::size_t i = 0; i < in.size(); ++i) in[i] = static_cast<std::uint8_t>(i);
+  ASSERT_TRUE(e.run(in, out));
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const double real = 2 * 0.05 * (static_cast<std::int8_t>(in[i]) - 3);
+    EXPECT_NEAR(static_cast<std::int8_t>(out[i]), std::clamp(std::round(real / 0.09) - 10, -128.0, 127.0), 1.0);
+  }
+}
+
+TEST(Executor, float_zoo_models_give_probabilities) {
+  for (const std::string_view architecture : {"mlp", "ds_cnn", "resnet8", "mobilenet_v1"}) {
+    ZooOptions o;
+    o.architecture = std::string(architecture);
+    Executor e = std::move(*Executor::create(*make_model(o)));
+    std::vector<float> x(28 * 28, 0.5f);
+    std::vector<float> y(10);
+    ASSERT_TRUE(e.run(bytes_of(std::span<const float>(x)), {reinterpret_cast<std::uint8_t*>(y.data()), y.size() * 4}));
+    float sum = 0.0f;
+    for (const float p : y) sum += p;
+    EXPECT_NEAR(sum, 1.0f, 1e-5f) << architecture;
+  }
+}
+
+TEST(Executor, refuses_wrong_sizes) {
+  Executor e = std::move(*Executor::create(*make_model({})));
+  Bytes too_small(3);
+  Bytes out(40);
+  EXPECT_EQ(e.run(too_small, out).error().code(), Code::invalid_argument);
+}
+
+}  // namespace
+}  // namespace mote::graph

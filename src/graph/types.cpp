@@ -1,0 +1,75 @@
+#include "mote/graph/types.hpp"
+
+#include <array>
+#include <utility>
+
+#include "mote/graph/ops.hpp"
+
+namespace mote::graph {
+
+std::string_view name(DType type) {
+  switch (type) {
+    case DType::f32: return "f32";
+    case DType::i8: return "i8";
+    case DType::u8: return "u8";
+    case DType::i16: return "i16";
+    case DType::i32: return "i32";
+    case DType::i64: return "i64";
+  }
+  return "unknown";
+}
+
+std::optional<DType> dtype_from_name(std::string_view text) {
+  for (const DType type : {DType::f32, DType::i8, DType::u8, DType::i16, DType::i32, DType::i64}) {
+    if (name(type) == text) return type;
+  }
+  return std::nullopt;
+}
+
+std::size_t size_bytes(DType type) {
+  switch (type) {
+    case DType::i8:
+    case DType::u8: return 1;
+    case DType::i16: return 2;
+    case DType::f32:
+    case DType::i32: return 4;
+    case DType::i64: return 8;
+  }
+  return 0;
+}
+
+std::size_t Shape::elements() const {
+  std::size_t product = 1;
+  for (const std::int32_t d : dims_) product *= static_cast<std::size_t>(d);
+  return product;
+}
+
+std::string Shape::text() const {
+  std::string out = "[";
+  for (std::size_t i = 0; i < dims_.size(); ++i) out += (i == 0 ? "" : ",") + std::to_string(dims_[i]);
+  return out + "]";
+}
+
+bool Tensor::operator==(const Tensor& other) const {
+  const bool same_data = data == other.data || (data != nullptr && other.data != nullptr && *data == *other.data);
+  return same_data && name == other.name && dtype == other.dtype && shape == other.shape && quantization == other.quantization;
+}
+
+std::string_view name(Activation activation) {
+  switch (activation) {
+    case Activation::none: return "none";
+    case Activation::relu: return "relu";
+    case Activation::relu6: return "relu6";
+  }
+  return "unknown";
+}
+
+std::string_view name(PoolKind kind) {
+  switch (kind) {
+    case PoolKind::average: return "average";
+    case PoolKind::max: return "max";
+  }
+  return "unknown";
+}
+
+}  // namespace mote::graph

@@ -1,0 +1,206 @@
+// The rules that every graph obeys, whoever made it.
+
+#include <cmath>
+#include <set>
+
+#include "mote/graph/graph.hpp"
+
+namespace mote::graph {
+namespace {
+
+std::string place(const Op& op) { return std::string(op_name(op.attributes)) + " '" + op.name + "'"; }
+
+/// Shape rule of each operator.
+class ShapeRule {
+ public:
+  ShapeRule(const Graph& graph, const Op& op) : graph_(graph), op_(op) {}
+
+  Result<Shape> operator()(const Conv2D& a) const {
+    const Shape& x = in(0);
+    const Shape& w = in(1);
+    if (x.rank() != 4 || w.rank() != 4) return refuse("needs a 4-D input and 4-D weights");
+    if (w[3] != x[3]) return refuse("has weights for " + std::to_string(w[3]) + " channels, its input has " + std::to_string(x[3]));
+    MOTE_TRY_VOID(bias_fits(w[0]));
+    return window(a, w[1], w[2], a.dilation_h, a.dilation_w, w[0]);
+  }
+  Result<Shape> operator()(const DepthwiseConv2D& a) const {
+    const Shape& x = in(0);
+    const Shape& w = in(1);
+    if (x.rank() != 4 || w.rank() != 4 || w[0] != 1) return refuse("needs a 4-D input and weights [1,Kh,Kw,C]");
+    if (a.multiplier < 1 || w[3] != x[3] * a.multiplier) return refuse("has weights " + w.text() + " for an input " + x.text());
+    MOTE_TRY_VOID(bias_fits(w[3]));
+    return window(a, w[1], w[2], a.dilation_h, a.dilation_w, w[3]);
+  }
+  Result<Shape> operator()(const Dense&) const {
+    const Shape& w = in(1);
+    if (w.rank() != 2) return refuse("needs 2-D weights");
+    if (static_cast<std::size_t>(w[1]) != in(0).elements()) {
+      return refuse("has weights for " + std::to_string(w[1]) + " inputs, its input has " + std::to_string(in(0).elements()));
+    }
+    MOTE_TRY_VOID(bias_fits(w[0]));
+    return Shape{1, w[0]};
+  }
+  Result<Shape> operator()(const BatchNorm&) const {
+    for (std::size_t i = 1; i < 5; ++i) {
+      if (in(i).elements() != static_cast<std::size_t>(in(0).back())) return refuse("has parameters of the wrong size");
+    }
+    return in(0);
+  }
+  Result<Shape> operator()(const Pool2D& a) const {
+    if (in(0).rank() != 4) return refuse("needs a 4-D input");
+    return window(a, a.kernel_h, a.kernel_w, 1, 1, in(0)[3]);
+  }
+  Result<Shape> operator()(const Add&) const {
+    if (in(0) != in(1)) return refuse("adds " + in(0).text() + " and " + in(1).text());
+    return in(0);
+  }
+  Result<Shape> operator()(const Reshape&) const {
+    const Shape& out = graph_.tensor(op_.outputs[0]).shape;
+    if (out.elements() != in(0).elements()) return refuse("turns " + in(0).text() + " into " + out.text());
+    return out;
+  }
+  template <class SameShape>
+  Result<Shape> operator()(const SameShape&) const {
+    return in(0);
+  }
+
+ private:
+  [[nodiscard]] const Shape& in(std::size_t i) const { return graph_.tensor(op_.inputs[i]).shape; }
+  [[nodiscard]] tl::unexpected<Error> refuse(std::string why) const { return fail(Code::malformed, place(op_) + " " + std::move(why)); }
+
+  [[nodiscard]] Result<void> bias_fits(std::int32_t channels) const {
+    if (op_.inputs.size() < 3 || op_.inputs[2] == kNoTensor) return {};
+    if (in(2).elements() == static_cast<std::size_t>(channels)) return {};
+    return refuse("has a bias " + in(2).text() + " for " + std::to_string(channels) + " channels");
+  }
+
+  template <class A>
+  [[nodiscard]] Result<Shape> window(const A& a, std::int32_t kernel_h, std::int32_t kernel_w, std::int32_t dilation_h,
+                                     std::int32_t dilation_w, std::int32_t channels) const {
+    const Shape& x = in(0);
+    if (a.stride_h < 1 || a.stride_w < 1 || dilation_h < 1 || dilation_w < 1 || kernel_h < 1 || kernel_w < 1) {
+      return refuse("has a stride, dilation or kernel below 1");
+    }
+    if (a.pads.top < 0 || a.pads.bottom < 0 || a.pads.left < 0 || a.pads.right < 0) return refuse("has negative padding");
+    const std::int32_t h = window_output(x[1], kernel_h, a.stride_h, dilation_h, a.pads.top, a.pads.bottom);
+    const std::int32_t w = window_output(x[2], kernel_w, a.stride_w, dilation_w, a.pads.left, a.pads.right);
+    if (h < 1 || w < 1) return refuse("has a window larger than its input " + x.text());
+    return Shape{1, h, w, channels};
+  }
+
+  const Graph& graph_;
+  const Op& op_;
+};
+
+/// How many inputs an operator takes: {least, most}.
+struct Arity {
+  std::size_t least, most;
+};
+struct ArityOf {
+  Arity operator()(const Conv2D&) const { return {2, 3}; }
+  Arity operator()(const DepthwiseConv2D&) const { return {2, 3}; }
+  Arity operator()(const Dense&) const { return {2, 3}; }
+  Arity operator()(const BatchNorm&) const { return {5, 5}; }
+  Arity operator()(const Add&) const { return {2, 2}; }
+  template <class Other>
+  Arity operator()(const Other&) const {
+    return {1, 1};
+  }
+};
+
+Result<void> verify_arity(const Op& op) {
+  const Arity arity = std::visit(ArityOf{}, op.attributes);
+  if (op.inputs.size() < arity.least || op.inputs.size() > arity.most) {
+    return fail(Code::malformed, place(op) + " has " + std::to_string(op.inputs.size()) + " inputs");
+  }
+  if (op.outputs.size() != 1) return fail(Code::malformed, place(op) + " has " + std::to_string(op.outputs.size()) + " outputs, 1 is expected");
+  return {};
+}
+
+Result<void> verify_tensor(const Tensor& tensor) {
+  const std::string where = "tensor '" + tensor.name + "'";
+  for (const std::int32_t d : tensor.shape.dims()) {
+    if (d < 1) return fail(Code::malformed, where + " has the shape " + tensor.shape.text());
+  }
+  if (tensor.is_constant() && tensor.data->size() != tensor.size_bytes()) {
+    return fail(Code::malformed, where + " has " + std::to_string(tensor.data->size()) + " bytes of data for the shape " +
+                                     tensor.shape.text());
+  }
+  const Quantization& q = tensor.quantization;
+  if (q.scales.size() != q.zero_points.size()) return fail(Code::malformed, where + " has unequal numbers of scales and zero points");
+  for (const float scale : q.scales) {
+    if (!(scale > 0.0f) || !std::isfinite(scale)) return fail(Code::malformed, where + " has a scale that is not a positive number");
+  }
+  if (q.per_channel()) {
+    const bool fits = q.axis >= 0 && static_cast<std::size_t>(q.axis) < tensor.shape.rank() &&
+                      static_cast<std::size_t>(tensor.shape[static_cast<std::size_t>(q.axis)]) == q.scales.size();
+    if (!fits) return fail(Code::malformed, where + " has " + std::to_string(q.scales.size()) + " scales that fit none of its axes");
+  }
+  return {};
+}
+
+/// int8 operators need quantized values on both sides.
+Result<void> verify_types(const Graph& graph, const Op& op) {
+  const Tensor& x = graph.tensor(op.inputs[0]);
+  const Tensor& y = graph.tensor(op.outputs[0]);
+  const bool converts = op.as<Quantize>() != nullptr || op.as<Dequantize>() != nullptr;
+  if (!converts && x.dtype != y.dtype) {
+    return fail(Code::malformed, place(op) + " turns " + std::string(name(x.dtype)) + " into " + std::string(name(y.dtype)));
+  }
+  for (const Tensor* t : {&x, &y}) {
+    if (t->dtype == DType::i8 && !t->quantization.present()) {
+      return fail(Code::malformed, place(op) + ": tensor '" + t->name + "' is int8 without a scale");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Shape> infer_shape(const Graph& graph, const Op& op) {
+  MOTE_TRY_VOID(verify_arity(op));
+  return std::visit(ShapeRule(graph, op), op.attributes);
+}
+
+Result<void> verify(const Graph& graph) {
+  const auto count = static_cast<TensorId>(graph.tensors().size());
+  std::set<std::string_view> names;
+  for (const Tensor& tensor : graph.tensors()) {
+    MOTE_TRY_VOID(verify_tensor(tensor));
+    if (!names.insert(tensor.name).second) return fail(Code::malformed, "two tensors are named '" + tensor.name + "'");
+  }
+  if (graph.inputs().empty() || graph.outputs().empty()) return fail(Code::malformed, "the model has no input or no output");
+  std::vector<bool> ready(static_cast<std::size_t>(count), false);
+  for (TensorId id = 0; id < count; ++id) ready[static_cast<std::size_t>(id)] = graph.tensor(id).is_constant();
+  const auto in_range = [&](TensorId id) { return id >= 0 && id < count; };
+  for (const TensorId id : graph.inputs()) {
+    if (!in_range(id) || graph.tensor(id).is_constant()) return fail(Code::malformed, "an input of the model is not a value");
+    ready[static_cast<std::size_t>(id)] = true;
+  }
+  for (const Op& op : graph.ops()) {
+    MOTE_TRY_VOID(verify_arity(op));
+    for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+      const TensorId id = op.inputs[i];
+      if (id == kNoTensor && i >= 2) continue;
+      if (!in_range(id)) return fail(Code::malformed, place(op) + " reads a tensor that does not exist");
+      if (!ready[static_cast<std::size_t>(id)]) {
+        return fail(Code::malformed, place(op) + " reads '" + graph.tensor(id).name + "' before it is computed");
+      }
+    }
+    const TensorId out = op.outputs[0];
+    if (!in_range(out)) return fail(Code::malformed, place(op) + " writes a tensor that does not exist");
+    if (ready[static_cast<std::size_t>(out)]) return fail(Code::malformed, "'" + graph.tensor(out).name + "' is written twice");
+    ready[static_cast<std::size_t>(out)] = true;
+    MOTE_TRY(const Shape shape, infer_shape(graph, op));
+    if (shape != graph.tensor(out).shape) {
+      return fail(Code::malformed, place(op) + " gives " + shape.text() + ", its output tensor says " + graph.tensor(out).shape.text());
+    }
+    MOTE_TRY_VOID(verify_types(graph, op));
+  }
+  for (const TensorId id : graph.outputs()) {
+    if (!in_range(id) || !ready[static_cast<std::size_t>(id)]) return fail(Code::malformed, "an output of the model is never computed");
+  }
+  return {};
+}
+
+}  // namespace mote::graph
