@@ -1,0 +1,116 @@
+#include "mote/registry/file_digests.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <filesystem>
+
+#include "mote/base/file.hpp"
+
+namespace mote::registry {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FileDigestsTest : public testing::Test {
+ protected:
+  /// Writes a file and dates its last write an hour back. The change time cannot be dated back, so tests that need an
+  /// "old" file wait on it instead, see settle().
+  void write(const fs::path& relative, std::string_view text) { ASSERT_TRUE(write_file(root() / relative, text)); }
+  [[nodiscard]] fs::path root() const { return folder_.path() / "data"; }
+  [[nodiscard]] fs::path cache() const { return folder_.path() / "cache"; }
+
+  TemporaryFolder folder_ = TemporaryFolder::create("mote-digests").value();
+};
+
+TEST_F(FileDigestsTest, content_decides_and_names_within_a_folder_too) {
+  write("a/x.wav", "1");
+  write("b/x.wav", "1");
+  write("c/y.wav", "1");
+  EXPECT_EQ(digest_of(root() / "a").value(), digest_of(root() / "b").value());
+  EXPECT_NE(digest_of(root() / "a")->id, digest_of(root() / "c")->id);
+  EXPECT_EQ(digest_of(root() / "a/x.wav")->id, sha256("1"));
+}
+
+TEST_F(FileDigestsTest, a_folder_leaves_out_the_store_and_git) {
+  write("x.wav", "1");
+  const Artifact before = digest_of(root()).value();
+  write(".mote/lineage", "2");
+  write(".git/HEAD", "3");
+  EXPECT_EQ(digest_of(root()).value(), before);
+}
+
+TEST_F(FileDigestsTest, a_young_file_is_hashed_again_and_an_old_one_is_not) {
+  write("x.wav", "1");
+  FileDigests young(cache());
+  ASSERT_TRUE(young.digest(root()));
+  ASSERT_TRUE(young.digest(root()));
+  EXPECT_EQ(young.files_read(), 2u) << "written less than a second ago: its stamp may hide a second write";
+}
+
+TEST_F(FileDigestsTest, remembers_across_processes_and_notices_every_kind_of_change) {
+  // Files of the system are old enough; any stable one will do.
+  const fs::path old_file = "/proc/self/exe";
+  FileDigests first(cache());
+  const auto digest = first.digest(fs::canonical(old_file));
+  ASSERT_TRUE(digest) << digest.error().message();
+  if (!fs::exists(cache())) {
+    ASSERT_TRUE(first.save());
+  }
+  if (!fs::exists(cache())) GTEST_SKIP() << "this test program was linked within the last second";
+  FileDigests second(cache());
+  EXPECT_EQ(second.digest(fs::canonical(old_file)).value(), *digest);
+  EXPECT_EQ(second.files_read(), 0u);
+}
+
+TEST_F(FileDigestsTest, a_damaged_memory_is_an_empty_memory) {
+  FileDigests first(cache());
+  const fs::path self = fs::canonical("/proc/self/exe");
+  const Artifact truth = first.digest(self).value();
+  ASSERT_TRUE(first.save());
+  if (!fs::exists(cache())) GTEST_SKIP() << "this test program was linked within the last second";
+  std::string text = read_text(cache()).value();
+  for (const std::size_t at : {std::size_t{3}, std::size_t{40}, text.size() / 2, text.size() - 2}) {
+    std::string damaged = text;
+    damaged[at] = damaged[at] == '0' ? '1' : '0';
+    ASSERT_TRUE(write_file(cache(), damaged));
+    FileDigests again(cache());
+    EXPECT_EQ(again.digest(self).value(), truth);
+    EXPECT_EQ(again.files_read(), 1u) << "damage at byte " << at << " was believed";
+  }
+}
+
+TEST_F(FileDigestsTest, refuses_a_link_to_its_own_folder) {
+  write("a/x.wav", "1");
+  fs::create_directory_symlink(root(), root() / "a" / "again");
+  const auto digest = digest_of(root());
+  ASSERT_FALSE(digest);
+  EXPECT_NE(digest.error().message().find("contains it"), std::string::npos) << digest.error().message();
+}
+
+TEST_F(FileDigestsTest, follows_links_to_files_and_folders_elsewhere) {
+  write("real/x.wav", "1");
+  fs::create_directory_symlink(root() / "real", root() / "linked");
+  EXPECT_EQ(digest_of(root() / "linked").value(), digest_of(root() / "real").value());
+}
+
+TEST_F(FileDigestsTest, refuses_a_pipe_instead_of_waiting_for_it) {
+  write("x.wav", "1");
+  ASSERT_EQ(::mkfifo((root() / "pipe").c_str(), 0600), 0);
+  const auto digest = digest_of(root());
+  ASSERT_FALSE(digest);
+  EXPECT_EQ(digest.error().code(), Code::invalid_argument);
+  EXPECT_NE(digest.error().message().find("pipe"), std::string::npos);
+}
+
+TEST_F(FileDigestsTest, names_what_is_missing) {
+  const auto digest = digest_of(root() / "nothing");
+  ASSERT_FALSE(digest);
+  EXPECT_EQ(digest.error().code(), Code::not_found);
+  EXPECT_NE(digest.error().message().find("nothing"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mote::registry
