@@ -1,0 +1,57 @@
+#pragma once
+// Graph -> graph. Each pass is named, switchable, timed, and its result verified. One pass a file.
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mote/graph/graph.hpp"
+#include "mote/graph/quantization.hpp"
+
+namespace mote::optimize {
+
+/// A rewriting that keeps what the model computes (up to float rounding).
+struct Pass {
+  std::string_view name;
+  std::string_view what;  ///< one line for people
+  Result<graph::Graph> (*run)(const graph::Graph&);
+};
+
+/// All passes, in the order in which they are run.
+[[nodiscard]] const std::vector<Pass>& passes();
+
+struct PassReport {
+  std::string name;
+  std::size_t ops_before = 0, ops_after = 0;
+  std::chrono::microseconds time{};
+};
+
+struct Optimized {
+  graph::Graph graph;
+  std::vector<PassReport> reports;
+};
+
+/// Runs every pass that is not in `disabled`, verifying the graph after each.
+/// @error invalid_argument  `disabled` names an unknown pass.
+/// @error internal          a pass broke the graph (with the pass's name).
+[[nodiscard]] Result<Optimized> simplify(const graph::Graph& graph, const std::vector<std::string>& disabled = {});
+
+// The passes themselves.
+
+/// Drops Dropout: identity outside training.
+[[nodiscard]] Result<graph::Graph> remove_training_ops(const graph::Graph& graph);
+/// Multiplies a BatchNorm into the weights and bias of the Conv2D, DepthwiseConv2D or Dense in front of it, when nothing else reads between.
+[[nodiscard]] Result<graph::Graph> fold_batch_norm(const graph::Graph& graph);
+/// Moves an Activate into its producer (convolutions, dense, pool, add), when nothing else reads between.
+[[nodiscard]] Result<graph::Graph> fuse_activation(const graph::Graph& graph);
+/// Joins chains of Reshape, and drops those that change nothing or sit in front of a Dense (which flattens anyway).
+[[nodiscard]] Result<graph::Graph> remove_reshape(const graph::Graph& graph);
+
+/// Post-training quantization to int8: per-channel symmetric weights, per-tensor activations from `ranges`, int32 biases. The result takes and
+/// gives int8; input and output quantization stand in their tensors.
+/// Values that pooling, reshape and activation only pass on share one quantization, as TensorFlow Lite requires.
+/// @error invalid_argument  a value has no range, or an operator has no int8 form (run `simplify` first).
+[[nodiscard]] Result<graph::Graph> quantize(const graph::Graph& graph, const graph::Ranges& ranges);
+
+}  // namespace mote::optimize
