@@ -1,0 +1,163 @@
+// Bench firmware: one module, one arena, and the UART protocol of README.md.
+//
+// MOTE_MODULE_FILE   path of the module, as a string literal
+// MOTE_ARENA_BYTES   bytes to reserve for the arena
+
+#include <cstddef>
+#include <cstdint>
+
+#include "abi/module.hpp"
+#include "boards/markers.hpp"
+#include "boards/protocol.hpp"
+#include "boards/sensor_port.hpp"
+#include "boards/uart.hpp"
+
+// 32 bytes is the longest instruction-cache line of the boards in the catalogue.
+__asm__(
+    ".section .module, \"ax\", %progbits\n"
+    ".balign 32\n"
+    ".global mote_module\n"
+    ".type mote_module, %object\n"
+    "mote_module:\n"
+    ".incbin \"" MOTE_MODULE_FILE
+    "\"\n"
+    ".size mote_module, . - mote_module\n"
+    ".global mote_module_end\n"
+    "mote_module_end:\n"
+    ".previous\n");
+
+extern "C" {
+extern const std::uint8_t mote_module[];
+extern const std::uint8_t mote_module_end[];
+[[gnu::section(".arena,\"aw\",%nobits @"), gnu::used]] alignas(32) std::uint8_t mote_arena[MOTE_ARENA_BYTES];
+}
+
+namespace {
+
+using namespace mote::device;
+
+constexpr std::uint32_t kIsaFeatures = isa_dsp | isa_fpu_single;
+
+const ModuleHeader& header() { return *reinterpret_cast<const ModuleHeader*>(mote_module); }
+
+bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) { return offset <= limit && bytes <= limit - offset; }
+
+/// Whether the module may be called. Nothing of it is trusted before.
+BenchStatus check_module() {
+  const auto present_bytes = static_cast<std::uint32_t>(mote_module_end - mote_module);
+  if (present_bytes < sizeof(ModuleHeader) || header().magic != kModuleMagic) return BenchStatus::bad_magic;
+  if (header().abi != kModuleAbi) return BenchStatus::wrong_abi;
+  if (header().core != static_cast<std::uint32_t>(Core::cortex_m4f)) return BenchStatus::wrong_core;
+  if ((header().isa_features & ~kIsaFeatures) != 0) return BenchStatus::missing_isa_feature;
+  if (header().header_bytes < sizeof(ModuleHeader) || header().module_bytes > present_bytes ||
+      header().entry_offset < header().header_bytes || header().entry_offset >= header().module_bytes ||
+      (header().entry_offset & 1u) != 0) {
+    return BenchStatus::bad_layout;
+  }
+  if (header().arena_bytes > sizeof mote_arena || (header().arena_align & (header().arena_align - 1)) != 0 ||
+      (reinterpret_cast<std::uintptr_t>(mote_arena) & (header().arena_align - 1)) != 0) {
+    return BenchStatus::arena_too_small;
+  }
+  if (!inside(header().input_offset, header().input_bytes, header().arena_bytes) ||
+      !inside(header().output_offset, header().output_bytes, header().arena_bytes)) {
+    return BenchStatus::bad_layout;
+  }
+  return BenchStatus::ok;
+}
+
+std::uint32_t invoke_module() {
+  // Bit 0 of a function's address selects Thumb.
+  const auto entry = reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset + 1);
+  mote_infer_begin();
+  const std::int32_t status = entry(mote_arena);
+  mote_infer_end();
+  return static_cast<std::uint32_t>(status);
+}
+
+class Bench {
+ public:
+  [[noreturn]] void serve() {
+    uart_.start();
+    for (;;) {
+      switch (static_cast<BenchRequest>(uart_.read())) {
+        case BenchRequest::run_input: run_input(); break;
+        case BenchRequest::run_sensor: run_sensor(); break;
+        case BenchRequest::run_memory: run_memory(); break;
+        case BenchRequest::identify: identify(); break;
+        default: reply(static_cast<std::uint32_t>(BenchStatus::unknown_request)); break;
+      }
+    }
+  }
+
+ private:
+  void reply(std::uint32_t status) const {
+    const std::uint32_t length = status == 0 ? header().output_bytes : 0;
+    uart_.write(static_cast<std::uint8_t>(BenchReply::output));
+    uart_.write_u32(status);
+    uart_.write_u32(length);
+    if (length > 0) uart_.write(mote_arena + header().output_offset, length);
+  }
+  void reply(BenchStatus status) const { reply(static_cast<std::uint32_t>(status)); }
+
+  BenchStatus check_run(std::uint32_t length) const {
+    const BenchStatus module = check_module();
+    if (module != BenchStatus::ok) return module;
+    return length == header().input_bytes ? BenchStatus::ok : BenchStatus::wrong_input_length;
+  }
+
+  void run_input() const {
+    const std::uint32_t length = uart_.read_u32();
+    const BenchStatus ready = check_run(length);
+    if (ready != BenchStatus::ok) {
+      // The host has sent the bytes already; taking them keeps both sides in step.
+      for (std::uint32_t i = 0; i < length; ++i) uart_.read();
+      return reply(ready);
+    }
+    uart_.read(mote_arena + header().input_offset, length);
+    reply(invoke_module());
+  }
+
+  void run_sensor() const {
+    const std::uint32_t length = uart_.read_u32();
+    const BenchStatus ready = check_run(length);
+    if (ready != BenchStatus::ok) return reply(ready);
+    if (!sensor_.present()) return reply(BenchStatus::no_sensor);
+    if (sensor_.available_bytes() < length) return reply(BenchStatus::sensor_empty);
+    sensor_.read(mote_arena + header().input_offset, length);
+    reply(invoke_module());
+  }
+
+  void run_memory() const {
+    const std::uint32_t address = uart_.read_u32();
+    const std::uint32_t length = uart_.read_u32();
+    const BenchStatus ready = check_run(length);
+    if (ready != BenchStatus::ok) return reply(ready);
+    __builtin_memcpy(mote_arena + header().input_offset, reinterpret_cast<const void*>(address), length);
+    reply(invoke_module());
+  }
+
+  void identify() const {
+    const BenchStatus status = check_module();
+    BenchIdentity identity{kBenchProtocol, static_cast<std::uint32_t>(status), sizeof mote_arena, 0, 0, 0};
+    if (status == BenchStatus::ok) {
+      identity.arena_bytes = header().arena_bytes;
+      identity.input_bytes = header().input_bytes;
+      identity.output_bytes = header().output_bytes;
+    }
+    uart_.write(static_cast<std::uint8_t>(BenchReply::identity));
+    uart_.write_u32(sizeof identity);
+    uart_.write(&identity, sizeof identity);
+  }
+
+  Uart uart_;
+  SensorPort sensor_;
+};
+
+}  // namespace
+
+extern "C" [[noreturn]] void mote_main();
+
+extern "C" void mote_main() {
+  Bench bench;
+  bench.serve();
+}
