@@ -1,0 +1,123 @@
+#pragma once
+// From verified tables to a graph. ModelReader owns what concerns the whole file; OperatorReader is what one operator's read function sees:
+// checked access to its operands and options, and refusals that say where in the file it stands.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mote/graph/graph.hpp"
+#include "operator_table.hpp"
+#include "schema.hpp"
+
+namespace mote::formats::tflite {
+
+/// A value, and the zeros that a PAD operator put around it.
+struct PaddedValue {
+  graph::TensorId id = graph::kNoTensor;
+  graph::Pads pads;
+};
+
+class ModelReader {
+ public:
+  ModelReader(const VerifiedModel& file, std::string_view file_name);
+  [[nodiscard]] Result<graph::Graph> read() &&;
+
+ private:
+  friend class OperatorReader;
+  enum class Origin : std::uint8_t { unknown, constant, value };
+
+  [[nodiscard]] Result<void> read_tensors(const fb::SubGraph& subgraph);
+  [[nodiscard]] Result<graph::Tensor> read_tensor(const fb::Tensor& tensor, std::string name);
+  [[nodiscard]] Result<graph::Quantization> read_quantization(const fb::QuantizationParameters& source, const graph::Tensor& tensor);
+  [[nodiscard]] Result<void> read_data(const fb::Tensor& source, graph::Tensor& tensor);
+  [[nodiscard]] std::string unique_name(const fb::Tensor& tensor, std::size_t index);
+  [[nodiscard]] Result<void> read_inputs(const fb::SubGraph& subgraph);
+  [[nodiscard]] Result<void> read_operators(const fb::SubGraph& subgraph);
+  [[nodiscard]] Result<const OperatorRow*> row_of(const OperatorReader& reader, const fb::Operator& op) const;
+  [[nodiscard]] Result<void> read_outputs(const fb::SubGraph& subgraph);
+  [[nodiscard]] Result<void> read_operator_names();
+  /// A tensor index of the file, in range and of a kind the graph can hold.
+  [[nodiscard]] Result<graph::TensorId> usable(std::int64_t index) const;
+  /// Accounts for bytes about to be copied out of the file. Tables may share what they point at; without this, a small file could ask for
+  /// gigabytes.
+  [[nodiscard]] Result<void> charge(std::size_t bytes);
+
+  const fb::Model& model_;
+  std::string file_stem_;
+  std::size_t budget_bytes_;
+  graph::Graph graph_;
+  std::vector<Origin> origins_;                       // of each tensor, as far as operators have been read
+  std::vector<std::optional<Error>> unusable_;        // why a tensor of the file cannot be in the graph; reported when it is used
+  std::vector<std::shared_ptr<const Bytes>> buffers_;  // copies made so far
+  std::map<std::string, int, std::less<>> names_;
+  std::map<graph::TensorId, PaddedValue> padded_;  // outputs of PAD operators
+};
+
+class OperatorReader {
+ public:
+  OperatorReader(ModelReader& model, const fb::Operator& op, std::size_t index, std::string name);
+
+  [[nodiscard]] std::string_view name() const { return name_; }
+  [[nodiscard]] const graph::Graph& graph() const { return model_.graph_; }
+  [[nodiscard]] const graph::Tensor& tensor(graph::TensorId id) const { return model_.graph_.tensor(id); }
+  [[nodiscard]] const graph::Shape& shape(graph::TensorId id) const { return tensor(id).shape; }
+
+  /// Input `i`: a float32 or int8 tensor, computed earlier or constant.
+  [[nodiscard]] Result<graph::TensorId> operand(std::size_t i);
+  /// The same for operators that have explicit pads: takes in PAD operators in front.
+  [[nodiscard]] Result<PaddedValue> padded_operand(std::size_t i);
+  /// Input `i`, which must be a constant of one of the types.
+  [[nodiscard]] Result<graph::TensorId> constant(std::size_t i, std::initializer_list<graph::DType> types);
+  /// True when input `i` is present.
+  [[nodiscard]] bool has_input(std::size_t i) const;
+  /// The only output, not computed before.
+  [[nodiscard]] Result<graph::TensorId> output();
+  /// @error unsupported  two tensors of different element types.
+  [[nodiscard]] Result<void> same_type(graph::TensorId a, graph::TensorId b) const;
+  /// For operators that move int8 values without arithmetic on them.  @error unsupported  types, scales or zero points differ.
+  [[nodiscard]] Result<void> same_quantization(graph::TensorId a, graph::TensorId b) const;
+  [[nodiscard]] double scale(graph::TensorId id) const { return static_cast<double>(tensor(id).quantization.scale()); }
+  /// For int8 operators that multiply by `factor` over the output's scale: fixed-point multipliers end at a certain size.
+  /// @error unsupported
+  [[nodiscard]] Result<void> rescales(double factor, graph::TensorId output) const;
+  /// Small integers of a constant int32 or int64 input: axes, paddings.
+  [[nodiscard]] Result<std::vector<std::int64_t>> integers(std::size_t i, std::size_t most);
+
+  /// The operator's options.  @error malformed  absent, or another operator's.
+  template <class Options>
+  [[nodiscard]] Result<const Options*> options() const {
+    const Options* found = op_.options_as<Options>();
+    if (found == nullptr) return refuse(Code::malformed, "its options are missing or another operator's");
+    return found;
+  }
+  /// The operator's options, or null where the format lets them be absent.
+  template <class Options>
+  [[nodiscard]] Result<const Options*> optional_options() const {
+    if (op_.options_type() == fb::BuiltinOptions::NONE) return static_cast<const Options*>(nullptr);
+    return options<Options>();
+  }
+  [[nodiscard]] Result<graph::Activation> activation(fb::ActivationFunction function) const;
+
+  /// Appends a graph operator that computes the file's operator's output.
+  void append(graph::Attributes attributes, std::vector<graph::TensorId> inputs, graph::TensorId output);
+  /// A value between two graph operators that stand for one of the file.
+  [[nodiscard]] graph::TensorId intermediate(std::string_view suffix, graph::Tensor like);
+  /// Remembers that `output` is `source` with zeros around it; operators with pads take them in.
+  void pad(graph::TensorId output, PaddedValue source) { model_.padded_[output] = source; }
+
+  [[nodiscard]] tl::unexpected<Error> refuse(Code code, std::string_view message) const;
+
+ private:
+  [[nodiscard]] Result<graph::TensorId> input(std::size_t i) const;
+  [[nodiscard]] Result<graph::TensorId> available(std::size_t i) const;
+
+  ModelReader& model_;
+  const fb::Operator& op_;
+  std::size_t index_;
+  std::string name_;
+};
+
+}  // namespace mote::formats::tflite

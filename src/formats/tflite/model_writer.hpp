@@ -1,0 +1,92 @@
+#pragma once
+// From a graph to tables. ModelWriter owns the file; OperatorWriter is what one graph operator's write function sees.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mote/graph/graph.hpp"
+#include "operator_table.hpp"
+#include "schema.hpp"
+
+namespace mote::formats::tflite {
+
+/// Index of a tensor in the file. Tensors of the graph come first, under their ids.
+using FileTensor = std::int32_t;
+
+class ModelWriter {
+ public:
+  explicit ModelWriter(const graph::Graph& graph) : graph_(graph) {}
+  [[nodiscard]] Result<Bytes> write() &&;
+
+ private:
+  friend class OperatorWriter;
+
+  [[nodiscard]] FileTensor add_tensor(const graph::Tensor& tensor);
+  [[nodiscard]] std::uint32_t add_buffer(const graph::Tensor& tensor);
+  [[nodiscard]] std::uint32_t add_data(ByteSpan data);
+  [[nodiscard]] std::uint32_t operator_code(fb::BuiltinOperator code, std::int32_t version);
+  [[nodiscard]] std::string unique_name(std::string name);
+  void write_metadata();
+  [[nodiscard]] Bytes finish();
+
+  const graph::Graph& graph_;
+  flatbuffers::FlatBufferBuilder builder_;
+  std::set<std::string, std::less<>> names_;
+  std::map<std::shared_ptr<const Bytes>, std::uint32_t> shared_buffers_;  // a constant that two tensors share is stored once
+  std::map<std::pair<fb::BuiltinOperator, std::int32_t>, std::uint32_t> code_indices_;
+  std::vector<flatbuffers::Offset<fb::Buffer>> buffers_;
+  std::vector<flatbuffers::Offset<fb::Tensor>> tensors_;
+  std::vector<flatbuffers::Offset<fb::OperatorCode>> codes_;
+  std::vector<flatbuffers::Offset<fb::Operator>> operators_;
+  std::vector<flatbuffers::Offset<fb::Metadata>> metadata_;
+};
+
+class OperatorWriter {
+ public:
+  OperatorWriter(ModelWriter& model, const graph::Op& op) : model_(model), op_(op) {}
+
+  [[nodiscard]] const graph::Tensor& input(std::size_t i) const { return model_.graph_.tensor(op_.inputs[i]); }
+  [[nodiscard]] const graph::Tensor& output() const { return model_.graph_.tensor(op_.outputs[0]); }
+  [[nodiscard]] FileTensor input_id(std::size_t i) const { return op_.inputs[i]; }
+  /// True when the operator computes with int8: newer operator versions than for float.
+  [[nodiscard]] bool is_int8() const { return input(0).dtype == graph::DType::i8; }
+  [[nodiscard]] flatbuffers::FlatBufferBuilder& builder() { return model_.builder_; }
+
+  /// A constant that only the file needs, such as a shape or paddings.
+  [[nodiscard]] FileTensor integers(std::string_view suffix, graph::Shape shape, std::span<const std::int32_t> values);
+  /// A value that only the file needs.
+  [[nodiscard]] FileTensor value(std::string_view suffix, graph::Tensor like);
+
+  /// The operator with its graph inputs and output, the first input replaced by `first` when given.
+  template <class Options>
+  void emit(fb::BuiltinOperator code, std::int32_t version, flatbuffers::Offset<Options> options, FileTensor first = -1) {
+    std::vector<std::int32_t> inputs(op_.inputs.begin(), op_.inputs.end());
+    if (first >= 0) inputs[0] = first;
+    emit_to(code, version, options, inputs, op_.outputs[0]);
+  }
+  /// An operator with other tensors.
+  template <class Options>
+  void emit_to(fb::BuiltinOperator code, std::int32_t version, flatbuffers::Offset<Options> options,
+               const std::vector<std::int32_t>& inputs, FileTensor output) {
+    emit_raw(code, version, fb::BuiltinOptionsTraits<Options>::enum_value, options.Union(), inputs, output);
+  }
+  /// An operator without options.
+  void emit_plain(fb::BuiltinOperator code, std::int32_t version);
+
+  [[nodiscard]] tl::unexpected<Error> refuse(std::string_view message) const;
+
+ private:
+  void emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind, flatbuffers::Offset<void> options,
+                const std::vector<std::int32_t>& inputs, FileTensor output);
+
+  ModelWriter& model_;
+  const graph::Op& op_;
+};
+
+[[nodiscard]] fb::ActivationFunction activation_function(graph::Activation activation);
+
+}  // namespace mote::formats::tflite

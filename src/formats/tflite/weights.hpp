@@ -1,0 +1,19 @@
+#pragma once
+// What convolution, depthwise convolution and fully connected layers share: weights and bias that go with their input.
+
+#include <vector>
+
+#include "model_reader.hpp"
+
+namespace mote::formats::tflite {
+
+/// The inputs of a layer with weights: the value, constant weights of its type, and a bias if the file has one.
+/// @param value         the layer's first input
+/// @param output        its output
+/// @param channel_axis  axis of the weights that may have a scale for each channel
+/// @param rank          of the weights
+/// @error malformed, unsupported  types or quantization that do not go together.
+[[nodiscard]] Result<std::vector<graph::TensorId>> read_weights(OperatorReader& op, graph::TensorId value, graph::TensorId output,
+                                                                std::int32_t channel_axis, std::size_t rank);
+
+}  // namespace mote::formats::tflite
