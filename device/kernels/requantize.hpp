@@ -39,6 +39,13 @@ struct ChannelParams {
   const std::int8_t* shift;
 };
 
+/// The three arrays as one argument. gcc would build the struct by copying an initialised constant that holds their addresses, which is not position
+/// independent; the empty asm makes the addresses look computed.
+inline ChannelParams channel_params(const std::int32_t* bias, const std::int32_t* multiplier, const std::int8_t* shift) {
+  asm("" : "+r"(bias), "+r"(multiplier), "+r"(shift));
+  return {bias, multiplier, shift};
+}
+
 /// The end of every layer with weights: accumulator of channel `c` to int8.
 constexpr std::int8_t requantize(std::int32_t accumulator, const ChannelParams& params, std::int32_t c, std::int32_t output_zero,
                                  std::int32_t clamp_low, std::int32_t clamp_high) {

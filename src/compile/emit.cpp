@@ -1,0 +1,112 @@
+// Program -> C++17. The text is meant to be read: who debugs a model on a device debugs this.
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "mote/compile/program.hpp"
+
+namespace mote::compile {
+namespace {
+
+std::string array_text(const ConstantArray& array) {
+  std::string text = fmt::format("// {}: {} bytes\nalignas(4) const {} {}[{}] = {{", array.comment, array.bytes(), array.type, array.name,
+                                 array.values.size());
+  const std::size_t per_line = array.hexadecimal ? 12 : 20;
+  for (std::size_t i = 0; i < array.values.size(); ++i) {
+    text += i % per_line == 0 ? "\n    " : " ";
+    text += array.hexadecimal ? fmt::format("0x{:08x},", static_cast<std::uint32_t>(array.values[i])) : fmt::format("{},", array.values[i]);
+  }
+  return text + "\n};\n";
+}
+
+std::string header_comment(const Program& program) {
+  std::string text = fmt::format("// Model '{}', compiled by mote. Generated: change the model, not this file.\n//\n", program.model_name);
+  text += fmt::format("// Arena: {} bytes. Input at {} ({} bytes), output at {} ({} bytes).\n//\n", program.arena_bytes, program.input_offset,
+                      program.input_bytes, program.output_offset, program.output_bytes);
+  text += "//  offset   bytes  steps    buffer\n";
+  for (const PlacedBuffer& b : program.buffers) {
+    text += fmt::format("// {:7} {:7}  {:2}..{:<4} {}", b.offset, b.bytes, b.first_step, b.last_step, b.name);
+    for (const std::string& alias : b.aliases) text += " = " + alias;
+    text += "\n";
+  }
+  return text;
+}
+
+/// Kernels with runtime geometry are compiled once and shared by all layers.
+constexpr const char* kSharedConv = R"(
+// One copy of the convolution for all layers: the geometry is data.
+MOTE_SHARED void shared_conv2d(const ConvGeometry& g, const std::int8_t* x, const std::uint32_t* panels, const ChannelParams& params,
+                               std::int8_t* y, void* scratch, std::int32_t block) {
+  conv2d_dsp(g, x, panels, params, y, scratch, block);
+}
+)";
+constexpr const char* kSharedDepthwise = R"(
+MOTE_SHARED void shared_depthwise_conv2d(const ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
+                                         std::int8_t* y) {
+  depthwise_conv2d_dsp(g, x, weights, params, y);
+}
+)";
+
+bool uses(const Program& program, std::string_view call) {
+  for (const LoweredOp& op : program.ops) {
+    if (op.body.find(call) != std::string::npos) return true;
+  }
+  return false;
+}
+
+std::string function_text(const LoweredOp& op, std::size_t inputs) {
+  std::string text = "\n// " + op.summary + "\n";
+  for (const ConstantArray& array : op.constants) text += array_text(array);
+  text += op.geometry;
+  text += fmt::format("MOTE_OP void {}(const std::int8_t* x0, ", op.symbol);
+  if (inputs > 1) text += "const std::int8_t* x1, ";
+  text += "std::int8_t* y, [[maybe_unused]] void* scratch) {\n  " + op.body + "\n}\n";
+  return text;
+}
+
+std::string invoke_text(const Program& program) {
+  std::string text =
+      "\n}  // namespace\n}  // namespace mote::device\n\n"
+      "/// Runs the model once. `arena`: aligned to 8; the input lies in it before, the output after.\n"
+      "extern \"C\" [[gnu::visibility(\"default\")]] std::int32_t mote_invoke(void* arena) {\n"
+      "  using namespace mote::device;\n"
+      "  auto* const base = static_cast<std::int8_t*>(arena);\n";
+  for (const Step& step : program.steps) {
+    if (step.op_index < 0) {
+      text += fmt::format("  {}(reinterpret_cast<const unsigned char*>(base + {}), base + {}, base + {});\n", step.name, step.inputs[0],
+                          step.output, step.scratch);
+      continue;
+    }
+    text += fmt::format("  {}(", step.name);
+    for (const std::size_t offset : step.inputs) text += fmt::format("base + {}, ", offset);
+    text += fmt::format("base + {}, base + {});\n", step.output, step.scratch);
+  }
+  return text + "  return static_cast<std::int32_t>(Status::ok);\n}\n";
+}
+
+}  // namespace
+
+std::string emit_cpp(const Program& program) {
+  std::set<std::string> includes{"abi/module.hpp", "kernels/geometry.hpp"};
+  for (const LoweredOp& op : program.ops) includes.insert(op.includes.begin(), op.includes.end());
+
+  std::string text = header_comment(program) + "\n#include <cstdint>\n\n";
+  for (const std::string& include : includes) text += fmt::format("#include \"{}\"\n", include);
+  text += "\n#define MOTE_OP [[gnu::noinline]] static\n#define MOTE_SHARED [[gnu::noinline, gnu::noclone]] static\n\n";
+  if (program.features) text += program.features->source;
+  text += "namespace mote::device {\nnamespace {\n";
+  if (program.features) {
+    text += fmt::format(
+        "\nMOTE_OP void features(const unsigned char* input, std::int8_t* output, void* scratch) {{ ::{}(input, output, scratch); }}\n",
+        program.features->function);
+  }
+  if (uses(program, "shared_conv2d(")) text += kSharedConv;
+  if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
+  for (const Step& step : program.steps) {
+    if (step.op_index >= 0) text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
+  }
+  return text + invoke_text(program);
+}
+
+}  // namespace mote::compile

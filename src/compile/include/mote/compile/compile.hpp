@@ -1,0 +1,65 @@
+#pragma once
+// From an int8 graph to a module and a firmware that runs it.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mote/base/bytes.hpp"
+#include "mote/board/board_spec.hpp"
+#include "mote/compile/program.hpp"
+
+namespace mote::compile {
+
+struct CompileOptions {
+  ProgramOptions program;
+  std::vector<std::string> labels;              ///< of the outputs; stored in the module's schema
+  std::string sensor_schema;                    ///< canonical text of the sensor's element type, shape and rate
+  std::vector<std::pair<Bytes, Bytes>> vectors; ///< self-test vectors: input, expected output
+};
+
+/// Flash of one operator or stage, for reports.
+struct FlashPart {
+  std::string name;  ///< "op_03_conv2d", "features", "header", ...
+  std::size_t code_bytes = 0;
+  std::size_t constant_bytes = 0;
+};
+
+struct CompiledModel {
+  Program program;
+  std::string source;           ///< the translation unit
+  Bytes module;                 ///< header + code + constants, position independent
+  Bytes firmware;               ///< ELF for the virtual board and for QEMU's mps2-an386
+  std::size_t code_bytes = 0;
+  std::size_t constant_bytes = 0;
+  std::vector<FlashPart> flash_parts;
+  /// Address of each step's function in the firmware, in the order of program.steps.
+  std::vector<std::pair<std::string, std::uint32_t>> step_addresses;
+};
+
+/// Compiles with the board's own toolchain (arm-none-eabi-gcc) and links a module without any absolute address: that is checked.
+/// @error unsupported  the graph has operators without kernel, or the board's core has no toolchain here.
+/// @error not_found    the cross compiler is not installed.
+/// @error internal     the compiler refused our source, or left relocations or writable data in the module.
+[[nodiscard]] Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options);
+
+/// Reads and checks a module's header and digest; untrusted bytes.  @error malformed  with the rule that is broken.
+struct ModuleInfo {
+  std::uint32_t module_bytes = 0, code_bytes = 0, arena_bytes = 0, stack_bytes = 0;
+  std::uint32_t input_offset = 0, input_bytes = 0, output_offset = 0, output_bytes = 0, entry_offset = 0;
+  std::string schema;  ///< JSON text
+  std::vector<std::pair<Bytes, Bytes>> vectors;
+  std::string digest;  ///< hexadecimal
+};
+[[nodiscard]] Result<ModuleInfo> read_module(ByteSpan module);
+
+/// Writes the measured stack need into the header and renews the digest.
+[[nodiscard]] Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes);
+
+/// Wraps a module as firmware (device/boards) for this board.
+[[nodiscard]] Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board);
+
+}  // namespace mote::compile

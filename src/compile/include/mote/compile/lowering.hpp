@@ -1,0 +1,53 @@
+#pragma once
+// One operator of the graph -> constants and a call of a device kernel.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mote/base/error.hpp"
+#include "mote/graph/graph.hpp"
+
+namespace mote::compile {
+
+enum class Target : std::uint8_t {
+  portable,  ///< plain C++: any core
+  armv7em,   ///< Cortex-M4 and M7 with DSP instructions
+};
+
+/// A constant array of the emitted source.
+struct ConstantArray {
+  std::string name;
+  std::string type;  ///< C++ element type
+  std::string comment;
+  std::size_t element_bytes = 1;
+  bool hexadecimal = false;
+  std::vector<std::int64_t> values;
+  [[nodiscard]] std::size_t bytes() const { return values.size() * element_bytes; }
+};
+
+struct LoweringOptions {
+  Target target = Target::armv7em;
+  std::size_t column_bytes = 3072;  ///< most RAM a convolution may use for its columns
+};
+
+/// An operator as the emitter prints it: a function `void <symbol>(x..., y, scratch)`.
+struct LoweredOp {
+  std::string symbol;    ///< "op_03_conv2d"
+  std::string summary;   ///< "conv2d block1/pw [1,14,14,16] -> [1,14,14,40]"
+  std::string kernel;    ///< which kernel was chosen, for reports: "conv2d_dsp 2x4, 16 pixels"
+  std::vector<std::string> includes;
+  std::vector<ConstantArray> constants;
+  std::string geometry;  ///< definition of a geometry constant, printed before the function; may be empty
+  std::string body;      ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
+  std::size_t scratch_bytes = 0;
+  /// Index of the input whose bytes the output may take over, or -1.
+  std::vector<std::size_t> may_reuse_inputs;
+  bool is_view = false;  ///< nothing to compute: the output is the input's bytes
+};
+
+/// @error unsupported  the operator has no device kernel; names operator and tensor.
+[[nodiscard]] Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const LoweringOptions& options);
+
+}  // namespace mote::compile

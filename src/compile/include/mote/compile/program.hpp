@@ -1,0 +1,70 @@
+#pragma once
+// A whole model, lowered and placed in its arena: everything the emitter needs, and everything a report wants to show of the plan.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mote/compile/lowering.hpp"
+#include "mote/compile/planner.hpp"
+
+namespace mote::compile {
+
+/// Feature extraction in front of the model, as source. Comes from the features module; the compiler only places and calls it.
+struct FeatureStage {
+  std::string source;         ///< C++17 fragment for the top level of the file, its includes with it, that defines `function`
+  std::string function;       ///< static void function(const unsigned char* input, std::int8_t* output, void* scratch)
+  std::size_t input_bytes = 0;
+  std::size_t scratch_bytes = 0;
+  std::string schema;         ///< canonical text of its configuration; hashed into the module
+};
+
+struct ProgramOptions {
+  LoweringOptions lowering;
+  std::optional<FeatureStage> features;
+};
+
+/// A buffer of the arena for reports: which tensors share it, where it lies, and when.
+struct PlacedBuffer {
+  std::string name;                   ///< of the tensor, or "<op> scratch"
+  std::vector<std::string> aliases;   ///< further tensors in the same bytes
+  std::size_t offset = 0, bytes = 0;
+  std::size_t first_step = 0, last_step = 0;  ///< step 0 is the features stage when there is one
+  bool is_scratch = false;
+};
+
+/// A call in the order of execution.
+struct Step {
+  std::string name;                  ///< symbol of the function
+  std::string summary;
+  std::string kernel;
+  std::vector<std::size_t> inputs;   ///< arena offsets, bytes
+  std::size_t output = 0;
+  std::size_t scratch = 0;
+  std::int32_t op_index = -1;        ///< -1 for the features stage
+};
+
+struct Program {
+  std::string model_name;
+  std::vector<LoweredOp> ops;        ///< one an operator of the graph
+  std::vector<Step> steps;           ///< views left out
+  std::vector<PlacedBuffer> buffers;
+  std::optional<FeatureStage> features;
+  std::size_t arena_bytes = 0;
+  std::size_t arena_align = 8;
+  std::size_t peak_live_bytes = 0;
+  std::size_t peak_step = 0;
+  std::vector<std::string> peak_tensors;
+  std::size_t input_offset = 0, input_bytes = 0;
+  std::size_t output_offset = 0, output_bytes = 0;
+};
+
+/// Lowers every operator and plans the arena: views share their input's bytes, operators that may work in place do when their input is read for
+/// the last time.
+/// @error unsupported  an operator has no device kernel, or the model has several inputs or outputs.
+[[nodiscard]] Result<Program> make_program(const graph::Graph& graph, const ProgramOptions& options);
+
+/// The program as one readable C++17 translation unit that defines `extern "C" std::int32_t mote_invoke(void* arena)`.
+[[nodiscard]] std::string emit_cpp(const Program& program);
+
+}  // namespace mote::compile

@@ -1,0 +1,160 @@
+// The DSP kernels against the portable ones, on the host: the DSP instructions are written out in C++ there. The same comparison on the
+// emulated core is in compile_test.cpp.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/add.hpp"
+#include "kernels/add_dsp.hpp"
+#include "kernels/conv2d.hpp"
+#include "kernels/conv2d_dsp.hpp"
+#include "kernels/depthwise.hpp"
+#include "kernels/depthwise_dsp.hpp"
+#include "lower.hpp"
+#include "random_layers.hpp"
+
+namespace mote::compile {
+namespace {
+
+using testing::random_bytes;
+using testing::random_conv;
+
+const std::int8_t* as_int8(const Bytes& b) { return reinterpret_cast<const std::int8_t*>(b.data()); }
+std::int8_t* as_int8(Bytes& b) { return reinterpret_cast<std::int8_t*>(b.data()); }
+
+const ConstantArray* find(const LoweredOp& op, const std::string& suffix) {
+  for (const ConstantArray& a : op.constants) {
+    if (a.name.ends_with(suffix)) return &a;
+  }
+  return nullptr;
+}
+
+TEST(FastRequantize, equals_the_definition_for_all_shifts_and_signs) {
+  Rng rng(4);
+  for (int i = 0; i < 3'000'000; ++i) {
+    const auto shift = static_cast<std::int8_t>(-rng.between(device::kFastShiftLow, device::kFastShiftHigh));
+    const auto multiplier = static_cast<std::int32_t>(rng.between(1 << 30, INT32_MAX));
+    const std::int32_t bias = static_cast<std::int32_t>(rng.between(-50000, 50000));
+    const auto zero = static_cast<std::int32_t>(rng.between(-128, 127));
+    // Small accumulators too, where ties and signs decide.
+    const auto accumulator = static_cast<std::int32_t>(rng.between(-(1 << 29), 1 << 29) >> rng.below(29));
+    const device::ChannelParams params{&bias, &multiplier, &shift};
+    ASSERT_EQ(device::FastRequantize(params, 0, zero)(accumulator), device::requantize(accumulator + bias, params, 0, zero, -128, 127))
+        << accumulator << " * " << multiplier << " >> " << -shift << " + " << zero;
+  }
+}
+
+TEST(ConvDsp, equals_the_portable_kernel_on_random_layers) {
+  Rng rng(21);
+  int compared = 0;
+  for (int trial = 0; trial < 1500; ++trial) {
+    const graph::Graph g = random_conv(rng, false);
+    const graph::Op& op = g.ops()[0];
+    const auto geometry = graph::conv_geometry(g, op);
+    const auto tables = graph::channel_tables(g, op);
+    LoweringOptions options;
+    options.column_bytes = 1 + rng.below(600);
+    const LoweredOp lowered = lower_conv(g, op, "op", options);
+    const ConstantArray* panels = find(lowered, "_panels");
+    if (panels == nullptr) continue;
+    ++compared;
+    std::vector<std::uint32_t> words;
+    for (const auto v : panels->values) words.push_back(static_cast<std::uint32_t>(v));
+    const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
+    const Bytes x = random_bytes(rng, g.input().size_bytes());
+    Bytes expected(g.output().size_bytes());
+    Bytes got(expected.size());
+    const auto pixels = geometry.out_h * geometry.out_w;
+    const auto block = static_cast<std::int32_t>(rng.between(1, pixels));
+    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
+    device::conv2d(geometry, as_int8(x), g.tensor(op.inputs[1]).values<std::int8_t>().data(), params, as_int8(expected));
+    device::conv2d_dsp(geometry, as_int8(x), words.data(), params, as_int8(got), scratch.data(), block);
+    ASSERT_EQ(got, expected) << graph::print_summary(g) << "block " << block;
+  }
+  EXPECT_GT(compared, 1000);
+}
+
+TEST(ConvDsp, works_in_place_for_pointwise_layers) {
+  Rng rng(22);
+  for (int trial = 0; trial < 2000; ++trial) {
+    const graph::Graph g = random_conv(rng, false);
+    const graph::Op& op = g.ops()[0];
+    const LoweredOp lowered = lower_conv(g, op, "op", {});
+    const ConstantArray* panels = find(lowered, "_panels");
+    if (panels == nullptr || lowered.may_reuse_inputs.empty()) continue;
+    const auto geometry = graph::conv_geometry(g, op);
+    const auto tables = graph::channel_tables(g, op);
+    std::vector<std::uint32_t> words;
+    for (const auto v : panels->values) words.push_back(static_cast<std::uint32_t>(v));
+    const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
+    Bytes buffer = random_bytes(rng, g.input().size_bytes());
+    Bytes expected(g.output().size_bytes());
+    const std::int32_t block = static_cast<std::int32_t>(rng.between(1, 6));
+    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
+    device::conv2d(geometry, as_int8(buffer), g.tensor(op.inputs[1]).values<std::int8_t>().data(), params, as_int8(expected));
+    device::conv2d_dsp(geometry, as_int8(buffer), words.data(), params, as_int8(buffer), scratch.data(), block);
+    buffer.resize(expected.size());
+    ASSERT_EQ(buffer, expected);
+  }
+}
+
+TEST(DepthwiseDsp, equals_the_portable_kernel_on_random_layers) {
+  Rng rng(23);
+  for (int trial = 0; trial < 1500; ++trial) {
+    const graph::Graph g = random_conv(rng, true);
+    const graph::Op& op = g.ops()[0];
+    const auto geometry = graph::conv_geometry(g, op);
+    const auto tables = graph::channel_tables(g, op);
+    if (!fast_requantize_applies(tables)) continue;
+    const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
+    const auto* weights = g.tensor(op.inputs[1]).values<std::int8_t>().data();
+    const Bytes x = random_bytes(rng, g.input().size_bytes());
+    Bytes expected(g.output().size_bytes());
+    Bytes got(expected.size());
+    device::depthwise_conv2d(geometry, as_int8(x), weights, params, as_int8(expected));
+    device::depthwise_conv2d_dsp(geometry, as_int8(x), weights, params, as_int8(got));
+    ASSERT_EQ(got, expected) << graph::print_summary(g);
+  }
+}
+
+TEST(AddDsp, equals_the_portable_kernel_on_every_pair_of_bytes) {
+  Rng rng(24);
+  for (int trial = 0; trial < 40; ++trial) {
+    graph::Graph g;
+    const auto tensor = [&](const char* name) {
+      return g.add_tensor({name, graph::DType::i8, {1, 256, 256}, testing::random_quantization(rng, rng.chance(0.3)), nullptr});
+    };
+    const auto a = tensor("a"), b = tensor("b"), y = tensor("y");
+    g.add_op({"add", graph::Add{rng.chance(0.5) ? graph::Activation::relu : graph::Activation::none}, {a, b}, {y}});
+    const device::AddGeometry geometry = graph::add_geometry(g, g.ops()[0]);
+    Bytes pa(65536), pb(65536), expected(65536), got(65536);
+    for (std::size_t i = 0; i < pa.size(); ++i) {
+      pa[i] = static_cast<std::uint8_t>(i >> 8);
+      pb[i] = static_cast<std::uint8_t>(i);
+    }
+    if (lower_add(g, g.ops()[0], "op", {}).kernel != "add_dsp") continue;
+    device::add(geometry, as_int8(pa), as_int8(pb), as_int8(expected));
+    device::add_dsp(geometry, as_int8(pa), as_int8(pb), as_int8(got));
+    ASSERT_EQ(got, expected);
+  }
+}
+
+TEST(LowerConv, falls_back_where_packed_weights_would_overflow) {
+  Rng rng(25);
+  graph::Graph g("wide");
+  const auto q = graph::Quantization::per_tensor(0.05f, -128);
+  const graph::Shape x{1, 1, 1, 400};
+  const auto in = g.add_tensor({"x", graph::DType::i8, x, q, nullptr});
+  const auto out = g.add_tensor({"y", graph::DType::i8, {1, 1, 1, 4}, q, nullptr});
+  std::vector<std::int8_t> weights(1600, 127);
+  graph::Quantization qw{{1e-4f, 1e-4f, 1e-4f, 1e-4f}, {0, 0, 0, 0}, 0};
+  const auto w = g.add_tensor({"w", graph::DType::i8, {4, 1, 1, 400}, qw, graph::constant_data(std::span<const std::int8_t>(weights))});
+  g.add_op({"op", graph::Conv2D{}, {in, w}, {out}});
+  g.set_inputs({in});
+  g.set_outputs({out});
+  EXPECT_EQ(lower_conv(g, g.ops()[0], "op", {}).kernel, "conv2d portable");  // 400 * 127 * 255 > 2^23
+}
+
+}  // namespace
+}  // namespace mote::compile

@@ -1,0 +1,96 @@
+#include "lower.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "kernels/requantize_dsp.hpp"
+
+namespace mote::compile {
+namespace {
+
+struct Lowerer {
+  const graph::Graph& graph;
+  const graph::Op& op;
+  const std::string& symbol;
+  const LoweringOptions& options;
+
+  Result<LoweredOp> operator()(const graph::Conv2D&) const { return lower_conv(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::Dense&) const { return lower_conv(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::DepthwiseConv2D&) const { return lower_depthwise(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::Pool2D&) const { return lower_pool(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Add&) const { return lower_add(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Quantize&) const { return lower_requantize(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Reshape&) const {
+    LoweredOp view;
+    view.symbol = symbol;
+    view.kernel = "view";
+    view.is_view = true;
+    return view;
+  }
+  template <class Other>
+  Result<LoweredOp> operator()(const Other&) const {
+    return fail(Code::unsupported, fmt::format("{} '{}' (output '{}') has no device kernel; docs/operators.md lists those that have", Other::kName,
+                                               op.name, graph.tensor(op.outputs[0]).name));
+  }
+};
+
+}  // namespace
+
+Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const LoweringOptions& options) {
+  const graph::Op& op = graph.ops()[op_index];
+  const auto& x = graph.tensor(op.inputs[0]);
+  const auto& y = graph.tensor(op.outputs[0]);
+  if (x.dtype != graph::DType::i8 || y.dtype != graph::DType::i8) {
+    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 models are compiled; quantize it first ('mote optimize')",
+                                               graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
+  }
+  const std::string symbol = fmt::format("op_{:02}_{}", op_index, graph::op_name(op.attributes));
+  MOTE_TRY(LoweredOp lowered, std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
+  lowered.summary = fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());
+  return lowered;
+}
+
+std::string geometry_text(const std::string& symbol, const device::ConvGeometry& g) {
+  return fmt::format(
+      "const ConvGeometry {}_geometry{{\n"
+      "    {}, {}, {},  // in_h, in_w, in_c\n"
+      "    {}, {}, {},  // out_h, out_w, out_c\n"
+      "    {}, {}, {}, {}, {}, {},  // kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w\n"
+      "    {}, {}, {},  // pad_top, pad_left, multiplier\n"
+      "    {}, {}, {}, {}}};  // input_zero, output_zero, clamp_low, clamp_high\n",
+      symbol, g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, g.dilation_h, g.dilation_w,
+      g.pad_top, g.pad_left, g.multiplier, g.input_zero, g.output_zero, g.clamp_low, g.clamp_high);
+}
+
+std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& tables) {
+  const auto add = [&](std::string_view what, std::string type, std::size_t bytes, auto&& values) {
+    lowered.constants.push_back({fmt::format("{}_{}", lowered.symbol, what), std::move(type), std::string(what) + " of each output channel", bytes,
+                                 false, {values.begin(), values.end()}});
+  };
+  add("bias", "std::int32_t", 4, tables.bias);
+  add("multiplier", "std::int32_t", 4, tables.multiplier);
+  add("shift", "std::int8_t", 1, tables.shift);
+  return fmt::format("channel_params({0}_bias, {0}_multiplier, {0}_shift)", lowered.symbol);
+}
+
+bool fast_requantize_applies(const graph::ChannelTables& tables) {
+  return std::ranges::all_of(tables.shift, [](std::int8_t s) { return -s >= device::kFastShiftLow && -s <= device::kFastShiftHigh; });
+}
+
+std::int64_t accumulator_bound(const graph::Graph& graph, const graph::Op& op, const graph::ChannelTables& tables) {
+  const graph::Tensor& weights = graph.tensor(op.inputs[1]);
+  const auto values = weights.values<std::int8_t>();
+  const std::size_t channels = tables.bias.size();
+  const std::size_t inner = op.as<graph::DepthwiseConv2D>() != nullptr ? 1 : values.size() / channels;
+  std::vector<std::int64_t> sums(channels, 0);
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i / inner % channels] += std::abs(static_cast<int>(values[i]));
+  std::int64_t bound = 0;
+  for (std::size_t c = 0; c < channels; ++c) bound = std::max(bound, sums[c] * 255 + std::abs(static_cast<std::int64_t>(tables.bias[c])));
+  return bound;
+}
+
+}  // namespace mote::compile

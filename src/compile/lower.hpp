@@ -1,0 +1,28 @@
+#pragma once
+// Private to the module: one function a kernel family.
+
+#include "mote/compile/lowering.hpp"
+#include "mote/graph/integer_params.hpp"
+
+namespace mote::compile {
+
+/// Conv2D and Dense.
+[[nodiscard]] LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+
+// Shared by the families.
+
+/// "constexpr ConvGeometry op_03_geometry{...};" with one member a line, named in comments.
+[[nodiscard]] std::string geometry_text(const std::string& symbol, const device::ConvGeometry& g);
+/// Bias, multiplier and shift arrays; returns the ChannelParams expression.
+[[nodiscard]] std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& tables);
+/// Whether FastRequantize is exact for every channel: shifts within its limits.
+[[nodiscard]] bool fast_requantize_applies(const graph::ChannelTables& tables);
+/// Largest |accumulator| that any int8 input can cause, over the channels: sum |w| * 255 + |bias|.
+[[nodiscard]] std::int64_t accumulator_bound(const graph::Graph& graph, const graph::Op& op, const graph::ChannelTables& tables);
+
+}  // namespace mote::compile

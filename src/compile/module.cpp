@@ -1,0 +1,310 @@
+// Links the emitted source into a module, fills its header, and reads modules back.
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstring>
+
+#include "abi/module.hpp"
+#include "mote/base/hash.hpp"
+#include "mote/base/process.hpp"
+#include "mote/board/elf.hpp"
+#include "mote/compile/compile.hpp"
+#include "toolchain.hpp"
+
+namespace mote::compile {
+namespace {
+
+using device::ModuleHeader;
+
+// The header is a gap at the start, filled after linking. Anything outside of code and constants stops the link or is found by check_elf.
+constexpr const char* kModuleLinkScript = R"(
+ENTRY(mote_invoke)
+SECTIONS {
+  . = 0;
+  .header : { KEEP(*(.mote_header)) }
+  .text : { *(.text.mote_invoke) *(.text .text.*) . = ALIGN(4); }
+  .rodata : { *(.rodata .rodata.*) . = ALIGN(4); }
+  .data : { *(.data .data.*) }
+  .bss : { *(.bss .bss.* COMMON) }
+  .got : { *(.got .got.*) }
+  /DISCARD/ : { *(.ARM.exidx*) *(.ARM.extab*) *(.comment) *(.init_array*) }
+}
+)";
+
+constexpr const char* kHeaderSource = R"(
+__asm__(".section .mote_header, \"a\", %progbits\n.space 128\n.previous\n");
+extern "C" {
+// gcc may turn struct copies into these calls.
+void* memcpy(void* to, const void* from, decltype(sizeof 0) n) {
+  auto* d = static_cast<unsigned char*>(to);
+  auto* s = static_cast<const unsigned char*>(from);
+  while (n-- > 0) *d++ = *s++;
+  return to;
+}
+void* memset(void* to, int value, decltype(sizeof 0) n) {
+  auto* d = static_cast<unsigned char*>(to);
+  while (n-- > 0) *d++ = static_cast<unsigned char>(value);
+  return to;
+}
+}
+)";
+
+Result<void> check_elf(const board::ElfFile& elf) {
+  for (const board::ElfSection& s : elf.sections()) {
+    if (s.allocated && s.bytes > 0 && s.writable) return fail(Code::internal, "the module has writable data in " + s.name);
+    const bool absolute = s.name.starts_with(".rel.text") || s.name.starts_with(".rel.rodata");
+    if (absolute && s.bytes > 0) continue;  // judged by check_relocations
+  }
+  return {};
+}
+
+/// --emit-relocs keeps what the linker resolved; absolute words would break position independence.
+Result<void> check_relocations(const Toolchain& tools, const std::filesystem::path& elf) {
+  MOTE_TRY(const ProcessResult listing, run_process({"arm-none-eabi-readelf", "-rW", elf.string()}));
+  for (const char* absolute : {"R_ARM_ABS32", "R_ARM_GOT", "R_ARM_MOVW_ABS", "R_ARM_MOVT_ABS", "R_ARM_TARGET"}) {
+    if (listing.output.find(absolute) != std::string::npos) {
+      return fail(Code::internal, std::string("the module is not position independent: it has ") + absolute + " relocations");
+    }
+  }
+  static_cast<void>(tools);
+  return {};
+}
+
+struct LinkedModule {
+  Bytes image;
+  board::ElfFile elf;
+};
+
+Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source) {
+  const auto folder = tools.folder();
+  MOTE_TRY_VOID(write_file(folder / "model.cpp", source));
+  MOTE_TRY_VOID(write_file(folder / "header.cpp", kHeaderSource));
+  MOTE_TRY_VOID(write_file(folder / "module.ld", kModuleLinkScript));
+  MOTE_TRY_VOID(tools.compile({"-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections", "-Wl,--build-id=none", "-T", "module.ld", "model.cpp",
+                               "header.cpp", "-lgcc", "-o", "module.elf"}));
+  MOTE_TRY(const Bytes raw, read_file(folder / "module.elf"));
+  MOTE_TRY(board::ElfFile elf, board::ElfFile::parse(raw));
+  MOTE_TRY_VOID(check_elf(elf));
+  MOTE_TRY_VOID(check_relocations(tools, folder / "module.elf"));
+  MOTE_TRY_VOID(tools.objcopy({"-O", "binary", "-j", ".header", "-j", ".text", "-j", ".rodata", "module.elf", "module.bin"}));
+  MOTE_TRY(Bytes image, read_file(folder / "module.bin"));
+  return LinkedModule{std::move(image), std::move(elf)};
+}
+
+nlohmann::json tensor_json(const graph::Tensor& t) {
+  nlohmann::json j{{"name", t.name}, {"type", graph::name(t.dtype)}, {"shape", std::vector<std::int32_t>(t.shape.dims().begin(), t.shape.dims().end())}};
+  if (t.quantization.present()) {
+    j["scale"] = t.quantization.scale();
+    j["zero_point"] = t.quantization.zero_point();
+  }
+  return j;
+}
+
+std::string schema_text(const graph::Graph& graph, const CompileOptions& options) {
+  nlohmann::json j{{"model", graph.name()}, {"input", tensor_json(graph.input())}, {"output", tensor_json(graph.output())}};
+  if (!options.labels.empty()) j["labels"] = options.labels;
+  if (options.program.features) j["features"] = options.program.features->schema;
+  if (!options.sensor_schema.empty()) j["sensor"] = options.sensor_schema;
+  return j.dump();
+}
+
+void copy_prefix(const std::string& text, std::uint8_t (&to)[8]) {
+  if (text.empty()) return;
+  const Digest digest = sha256(text);
+  std::copy_n(digest.bytes.begin(), sizeof to, to);
+}
+
+void set_digest(Bytes& module) {
+  auto* header = reinterpret_cast<ModuleHeader*>(module.data());
+  std::memset(header->digest, 0, sizeof header->digest);
+  const Digest digest = sha256(module);
+  std::ranges::copy(digest.bytes, header->digest);
+}
+
+Result<Bytes> assemble(const graph::Graph& graph, const CompileOptions& options, const Program& program, LinkedModule& linked) {
+  ByteWriter out;
+  out.append(linked.image);
+  out.pad_to(4);
+  const std::string schema = schema_text(graph, options);
+  const std::size_t schema_offset = out.bytes().size();
+  out.append(as_bytes(schema));
+  out.pad_to(4);
+  const std::size_t vectors_offset = out.bytes().size();
+  for (const auto& [input, output] : options.vectors) {
+    if (input.size() != program.input_bytes || output.size() != program.output_bytes) {
+      return fail(Code::invalid_argument, "a self-test vector has the wrong size");
+    }
+    out.append(input);
+    out.append(output);
+  }
+  out.pad_to(32);
+  Bytes module = std::move(out).take();
+
+  const board::ElfSymbol* entry = linked.elf.find_symbol("mote_invoke");
+  const board::ElfSection* text = linked.elf.find_section(".text");
+  if (entry == nullptr || text == nullptr) return fail(Code::internal, "the module has no entry point");
+  ModuleHeader header{};
+  header.magic = device::kModuleMagic;
+  header.abi = device::kModuleAbi;
+  header.header_bytes = sizeof(ModuleHeader);
+  header.module_bytes = static_cast<std::uint32_t>(module.size());
+  header.code_bytes = text->bytes;
+  header.core = static_cast<std::uint32_t>(device::Core::cortex_m4f);
+  header.isa_features = device::isa_dsp | device::isa_fpu_single;
+  header.op_set = device::kOpSet;
+  header.entry_offset = entry->address;
+  header.arena_bytes = static_cast<std::uint32_t>(program.arena_bytes);
+  header.arena_align = static_cast<std::uint32_t>(program.arena_align);
+  header.input_offset = static_cast<std::uint32_t>(program.input_offset);
+  header.input_bytes = static_cast<std::uint32_t>(program.input_bytes);
+  header.output_offset = static_cast<std::uint32_t>(program.output_offset);
+  header.output_bytes = static_cast<std::uint32_t>(program.output_bytes);
+  header.schema_offset = static_cast<std::uint32_t>(schema_offset);
+  header.schema_bytes = static_cast<std::uint32_t>(schema.size());
+  header.vectors_offset = static_cast<std::uint32_t>(vectors_offset);
+  header.vectors_count = static_cast<std::uint32_t>(options.vectors.size());
+  if (program.features) copy_prefix(program.features->schema, header.feature_schema);
+  copy_prefix(options.sensor_schema, header.sensor_schema);
+  std::memcpy(module.data(), &header, sizeof header);
+  set_digest(module);
+  return module;
+}
+
+/// Which operator or stage a symbol of the module belongs to.
+std::string part_of(const std::string& symbol) {
+  for (std::size_t at = symbol.find("op_"); at != std::string::npos; at = symbol.find("op_", at + 1)) {
+    // "op_03_conv2d_panels", possibly mangled: take "op_" and the two or more digits behind it.
+    std::size_t end = at + 3;
+    while (end < symbol.size() && symbol[end] >= '0' && symbol[end] <= '9') ++end;
+    if (end >= at + 5) return symbol.substr(at, end - at);
+  }
+  if (symbol.find("shared_") != std::string::npos) return "shared kernels";
+  if (symbol.find("feature") != std::string::npos) return "features";
+  return "other";
+}
+
+std::vector<FlashPart> flash_parts(const board::ElfFile& elf, const Program& program, const Bytes& module) {
+  std::vector<FlashPart> parts{{"header", 0, sizeof(ModuleHeader)}};
+  const auto part = [&](const std::string& name) -> FlashPart& {
+    const auto found = std::ranges::find(parts, name, &FlashPart::name);
+    if (found != parts.end()) return *found;
+    parts.push_back({name, 0, 0});
+    return parts.back();
+  };
+  for (const board::ElfSymbol& s : elf.symbols()) {
+    if (s.bytes == 0) continue;
+    std::string name = part_of(s.name);
+    for (const LoweredOp& op : program.ops) {
+      if (op.symbol.starts_with(name + "_")) name = op.symbol;
+    }
+    (s.is_function ? part(name).code_bytes : part(name).constant_bytes) += s.bytes;
+  }
+  std::size_t counted = 0;
+  for (const FlashPart& p : parts) counted += p.code_bytes + p.constant_bytes;
+  if (module.size() > counted) part("schema, vectors, padding").constant_bytes += module.size() - counted;
+  return parts;
+}
+
+/// Symbols of static functions are mangled; their own name is a part of it.
+const board::ElfSymbol* find_function(const board::ElfFile& elf, const std::string& name) {
+  const std::string mangled = std::to_string(name.size()) + name;
+  for (const board::ElfSymbol& s : elf.symbols()) {
+    if (s.is_function && s.name.find(mangled) != std::string::npos) return &s;
+  }
+  return nullptr;
+}
+
+Result<ModuleHeader> checked_header(ByteSpan module) {
+  if (module.size() < sizeof(ModuleHeader)) return fail(Code::malformed, "a module has at least 128 bytes, this has " + std::to_string(module.size()));
+  ModuleHeader header{};
+  std::memcpy(&header, module.data(), sizeof header);
+  if (header.magic != device::kModuleMagic) return fail(Code::malformed, "byte 0: not a module (wrong magic)");
+  if (header.abi != device::kModuleAbi) return fail(Code::unsupported, "byte 4: module ABI " + std::to_string(header.abi) + " is not known to this mote");
+  if (header.header_bytes != sizeof header || header.module_bytes != module.size()) return fail(Code::malformed, "byte 6: the header's sizes do not fit the file");
+  const auto inside = [](std::uint64_t offset, std::uint64_t bytes, std::uint64_t limit) { return offset + bytes <= limit; };
+  const std::uint64_t vector_bytes = (std::uint64_t{header.input_bytes} + header.output_bytes) * header.vectors_count;
+  if (!inside(header.entry_offset, 2, module.size()) || header.entry_offset < sizeof header || (header.entry_offset & 1) != 0 ||
+      !inside(header.schema_offset, header.schema_bytes, module.size()) || !inside(header.vectors_offset, vector_bytes, module.size()) ||
+      !inside(header.input_offset, header.input_bytes, header.arena_bytes) || !inside(header.output_offset, header.output_bytes, header.arena_bytes)) {
+    return fail(Code::malformed, "an offset of the module's header points outside");
+  }
+  return header;
+}
+
+}  // namespace
+
+Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
+  if (!board.emulated()) {
+    return fail(Code::unsupported, fmt::format("{} has a {} core; this version compiles for Cortex-M4F", board.name, board.core));
+  }
+  CompiledModel out;
+  MOTE_TRY(out.program, make_program(graph, options.program));
+  out.source = emit_cpp(out.program);
+  MOTE_TRY(const Toolchain tools, Toolchain::create());
+  MOTE_TRY(LinkedModule linked, link_module(tools, out.source));
+  MOTE_TRY(out.module, assemble(graph, options, out.program, linked));
+  out.code_bytes = linked.elf.find_section(".text")->bytes;
+  out.constant_bytes = out.module.size() - out.code_bytes;
+  out.flash_parts = flash_parts(linked.elf, out.program, out.module);
+  MOTE_TRY(out.firmware, make_firmware(out.module, board));
+  MOTE_TRY(const board::ElfFile firmware, board::ElfFile::parse(out.firmware));
+  const board::ElfSymbol* base = firmware.find_symbol("mote_module");
+  if (base == nullptr) return fail(Code::internal, "the firmware has no symbol mote_module");
+  for (const Step& step : out.program.steps) {
+    const board::ElfSymbol* function = find_function(linked.elf, step.name);
+    if (function != nullptr) out.step_addresses.emplace_back(step.name, base->address + function->address);
+  }
+  return out;
+}
+
+Result<ModuleInfo> read_module(ByteSpan module) {
+  MOTE_TRY(const ModuleHeader header, checked_header(module));
+  Bytes copy(module.begin(), module.end());
+  set_digest(copy);
+  if (!std::ranges::equal(copy, module)) return fail(Code::malformed, "the module's digest does not match its bytes");
+  ModuleInfo info;
+  info.module_bytes = header.module_bytes;
+  info.code_bytes = header.code_bytes;
+  info.arena_bytes = header.arena_bytes;
+  info.stack_bytes = header.stack_bytes;
+  info.input_offset = header.input_offset;
+  info.input_bytes = header.input_bytes;
+  info.output_offset = header.output_offset;
+  info.output_bytes = header.output_bytes;
+  info.entry_offset = header.entry_offset;
+  const ByteSpan schema = module.subspan(header.schema_offset, header.schema_bytes);
+  info.schema.assign(schema.begin(), schema.end());
+  for (std::uint32_t i = 0; i < header.vectors_count; ++i) {
+    const ByteSpan vector = module.subspan(header.vectors_offset + std::size_t{i} * (header.input_bytes + header.output_bytes));
+    const ByteSpan in = vector.first(header.input_bytes);
+    const ByteSpan out = vector.subspan(header.input_bytes, header.output_bytes);
+    info.vectors.emplace_back(Bytes(in.begin(), in.end()), Bytes(out.begin(), out.end()));
+  }
+  info.digest = to_hex(ByteSpan(header.digest, sizeof header.digest));
+  return info;
+}
+
+Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes) {
+  MOTE_TRY(const ModuleHeader header, checked_header(module));
+  static_cast<void>(header);
+  Bytes changed(module.begin(), module.end());
+  reinterpret_cast<ModuleHeader*>(changed.data())->stack_bytes = stack_bytes;
+  set_digest(changed);
+  return changed;
+}
+
+Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
+  MOTE_TRY(const ModuleHeader header, checked_header(module));
+  MOTE_TRY(const Toolchain tools, Toolchain::create());
+  MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
+  const auto boards = [&](const char* file) { return (tools.device() / "boards" / file).string(); };
+  MOTE_TRY_VOID(tools.compile({"-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
+                               "-DMOTE_MODULE_FILE=\"module.bin\"", fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
+                               fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes), fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes),
+                               "-T", boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"), boards("bench_main.cpp"), "-o", "firmware.elf"}));
+  return read_file(tools.folder() / "firmware.elf");
+}
+
+}  // namespace mote::compile

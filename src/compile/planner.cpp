@@ -1,0 +1,128 @@
+#include "mote/compile/planner.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+namespace mote::compile {
+namespace {
+
+bool overlap(const Buffer& a, const Buffer& b) { return a.first <= b.last && b.first <= a.last; }
+
+std::size_t align_up(std::size_t value, std::size_t align) { return (value + align - 1) & ~(align - 1); }
+
+/// Lowest offset at which buffer `index` collides with none of those placed already.
+std::size_t lowest_fit(std::span<const Buffer> buffers, std::span<const std::size_t> placed, const std::vector<std::size_t>& offsets,
+                       std::size_t index) {
+  std::vector<std::size_t> rivals;
+  for (const std::size_t p : placed) {
+    if (overlap(buffers[p], buffers[index])) rivals.push_back(p);
+  }
+  std::ranges::sort(rivals, {}, [&](std::size_t p) { return offsets[p]; });
+  std::size_t offset = 0;
+  for (const std::size_t p : rivals) {
+    if (offset + buffers[index].bytes <= offsets[p]) break;
+    offset = std::max(offset, align_up(offsets[p] + buffers[p].bytes, buffers[index].align));
+  }
+  return offset;
+}
+
+struct Placement {
+  std::vector<std::size_t> offsets;
+  std::size_t bytes = 0;
+};
+
+Placement place_in_order(std::span<const Buffer> buffers, std::span<const std::size_t> order) {
+  Placement placement{std::vector<std::size_t>(buffers.size(), 0), 0};
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::size_t index = order[i];
+    placement.offsets[index] = lowest_fit(buffers, order.first(i), placement.offsets, index);
+    placement.bytes = std::max(placement.bytes, placement.offsets[index] + buffers[index].bytes);
+  }
+  return placement;
+}
+
+/// Tries all orders depth first, cutting branches that are no better than the best so far.
+class ExactSearch {
+ public:
+  ExactSearch(std::span<const Buffer> buffers, Placement best, std::size_t lower_bound)
+      : buffers_(buffers), best_(std::move(best)), lower_bound_(lower_bound), offsets_(buffers.size(), 0), used_(buffers.size(), false) {}
+
+  Placement run() {
+    descend(0);
+    return std::move(best_);
+  }
+
+ private:
+  void descend(std::size_t bytes) {
+    if (best_.bytes == lower_bound_ || bytes >= best_.bytes) return;
+    if (order_.size() == buffers_.size()) {
+      best_ = {offsets_, bytes};
+      return;
+    }
+    for (std::size_t i = 0; i < buffers_.size(); ++i) {
+      if (used_[i]) continue;
+      offsets_[i] = lowest_fit(buffers_, order_, offsets_, i);
+      used_[i] = true;
+      order_.push_back(i);
+      descend(std::max(bytes, offsets_[i] + buffers_[i].bytes));
+      order_.pop_back();
+      used_[i] = false;
+    }
+  }
+
+  std::span<const Buffer> buffers_;
+  Placement best_;
+  std::size_t lower_bound_;
+  std::vector<std::size_t> offsets_;
+  std::vector<bool> used_;
+  std::vector<std::size_t> order_;
+};
+
+void find_peak(std::span<const Buffer> buffers, ArenaPlan& plan) {
+  std::size_t steps = 0;
+  for (const Buffer& b : buffers) steps = std::max(steps, b.last + 1);
+  for (std::size_t step = 0; step < steps; ++step) {
+    std::size_t live = 0;
+    for (const Buffer& b : buffers) live += b.first <= step && step <= b.last ? b.bytes : 0;
+    if (live > plan.peak_live_bytes) {
+      plan.peak_live_bytes = live;
+      plan.peak_step = step;
+    }
+  }
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    if (buffers[i].first <= plan.peak_step && plan.peak_step <= buffers[i].last) plan.peak_buffers.push_back(i);
+  }
+  std::ranges::sort(plan.peak_buffers, std::greater{}, [&](std::size_t i) { return buffers[i].bytes; });
+}
+
+}  // namespace
+
+Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, std::size_t exact_limit) {
+  for (const Buffer& b : buffers) {
+    if (b.first > b.last) return fail(Code::invalid_argument, "buffer '" + b.name + "' ends before it begins");
+    if (!std::has_single_bit(b.align)) return fail(Code::invalid_argument, "buffer '" + b.name + "' has an alignment that is not a power of two");
+  }
+  ArenaPlan plan;
+  find_peak(buffers, plan);
+  std::vector<std::size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto length = [&](std::size_t i) { return buffers[i].last - buffers[i].first + 1; };
+  const auto attempt = [&](auto&& before) {
+    std::ranges::stable_sort(order, before);
+    return place_in_order(buffers, order);
+  };
+  Placement best = attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  const auto keep_better = [&](Placement candidate) {
+    if (candidate.bytes < best.bytes) best = std::move(candidate);
+  };
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].first < buffers[b].first; }));
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return length(a) > length(b); }));
+  if (buffers.size() <= exact_limit && best.bytes > plan.peak_live_bytes) best = ExactSearch(buffers, std::move(best), plan.peak_live_bytes).run();
+  plan.offsets = std::move(best.offsets);
+  plan.arena_bytes = best.bytes;
+  return plan;
+}
+
+}  // namespace mote::compile

@@ -1,0 +1,176 @@
+#include "mote/compile/program.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace mote::compile {
+namespace {
+
+using graph::Graph;
+using graph::TensorId;
+
+constexpr std::size_t kNever = static_cast<std::size_t>(-1);
+
+/// First and last step at which a tensor's bytes are in use.
+struct Life {
+  std::size_t first = kNever;
+  std::size_t last = 0;
+  void touch(std::size_t step) {
+    first = std::min(first, step);
+    last = std::max(last, step);
+  }
+};
+
+class ProgramBuilder {
+ public:
+  ProgramBuilder(const Graph& graph, const ProgramOptions& options) : graph_(graph), options_(options), owner_(graph.tensors().size()), lives_(graph.tensors().size()) {
+    std::iota(owner_.begin(), owner_.end(), TensorId{0});
+  }
+
+  Result<Program> run() {
+    if (graph_.inputs().size() != 1 || graph_.outputs().size() != 1) {
+      return fail(Code::unsupported, fmt::format("the model has {} inputs and {} outputs; one of each is compiled", graph_.inputs().size(),
+                                                 graph_.outputs().size()));
+    }
+    program_.model_name = graph_.name();
+    program_.features = options_.features;
+    for (std::size_t i = 0; i < graph_.ops().size(); ++i) {
+      MOTE_TRY(LoweredOp lowered, lower(graph_, i, options_.lowering));
+      program_.ops.push_back(std::move(lowered));
+    }
+    measure_lives();
+    share_buffers();
+    MOTE_TRY_VOID(place());
+    make_steps();
+    return std::move(program_);
+  }
+
+ private:
+  [[nodiscard]] std::size_t step_of(std::size_t op) const { return op + (options_.features ? 1 : 0); }
+  [[nodiscard]] std::size_t step_count() const { return step_of(graph_.ops().size()); }
+  [[nodiscard]] bool is_value(TensorId id) const { return id != graph::kNoTensor && !graph_.tensor(id).is_constant(); }
+  [[nodiscard]] std::size_t index(TensorId id) const { return static_cast<std::size_t>(id); }
+  [[nodiscard]] TensorId root(TensorId id) const {
+    while (owner_[index(id)] != id) id = owner_[index(id)];
+    return id;
+  }
+
+  void measure_lives() {
+    lives_[index(graph_.inputs()[0])].touch(0);
+    for (std::size_t i = 0; i < graph_.ops().size(); ++i) {
+      for (const TensorId id : graph_.ops()[i].inputs) {
+        if (is_value(id)) lives_[index(id)].touch(step_of(i));
+      }
+      lives_[index(graph_.ops()[i].outputs[0])].touch(step_of(i));
+    }
+    lives_[index(graph_.outputs()[0])].touch(step_count() - 1);
+  }
+
+  /// Joins the output's buffer with the input's.
+  void join(TensorId output, TensorId input) {
+    const TensorId to = root(input);
+    owner_[index(output)] = to;
+    lives_[index(to)].touch(lives_[index(output)].last);
+  }
+
+  void share_buffers() {
+    for (std::size_t i = 0; i < graph_.ops().size(); ++i) {
+      const graph::Op& op = graph_.ops()[i];
+      const LoweredOp& lowered = program_.ops[i];
+      if (lowered.is_view) {
+        join(op.outputs[0], op.inputs[0]);
+        continue;
+      }
+      for (const std::size_t k : lowered.may_reuse_inputs) {
+        const TensorId id = op.inputs[k];
+        if (!is_value(id)) continue;
+        const bool last_read = lives_[index(root(id))].last == step_of(i);
+        const bool fits = graph_.tensor(root(id)).size_bytes() >= graph_.tensor(op.outputs[0]).size_bytes();
+        if (!last_read || !fits) continue;
+        join(op.outputs[0], id);
+        break;
+      }
+    }
+  }
+
+  Result<void> place() {
+    std::vector<Buffer> buffers;
+    buffer_of_.assign(graph_.tensors().size(), kNever);
+    for (TensorId id = 0; id < static_cast<TensorId>(graph_.tensors().size()); ++id) {
+      const Life& life = lives_[index(id)];
+      if (graph_.tensor(id).is_constant() || life.first == kNever || root(id) != id) continue;
+      buffer_of_[index(id)] = buffers.size();
+      buffers.push_back({graph_.tensor(id).name, graph_.tensor(id).size_bytes(), life.first, life.last, 4});
+    }
+    const std::size_t tensor_buffers = buffers.size();
+    scratch_of_.assign(step_count(), kNever);
+    if (options_.features) {
+      raw_buffer_ = buffers.size();
+      buffers.push_back({"sensor data", options_.features->input_bytes, 0, 0, 8});
+      if (options_.features->scratch_bytes > 0) {
+        scratch_of_[0] = buffers.size();
+        buffers.push_back({"features scratch", options_.features->scratch_bytes, 0, 0, 8});
+      }
+    }
+    for (std::size_t i = 0; i < program_.ops.size(); ++i) {
+      if (program_.ops[i].scratch_bytes == 0) continue;
+      scratch_of_[step_of(i)] = buffers.size();
+      buffers.push_back({graph_.ops()[i].name + " scratch", program_.ops[i].scratch_bytes, step_of(i), step_of(i), 4});
+    }
+    MOTE_TRY(plan_, plan_arena(buffers));
+    program_.arena_bytes = plan_.arena_bytes;
+    program_.peak_live_bytes = plan_.peak_live_bytes;
+    program_.peak_step = plan_.peak_step;
+    for (const std::size_t b : plan_.peak_buffers) program_.peak_tensors.push_back(buffers[b].name);
+    for (std::size_t b = 0; b < buffers.size(); ++b) {
+      program_.buffers.push_back({buffers[b].name, {}, plan_.offsets[b], buffers[b].bytes, buffers[b].first, buffers[b].last, b >= tensor_buffers && b != raw_buffer_});
+    }
+    for (TensorId id = 0; id < static_cast<TensorId>(graph_.tensors().size()); ++id) {
+      if (root(id) != id) program_.buffers[buffer_of_[index(root(id))]].aliases.push_back(graph_.tensor(id).name);
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::size_t offset_of(TensorId id) const { return plan_.offsets[buffer_of_[index(root(id))]]; }
+  [[nodiscard]] std::size_t scratch_offset(std::size_t step) const { return scratch_of_[step] == kNever ? 0 : plan_.offsets[scratch_of_[step]]; }
+
+  void make_steps() {
+    const TensorId in = graph_.inputs()[0];
+    const TensorId out = graph_.outputs()[0];
+    program_.input_offset = options_.features ? plan_.offsets[raw_buffer_] : offset_of(in);
+    program_.input_bytes = options_.features ? options_.features->input_bytes : graph_.tensor(in).size_bytes();
+    program_.output_offset = offset_of(out);
+    program_.output_bytes = graph_.tensor(out).size_bytes();
+    if (options_.features) {
+      program_.steps.push_back({"features", "features -> " + graph_.tensor(in).shape.text(), options_.features->function, {program_.input_offset},
+                                offset_of(in), scratch_offset(0), -1});
+    }
+    for (std::size_t i = 0; i < program_.ops.size(); ++i) {
+      const LoweredOp& lowered = program_.ops[i];
+      if (lowered.is_view) continue;
+      Step step{lowered.symbol, lowered.summary, lowered.kernel, {}, offset_of(graph_.ops()[i].outputs[0]), scratch_offset(step_of(i)), static_cast<std::int32_t>(i)};
+      for (const TensorId id : graph_.ops()[i].inputs) {
+        if (is_value(id)) step.inputs.push_back(offset_of(id));
+      }
+      program_.steps.push_back(std::move(step));
+    }
+  }
+
+  const Graph& graph_;
+  const ProgramOptions& options_;
+  Program program_;
+  ArenaPlan plan_;
+  std::vector<TensorId> owner_;  // union of tensors that share bytes
+  std::vector<Life> lives_;
+  std::vector<std::size_t> buffer_of_;
+  std::vector<std::size_t> scratch_of_;
+  std::size_t raw_buffer_ = kNever;
+};
+
+}  // namespace
+
+Result<Program> make_program(const Graph& graph, const ProgramOptions& options) { return ProgramBuilder(graph, options).run(); }
+
+}  // namespace mote::compile

@@ -1,0 +1,71 @@
+#include "toolchain.hpp"
+
+#include "embedded_device.hpp"
+#include "mote/base/process.hpp"
+
+namespace mote::compile {
+namespace {
+
+// -fno-schedule-insns: gcc's first scheduling pass hoists loads over multiply-accumulates and spills accumulators (measured 1.4x slower).
+// -falign-loops=8, -fno-section-anchors: hot loops on fetch boundaries, fewer unaligned wide instructions.
+// -fno-tree-loop-distribute-patterns: loops are not turned into calls of memcpy and memset, which a module does not have.
+const std::vector<std::string> kFlags{"-std=c++17",
+                                      "-O2",
+                                      "-mcpu=cortex-m4",
+                                      "-mthumb",
+                                      "-mfloat-abi=hard",
+                                      "-mfpu=fpv4-sp-d16",
+                                      "-ffreestanding",
+                                      "-fno-exceptions",
+                                      "-fno-rtti",
+                                      "-fno-threadsafe-statics",
+                                      "-fno-unwind-tables",
+                                      "-fno-asynchronous-unwind-tables",
+                                      "-fvisibility=hidden",
+                                      "-fno-schedule-insns",
+                                      "-falign-loops=8",
+                                      "-fno-section-anchors",
+                                      "-fno-tree-loop-distribute-patterns",
+                                      "-ffunction-sections",
+                                      "-fdata-sections",
+                                      "-Wall",
+                                      "-Wextra",
+                                      "-Wno-unused-function"};
+
+Result<void> run(const std::vector<std::string>& command, const std::filesystem::path& folder) {
+  ProcessOptions options;
+  options.folder = folder;
+  MOTE_TRY(const ProcessResult result, run_process(command, options));
+  if (result.exit_code == 0) return {};
+  const std::string first = result.diagnostics.substr(0, 2000);
+  return fail(Code::internal, command[0] + " refused what mote generated: " + first);
+}
+
+}  // namespace
+
+Result<Toolchain> Toolchain::create() {
+  if (find_program("arm-none-eabi-g++").empty()) {
+    return fail(Code::not_found, "the cross compiler arm-none-eabi-g++ is not installed; './dev build' installs it (Debian package gcc-arm-none-eabi)");
+  }
+  MOTE_TRY(TemporaryFolder folder, TemporaryFolder::create("mote-compile"));
+  for (const EmbeddedFile& file : embedded_device_files()) {
+    MOTE_TRY_VOID(write_file(folder.path() / "device" / file.path, file.text));
+  }
+  return Toolchain(std::move(folder));
+}
+
+Result<void> Toolchain::compile(std::vector<std::string> arguments) const {
+  std::vector<std::string> command{"arm-none-eabi-g++"};
+  command.insert(command.end(), kFlags.begin(), kFlags.end());
+  command.push_back("-I" + device().string());
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run(command, folder());
+}
+
+Result<void> Toolchain::objcopy(std::vector<std::string> arguments) const {
+  std::vector<std::string> command{"arm-none-eabi-objcopy"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run(command, folder());
+}
+
+}  // namespace mote::compile
