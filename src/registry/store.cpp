@@ -146,6 +146,9 @@ Result<void> Store::set_alias(std::string_view alias, const Digest& id) {
         Code::invalid_argument,
         "alias '" + std::string(alias) + "': use letters, digits and . _ - :, with at least one that is not 0-9 a-f");
   }
+  // Saying the same again is no event: a rerun of an unchanged project writes nothing.
+  const std::size_t latest = state_->log.latest_by_subject(Event::alias, alias);
+  if (latest < state_->log.size() && state_->log.entry(latest).id == id.hex()) return {};
   return state_->log.append(Event::alias, id.hex(), alias, "{}");
 }
 
