@@ -163,8 +163,8 @@ void check_ranges(TableReader& reader, const BoardSpec& board) {
   if (board.flash_bytes > kMostBytes || board.flash_bytes % 4096 != 0) {
     reader.refuse("flash_bytes", "must be a multiple of 4096 and at most 268435456");
   }
-  if (board.ram_bytes > kMostBytes || board.ram_bytes % 1024 != 0) {
-    reader.refuse("ram_bytes", "must be a multiple of 1024 and at most 268435456");
+  if (board.ram_bytes > kMostBytes || board.ram_bytes % 4096 != 0) {
+    reader.refuse("ram_bytes", "must be a multiple of 4096 and at most 268435456");
   }
 }
 
@@ -178,7 +178,7 @@ Result<BoardSpec> read_board(const toml::table& table, const std::string& where)
   board.fpu = reader.flag("fpu");
   board.dsp = reader.flag("dsp");
   board.clock_hz = reader.count("clock_hz", 1);
-  board.ram_bytes = reader.count("ram_bytes", 1024);
+  board.ram_bytes = reader.count("ram_bytes", 4096);
   board.flash_bytes = reader.count("flash_bytes", 4096);
   board.flash_wait_states = reader.count("flash_wait_states", 0, 0);
   board.flash_sector_bytes = reader.count("flash_sector_bytes", 1, 4096);

@@ -1,0 +1,151 @@
+#pragma once
+// For tests: builds tiny modules and bench firmware with the Arm compiler, from sources in device/boards and a few lines of a test.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "mote/base/bytes.hpp"
+#include "mote/base/file.hpp"
+#include "mote/base/process.hpp"
+
+namespace mote::board {
+
+/// What a test module's header says.
+struct TestModule {
+  std::string source;  ///< C++; defines extern "C" std::int32_t invoke(void*)
+  std::uint32_t arena_bytes = 64;
+  std::uint32_t input_offset = 0, input_bytes = 4;
+  std::uint32_t output_offset = 16, output_bytes = 4;
+};
+
+struct BuiltModule {
+  Bytes blob;  ///< header and code
+  Bytes elf;   ///< the same with symbols, linked at 0
+};
+
+class Toolchain {
+ public:
+  static Toolchain& instance() {
+    static Toolchain toolchain;
+    return toolchain;
+  }
+
+  BuiltModule build_module(const TestModule& module) {
+    const std::string header =
+        "#include <cstdint>\n__asm__(\".section .header,\\\"a\\\"\\n .word 0x65746f6d\\n .short 1,128\\n .word module_bytes,0,1,3,1\\n .previous\\n .section .header_rest,\\\"a\\\"\\n .word " +
+        std::to_string(module.arena_bytes) + ",16,0," + std::to_string(module.input_offset) + "," +
+        std::to_string(module.input_bytes) + "," + std::to_string(module.output_offset) + "," + std::to_string(module.output_bytes) +
+        ",0,0,0,0\\n .zero 52\\n .previous\");\n";
+    write("module.cpp", header + module.source);
+    write("module.ld",
+          "ENTRY(invoke)\nSECTIONS { . = 0; .header : { KEEP(*(.header)) LONG(invoke & 0xfffffffe) KEEP(*(.header_rest)) }\n"
+          ".text : { *(.text*) *(.rodata*) . = ALIGN(4); } module_bytes = .; /DISCARD/ : { *(.ARM.*) *(.comment) } }\n");
+    compile({"-O2", "-fpic", "module.cpp", "-T", "module.ld", "-o", "module.elf"});
+    run({"arm-none-eabi-objcopy", "-O", "binary", "module.elf", "module.bin"});
+    return {read("module.bin"), read("module.elf")};
+  }
+
+  /// The bench firmware around `module`.
+  Bytes build_firmware(ByteSpan module, std::uint32_t arena_bytes = 4096) {
+    write("module.bin", std::string(module.begin(), module.end()));
+    for (const char* part : {"startup", "memory", "markers"}) build_part(part);
+    compile({"-O2", "-I", device(), "-DMOTE_ARENA_BYTES=" + std::to_string(arena_bytes),
+             "-DMOTE_MODULE_FILE=\"" + (folder_.path() / "module.bin").string() + "\"", device() + "/boards/bench_main.cpp", "startup.o",
+             "memory.o", "markers.o", "-T", device() + "/boards/bench.ld", "-lgcc", "-o", "firmware.elf"});
+    return read("firmware.elf");
+  }
+  Bytes build_firmware(const TestModule& module, std::uint32_t arena_bytes = 4096) { return build_firmware(build_module(module).blob, arena_bytes); }
+
+  /// A firmware of its own: `source` defines extern "C" void mote_main().
+  Bytes build_program(const std::string& source) {
+    write("program.cpp", source);
+    for (const char* part : {"startup", "memory", "markers"}) build_part(part);
+    compile({"-O2", "-I", device(), "program.cpp", "startup.o", "memory.o", "markers.o", "-T", device() + "/boards/bench.ld", "-lgcc", "-o", "program.elf"});
+    return read("program.elf");
+  }
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
+
+ private:
+  Toolchain() : folder_(TemporaryFolder::create("mote-board-test").value()) {}
+
+  static std::string device() { return std::string(MOTE_SOURCE_DIR) + "/device"; }
+
+  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(write_file(folder_.path() / name, text)); }
+  Bytes read(const std::string& name) { return read_file(folder_.path() / name).value_or(Bytes{}); }
+
+  void build_part(const std::string& name) {
+    if (std::filesystem::exists(folder_.path() / (name + ".o"))) return;
+    compile({"-O2", "-I", device(), "-c", device() + "/boards/" + name + ".cpp", "-o", name + ".o"});
+  }
+
+  void compile(const std::vector<std::string>& arguments) {
+    std::vector<std::string> all{"arm-none-eabi-g++", "-std=c++17",     "-mcpu=cortex-m4",  "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard", "-mthumb", "-ffreestanding",
+                                 "-fno-exceptions",   "-fno-rtti",      "-nostdlib",        "-Wall",             "-Wextra",          "-Wconversion",
+                                 "-Wshadow",          "-Werror",        "-Wl,--defsym=mote_flash_bytes=524288",  "-Wl,--defsym=mote_ram_bytes=131072"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    run(all);
+  }
+
+  void run(const std::vector<std::string>& arguments) {
+    ProcessOptions options;
+    options.folder = folder_.path();
+    const auto result = run_process(arguments, options);
+    ASSERT_TRUE(result) << result.error().message();
+    ASSERT_EQ(result->exit_code, 0) << result->diagnostics;
+  }
+
+  TemporaryFolder folder_;
+};
+
+/// `firmware` with one 32-bit field of the header of the module in it changed.
+inline Bytes with_header_field(Bytes firmware, std::size_t offset, std::uint32_t value) {
+  const Bytes magic{0x6d, 0x6f, 0x74, 0x65, 1, 0, 128, 0};
+  const auto header = std::search(firmware.begin(), firmware.end(), magic.begin(), magic.end());
+  EXPECT_NE(header, firmware.end());
+  for (std::size_t i = 0; i < 4; ++i) header[static_cast<std::ptrdiff_t>(offset + i)] = static_cast<std::uint8_t>(value >> (8 * i));
+  return firmware;
+}
+
+/// Sums 64 groups of 16 bytes of a 1 KiB input into 64 bytes of output, in C++: some real code with calls, loads and branches.
+inline TestModule summing_module() {
+  TestModule module;
+  module.source = R"(
+    extern "C" {
+    [[gnu::noinline]] std::int32_t weigh(const std::int8_t* values, std::int32_t weight) {
+      std::int32_t sum = 0;
+      for (int i = 0; i < 16; ++i) sum += values[i] * (weight - i);
+      return sum;
+    }
+    std::int32_t invoke(void* arena) {
+      const auto* in = static_cast<const std::int8_t*>(arena);
+      auto* out = static_cast<std::int8_t*>(arena) + 1024;
+      for (int o = 0; o < 64; ++o) {
+        const std::int32_t sum = weigh(in + 16 * o, o) >> 4;
+        out[o] = static_cast<std::int8_t>(sum > 127 ? 127 : sum < -128 ? -128 : sum);
+      }
+      return 0;
+    }
+    })";
+  module.arena_bytes = 1088;
+  module.input_bytes = 1024;
+  module.output_offset = 1024;
+  module.output_bytes = 64;
+  return module;
+}
+
+/// The same on the host.
+inline Bytes summed(ByteSpan input) {
+  Bytes output;
+  for (int o = 0; o < 64; ++o) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < 16; ++i) sum += static_cast<std::int8_t>(input[static_cast<std::size_t>(16 * o + i)]) * (o - i);
+    sum >>= 4;
+    output.push_back(static_cast<std::uint8_t>(sum > 127 ? 127 : sum < -128 ? -128 : sum));
+  }
+  return output;
+}
+
+}  // namespace mote::board

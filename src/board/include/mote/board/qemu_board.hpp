@@ -1,0 +1,46 @@
+#pragma once
+// The same bench firmware under QEMU's mps2-an386: an independent second opinion on what a module computes. It counts nothing.
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "mote/base/bytes.hpp"
+#include "mote/base/error.hpp"
+#include "mote/board/virtual_board.hpp"
+
+namespace mote::board {
+
+struct QemuOptions {
+  std::string program = "qemu-system-arm";
+  std::chrono::milliseconds time_limit{60'000};  ///< of one answer
+};
+
+/// One QEMU process; it ends with the object. Not thread-safe; several may run side by side.
+class QemuBoard {
+ public:
+  /// Starts QEMU on a firmware's ELF.
+  /// @error not_found  QEMU is not installed.   @error io  it could not be started, or does not answer.
+  [[nodiscard]] static Result<QemuBoard> create(ByteSpan elf, const QemuOptions& options = {});
+  ~QemuBoard();
+  QemuBoard(QemuBoard&&) noexcept;
+  QemuBoard& operator=(QemuBoard&&) noexcept;
+
+  /// Runs the module on `input`. The bytes go through memory shared with QEMU (its UART takes 60 us a byte), the request and the
+  /// answer through the UART.
+  /// @error invalid_argument  the firmware refused or the module returned a status.
+  /// @error internal          the program faulted.   @error io  QEMU died or did not answer in time; the board is of no use any more.
+  [[nodiscard]] Result<Bytes> infer(ByteSpan input);
+
+  /// The same with the input through the UART, byte by byte, as a real board takes it.
+  [[nodiscard]] Result<Bytes> infer_over_uart(ByteSpan input);
+
+  [[nodiscard]] Result<FirmwareIdentity> identify();
+
+ private:
+  struct Impl;
+  explicit QemuBoard(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mote::board
