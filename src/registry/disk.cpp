@@ -43,7 +43,10 @@ Descriptor::~Descriptor() {
 }
 
 tl::unexpected<Error> system_failure(const std::filesystem::path& path) {
-  return fail(errno == ENOENT ? Code::not_found : Code::io, path.string() + ": " + std::strerror(errno));
+  const int reason = errno;
+  const bool is_full = reason == ENOSPC || reason == EDQUOT;
+  return fail(reason == ENOENT ? Code::not_found : Code::io,
+              path.string() + ": " + std::strerror(reason) + (is_full ? "; free some space and run again" : ""));
 }
 
 Result<Descriptor> open_file(const std::filesystem::path& path, int flags, unsigned mode) {

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <ctime>
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 

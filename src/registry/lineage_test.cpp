@@ -96,6 +96,7 @@ TEST_F(LineageTest, upper_case_digits_mean_the_same) {
 TEST_F(LineageTest, a_single_sample_finds_what_was_made_from_it) {
   const Lineage lineage = store_.why((project() / "images/a.png").string()).value();
   EXPECT_EQ(lineage.root.label, "images/a.png");
+  EXPECT_EQ(store_.why(sha256("pixels").hex())->root.label, "images/a.png") << "by its id as well";
   ASSERT_FALSE(lineage.descendants.empty());
   EXPECT_EQ(lineage.descendants[0].label, "images");
   EXPECT_EQ(lineage.descendants.back().label, "compile.module");

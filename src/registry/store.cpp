@@ -227,6 +227,8 @@ Result<Digest> Store::resolve(std::string_view text) const {
   if (text.size() >= kMinPrefixDigits && text.size() <= 64 && is_hex(text)) {
     MOTE_TRY(const auto by_id, by_prefix(labels_of(all), lower(text)));
     if (by_id) return *by_id;
+    // A single file of a stored folder has an id, too, but no record of its own.
+    if (text.size() == 64) return parse_digest(text);
   }
   if (const auto labelled = by_label(all, text)) return *labelled;
   std::error_code ignored;
@@ -234,9 +236,8 @@ Result<Digest> Store::resolve(std::string_view text) const {
     MOTE_TRY(const Artifact artifact, digest_of(fs::path(text)));
     return artifact.id;
   }
-  return fail(Code::not_found, "'" + std::string(text) +
-                                   "' is no alias, id, step output or file that this project knows; 'mote why latest' "
-                                   "shows the newest result");
+  return fail(Code::not_found,
+              "'" + std::string(text) + "' is no alias, id, step output or file that this project knows");
 }
 
 Result<Lineage> Store::why(std::string_view text) const {
