@@ -5,7 +5,7 @@ namespace {
 
 // Bounds that keep every product and sum of a window in 32 bits.
 constexpr std::int32_t kMaxPlane = 1 << 24;
-constexpr std::int32_t kMaxWindow = 1 << 12;
+constexpr std::int32_t kMaxWindow = 1 << 15;
 
 bool in_bounds(std::int32_t value) { return value >= 1 && value <= kMaxWindow; }
 
@@ -32,6 +32,9 @@ Result<graph::Pads> explicit_pads(const OperatorReader& op, fb::Padding padding,
     pads.right += right;
   } else if (padding != fb::Padding::VALID) {
     return op.refuse(Code::malformed, "its padding is number " + std::to_string(static_cast<int>(padding)) + ", neither SAME nor VALID");
+  }
+  for (const std::int32_t pad : {pads.top, pads.bottom, pads.left, pads.right}) {
+    if (pad > kMaxPad) return op.refuse(Code::too_large, "its window needs " + std::to_string(pad) + " rows or columns of zeros");
   }
   return pads;
 }

@@ -8,6 +8,9 @@
 
 namespace mote::formats::tflite {
 
+/// Rows or columns of zeros on one side, at most. Beyond any kernel's reach, and small enough for sums in 32 bits.
+constexpr std::int32_t kMaxPad = 1 << 16;
+
 struct Window {
   std::int32_t kernel_h, kernel_w, stride_h, stride_w;
   std::int32_t dilation_h = 1, dilation_w = 1;

@@ -4,12 +4,10 @@
 #include <array>
 
 #include "model_reader.hpp"
+#include "window.hpp"
 
 namespace mote::formats::tflite {
 namespace {
-
-// Beyond any kernel's reach.
-constexpr std::int64_t kMaxPad = 1 << 12;
 
 Result<void> read_pad(OperatorReader& op) {
   MOTE_TRY(PaddedValue padded, op.padded_operand(0));
@@ -28,6 +26,9 @@ Result<void> read_pad(OperatorReader& op) {
   padded.pads.bottom += static_cast<std::int32_t>(amounts[3]);
   padded.pads.left += static_cast<std::int32_t>(amounts[4]);
   padded.pads.right += static_cast<std::int32_t>(amounts[5]);
+  for (const std::int32_t pad : {padded.pads.top, padded.pads.bottom, padded.pads.left, padded.pads.right}) {
+    if (pad > kMaxPad) return op.refuse(Code::too_large, "it and the PAD in front of it add " + std::to_string(pad) + " rows or columns");
+  }
   const auto grown = [&](std::size_t axis, std::int32_t before, std::int32_t after) {
     return std::int64_t{in[axis]} + before + after == op.shape(output)[axis];
   };

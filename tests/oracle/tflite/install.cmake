@@ -1,0 +1,25 @@
+# Installs the package of this folder into PACKAGE and leaves the file `installed`; or leaves `missing` with the reason, and is tried again by
+# the next build.
+file(MAKE_DIRECTORY ${PACKAGE})
+file(REMOVE ${PACKAGE}/missing)
+if(NOT NPM)
+  file(WRITE ${PACKAGE}/missing "npm is not installed")
+  message(STATUS "TensorFlow Lite's oracle is not available: npm is not installed")
+  return()
+endif()
+file(COPY ${SOURCE}/package.json ${SOURCE}/package-lock.json DESTINATION ${PACKAGE})
+# The package asks for a framework beside it that only its browser interface uses.
+execute_process(
+  COMMAND ${NPM} ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund
+  WORKING_DIRECTORY ${PACKAGE}
+  RESULT_VARIABLE failed
+  OUTPUT_VARIABLE output
+  ERROR_VARIABLE output
+  TIMEOUT 300)
+if(failed)
+  string(REGEX REPLACE "\n.*" "" reason "${output}")
+  file(WRITE ${PACKAGE}/missing "npm ci failed: ${reason}")
+  message(STATUS "TensorFlow Lite's oracle is not available: npm ci failed: ${reason}")
+else()
+  file(WRITE ${PACKAGE}/installed "")
+endif()

@@ -1,0 +1,50 @@
+#pragma once
+// TensorFlow Lite itself, for tests: what a model file gives for inputs. It runs as WebAssembly in Node.js; where Node.js or the package is
+// missing, `open` says so and the test skips:
+//
+//   auto oracle = oracle::TfliteOracle::open();
+//   if (!oracle) GTEST_SKIP() << oracle.error().message();
+
+#include <filesystem>
+
+#include "mote/base/bytes.hpp"
+#include "mote/base/error.hpp"
+
+namespace mote::oracle {
+
+enum class Kernels {
+  /// What a phone runs: XNNPACK where it can. Its rounding of int8 convolutions may differ from the others by one.
+  fast,
+  /// TensorFlow Lite's own kernels, which define the format's arithmetic.
+  builtin,
+};
+
+struct TfliteRun {
+  Bytes outputs;             ///< one sample after the other, as the inputs
+  bool used_xnnpack = false;
+};
+
+class TfliteOracle {
+ public:
+  /// @error not_found  Node.js or the package is missing; the sentence says which.
+  [[nodiscard]] static Result<TfliteOracle> open();
+
+  /// Runs the model on samples.
+  /// @param inputs  one sample after the other, each the bytes of all inputs in order.
+  /// @error malformed    TensorFlow Lite refuses the model (its own words).
+  /// @error unsupported  `builtin` of a model with operators that mote's tables do not describe.
+  [[nodiscard]] Result<TfliteRun> run(ByteSpan model, ByteSpan inputs, Kernels kernels = Kernels::builtin) const;
+
+ private:
+  explicit TfliteOracle(std::filesystem::path node) : node_(std::move(node)) {}
+  std::filesystem::path node_;
+};
+
+/// The same model, changed so that TensorFlow Lite does not hand it to XNNPACK, and the inputs to go with it.
+struct BuiltinModel {
+  Bytes model;
+  Bytes inputs;
+};
+[[nodiscard]] Result<BuiltinModel> for_builtin_kernels(ByteSpan model, ByteSpan inputs);
+
+}  // namespace mote::oracle
