@@ -107,7 +107,7 @@ Markup heat_drawing(const Confusion& matrix, const std::vector<std::string>& nam
   return el("figure", {{"class", "heat-drawing"}}, el("p", {{"class", "hint"}}, "Answer, first class to last \u2192"),
             svg,
             el("figcaption", {{"class", "hint"}, {"aria-live", "polite"}},
-               "One row for each true class, the first on top. The table below has the pairs that are confused most."));
+               "One row for each true class, the first on top. The pairs that are confused most are in the table."));
 }
 
 }  // namespace

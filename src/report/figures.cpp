@@ -51,6 +51,8 @@ std::string significant(const Figure& figure) {
   if (!is_known(figure)) return kNotMeasured;
   if (*figure == 0) return "0";
   const double exponent = std::floor(std::log10(std::abs(*figure)));
+  constexpr double kLeastExponent = -6;
+  if (exponent < kLeastExponent) return fixed(*figure / std::pow(10, exponent), 2) + "e\u2212" + fixed(-exponent, 0);
   const int decimals = std::clamp(static_cast<int>(2 - exponent), 0, 12);
   std::string number = fixed(figure, decimals);
   if (number.find('.') != std::string::npos && exponent < 0) {

@@ -18,7 +18,7 @@ inline constexpr const char* kNotMeasured = "n/a";
 [[nodiscard]] std::string fixed(const Figure& figure, int decimals);
 /// "+0.12", "-0.12", "0.00".
 [[nodiscard]] std::string with_sign(const Figure& figure, int decimals);
-/// At least three significant digits, no more than needed: "41.3", "1,240", "0.00321".
+/// At least three significant digits, no more than needed: "41.3", "1,240", "0.00321", "1.20e-9".
 [[nodiscard]] std::string significant(const Figure& figure);
 /// "1,234,567"
 [[nodiscard]] std::string grouped(std::uint64_t number);

@@ -80,6 +80,7 @@ TEST(Figures, are_written_the_way_people_read_them) {
   EXPECT_EQ(significant(41.273), "41.3");
   EXPECT_EQ(significant(0.00321), "0.00321");
   EXPECT_EQ(significant(1240.4), "1,240");
+  EXPECT_EQ(significant(1.2e-9), "1.20e\u22129");
   EXPECT_EQ(grouped(999), "999");
   EXPECT_EQ(grouped(123456), "123,456");
   EXPECT_EQ(compact(2239832.0), "2.24\u00a0M");

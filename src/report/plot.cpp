@@ -1,6 +1,7 @@
 #include "plot.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "figures.hpp"
@@ -25,6 +26,16 @@ std::vector<Markup> tick_labels(const Axis& axis, const char* property) {
     if (tick.fine) attributes.push_back({"class", "fine"});
     out.push_back(el("span", attributes, tick.label, tick.detail.empty() ? Markup() : el("em", {}, tick.detail)));
   }
+  return out;
+}
+
+// "0.01", and "10" with a raised exponent where that is shorter.
+std::string power_of_ten(int exponent) {
+  if (exponent >= -3 && exponent <= 4) return significant(std::pow(10, exponent));
+  constexpr std::array<const char*, 10> kRaised = {"\u2070", "\u00b9", "\u00b2", "\u00b3", "\u2074",
+                                                   "\u2075", "\u2076", "\u2077", "\u2078", "\u2079"};
+  std::string out = exponent < 0 ? "10\u207b" : "10";
+  for (const char digit : std::to_string(std::abs(exponent))) out += kRaised[static_cast<std::size_t>(digit - '0')];
   return out;
 }
 
@@ -65,7 +76,7 @@ Axis logarithmic_axis(double low, double high) {
   Axis axis{std::pow(10, first), std::pow(10, last), true, {}};
   const int stride = (last - first + 5) / 6;
   for (int power = first; power <= last; power += stride) {
-    axis.ticks.push_back({static_cast<double>(power - first) / (last - first), significant(std::pow(10, power))});
+    axis.ticks.push_back({static_cast<double>(power - first) / (last - first), power_of_ten(power)});
   }
   return axis;
 }

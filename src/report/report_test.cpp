@@ -224,6 +224,16 @@ TEST(Report, has_a_class_without_samples_as_not_measured) {
   EXPECT_THAT(render_html(data), HasSubstr("n/a"));
 }
 
+TEST(Report, tells_whether_a_group_is_in_two_splits) {
+  ReportData data;
+  data.classes = {"a"};
+  data.data.group_by = "speaker";
+  data.data.splits = {{"train", {2}, {{"theo", 2}}}, {"test", {1}, {{"lucas", 1}}}};
+  EXPECT_THAT(render_html(data), HasSubstr("No speaker is in two splits."));
+  data.data.splits[1].groups[0].name = "theo";
+  EXPECT_THAT(render_html(data), HasSubstr("theo is in train and in test"));
+}
+
 TEST(Report, draws_images_waveforms_and_strokes) {
   ReportData data;
   data.classes = {"a"};

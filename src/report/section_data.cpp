@@ -1,6 +1,7 @@
 // What the model was made from: classes and splits, groups, a look at samples, and files that were refused.
 
 #include <algorithm>
+#include <map>
 
 #include "bars.hpp"
 #include "figures.hpp"
@@ -34,7 +35,7 @@ std::uint64_t split_total(const Split& split) {
 std::string balance(const std::vector<std::uint64_t>& totals) {
   const auto [least, most] = std::minmax_element(totals.begin(), totals.end());
   if (*least == *most) return grouped(*most) + " of each";
-  return "from " + grouped(*least) + " to " + grouped(*most) + " samples";
+  return grouped(*least) + " to " + grouped(*most) + " of each";
 }
 
 std::string lead(const ReportData& data) {
@@ -87,6 +88,20 @@ Markup class_table(const ReportData& data) {
   return join({legend(key), table.build(30)});
 }
 
+// The first group that two splits share, as a sentence; empty when there is none.
+std::string leak(const std::vector<Split>& splits) {
+  std::map<std::string, std::string> home;
+  for (const Split& split : splits) {
+    for (const Group& group : split.groups) {
+      const auto [at, is_new] = home.emplace(group.name, split.name);
+      if (!is_new)
+        return group.name + " is in " + at->second + " and in " + split.name +
+               ": the result is better than it will be for others.";
+    }
+  }
+  return {};
+}
+
 Markup groups(const DataSummary& data) {
   std::vector<Markup> rows;
   for (const Split& split : data.splits) {
@@ -97,8 +112,10 @@ Markup groups(const DataSummary& data) {
   }
   if (rows.empty()) return {};
   const std::string by = data.group_by.empty() ? "group" : data.group_by;
-  return el("div", {{"class", "groups"}}, el("h3", {}, "Split by " + by),
-            el("p", {{"class", "hint"}}, "No " + by + " is in two splits."), rows);
+  const std::string shared = leak(data.splits);
+  const Markup verdict = shared.empty() ? el("p", {{"class", "hint"}}, "No " + by + " is in two splits.")
+                                        : el("p", {{"class", "bad"}}, shared);
+  return el("div", {{"class", "groups"}}, el("h3", {}, "Split by " + by), verdict, rows);
 }
 
 // The first samples of each class, taking turns, until the page has enough.

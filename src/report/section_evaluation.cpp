@@ -37,11 +37,14 @@ std::string lead(const Confusion& matrix, const ReportData& data) {
   if (!data.evaluation.split.empty()) out += " on the " + data.evaluation.split + " set";
   out += " (" + percent(matrix.accuracy(), 2) + ").";
   const auto pairs = most_confused(matrix, 1);
-  const std::uint64_t wrong = matrix.total() - matrix.correct();
-  if (pairs.empty() || wrong == 0) return out;
-  const Figure share = ratio(static_cast<double>(pairs[0].count), static_cast<double>(wrong));
-  return out + " The most frequent mistake is " + data.classes[pairs[0].truth] + " taken for " +
-         data.classes[pairs[0].predicted] + ", " + percent(share, 0) + " of all mistakes.";
+  if (pairs.empty()) return out;
+  const auto wrong = static_cast<double>(matrix.total() - matrix.correct());
+  const std::string pair = data.classes[pairs[0].truth] + " taken for " + data.classes[pairs[0].predicted];
+  if (wrong == 1) return out + " The only mistake is " + pair + ".";
+  const Figure share = ratio(static_cast<double>(pairs[0].count), wrong);
+  constexpr double kWorthASentence = 0.02;
+  if (*share < kWorthASentence) return out;
+  return out + " The most frequent mistake is " + pair + ", " + percent(share, 0) + " of all mistakes.";
 }
 
 Markup pairs_table(const Confusion& matrix, const std::vector<std::string>& names) {

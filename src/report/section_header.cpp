@@ -126,7 +126,7 @@ Markup budgets_table(const std::vector<Budget>& budgets) {
   for (const Budget& budget : budgets) {
     const bool ok = is_met(budget);
     const std::string limit =
-        (budget.bound == Bound::at_most ? "\u2264 " : "\u2265 ") + quantity(budget.limit, budget.unit);
+        (budget.bound == Bound::at_most ? "\u2264\u00a0" : "\u2265\u00a0") + quantity(budget.limit, budget.unit);
     const Markup value = text(quantity(budget.value, budget.unit));
     table.row({text(budget.name), budget_bar(budget), budget.estimated ? join({value, estimated_badge()}) : value,
                text(limit), text(head_room(budget)),

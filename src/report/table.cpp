@@ -18,6 +18,16 @@ const char* class_of(Column::Form form) {
   return "t";
 }
 
+bool has_endless_word(const std::string& text) {
+  constexpr std::size_t kLongestWord = 14;
+  std::size_t length = 0;
+  for (const char c : text) {
+    length = c == ' ' ? 0 : length + 1;
+    if (length > kLongestWord) return true;
+  }
+  return false;
+}
+
 // A table whose rows are laid out as cards loses its meaning for screen readers in some browsers; explicit roles keep
 // it.
 Attributes with_role(Attributes attributes, Table::Narrow narrow, const char* role) {
@@ -49,9 +59,8 @@ Markup Table::head() const {
   std::vector<Markup> cells;
   for (const Column& column : columns_) {
     // Words stay whole in a header unless they are longer than any word: a name from the data.
-    constexpr std::size_t kLongestWord = 14;
     Attributes attributes = {
-        {"class", std::string(class_of(column.form)) + (column.title.size() > kLongestWord ? " w" : "")}};
+        {"class", std::string(class_of(column.form)) + (has_endless_word(column.title) ? " w" : "")}};
     if (column.title.empty()) {  // a column of bars repeats the number beside it and needs no header
       cells.push_back(el("td", with_role(std::move(attributes), narrow_, "cell")));
       continue;
