@@ -30,6 +30,8 @@ class FlashController {
     registers_[kAddress] = address;
     registers_[kSource] = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(from));
     registers_[kCount] = count;
+    // The controller reads `from` by itself: what was stored there must be in memory by now.
+    __asm__ volatile("" ::: "memory");
     registers_[kCommand] = kProgram;
     return static_cast<Status>(registers_[kStatus]);
   }

@@ -9,7 +9,7 @@ constexpr std::uint32_t kNowhere = 0xffffffff;
 }  // namespace
 
 Meter::Meter(Pipeline& pipeline, const MeterLayout& layout, std::span<std::uint8_t> stack_memory)
-    : pipeline_(pipeline), layout_(layout), stack_memory_(stack_memory), arena_touched_(layout.arena_bytes, 0) {}
+    : pipeline_(pipeline), layout_(layout), stack_memory_(stack_memory), arena_touched_(layout.arena_bytes + kSpareBytes, 0) {}
 
 void Meter::arm(std::span<const std::uint32_t> watched) {
   for (const std::uint32_t address : watched_) {
@@ -104,11 +104,6 @@ void Meter::note_stack_pointer() {
   if (window_open_) lowest_sp_ = std::min(lowest_sp_, core_.sp());
 }
 
-void Meter::touch_arena(std::uint32_t address, std::uint32_t bytes) {
-  const std::uint32_t offset = address - layout_.arena_start;
-  std::fill_n(arena_touched_.begin() + offset, std::min(bytes, layout_.arena_bytes - offset), std::uint8_t{1});
-}
-
 MeterReading Meter::read() const {
   MeterReading reading;
   reading.complete = complete_;
@@ -116,9 +111,10 @@ MeterReading Meter::read() const {
   reading.calls = calls_;
   reading.stack_bytes = sp_at_begin_ - lowest_sp_;
   reading.stack_written_bytes = stack_written_bytes_;
-  reading.arena_touched_bytes = static_cast<std::uint32_t>(std::count(arena_touched_.begin(), arena_touched_.end(), std::uint8_t{1}));
-  const auto last = std::find(arena_touched_.rbegin(), arena_touched_.rend(), std::uint8_t{1});
-  reading.arena_extent_bytes = static_cast<std::uint32_t>(arena_touched_.rend() - last);
+  const std::span<const std::uint8_t> touched(arena_touched_.data(), layout_.arena_bytes);
+  reading.arena_touched_bytes = static_cast<std::uint32_t>(std::count(touched.begin(), touched.end(), std::uint8_t{1}));
+  const auto last = std::find(touched.rbegin(), touched.rend(), std::uint8_t{1});
+  reading.arena_extent_bytes = static_cast<std::uint32_t>(touched.rend() - last);
   return reading;
 }
 

@@ -64,13 +64,14 @@ class Meter {
   /// False when the core would fault: this instruction needs an aligned address.
   bool on_access(std::uint32_t address, std::uint32_t bytes, bool write) {
     pipeline_.access(address, bytes, write);
-    if (window_open_ && address - layout_.arena_start < layout_.arena_bytes) touch_arena(address, bytes);
+    if (window_open_ && address - layout_.arena_start < layout_.arena_bytes) touch_arena(address - layout_.arena_start, bytes);
     return (address & 3u) == 0 || !pipeline_.previous().is(word_aligned);
   }
 
   [[nodiscard]] const CycleCounts& counts() const { return pipeline_.counts(); }
 
  private:
+  static constexpr std::uint32_t kSpareBytes = 8;
   enum class FrameKind { begin_marker, watched };
   struct Frame {
     FrameKind kind;
@@ -87,7 +88,10 @@ class Meter {
   void paint_stack(std::uint32_t sp);
   [[nodiscard]] std::uint32_t painted_depth() const;
   void note_stack_pointer();
-  void touch_arena(std::uint32_t address, std::uint32_t bytes);
+  void touch_arena(std::uint32_t offset, std::uint32_t bytes) {
+    // An access is at most 8 bytes; the map has as many to spare.
+    for (std::uint32_t i = 0; i < bytes; ++i) arena_touched_[offset + i] = 1;
+  }
 
   Pipeline& pipeline_;
   MeterLayout layout_;
@@ -102,7 +106,7 @@ class Meter {
   CycleCounts window_start_;
   CycleCounts window_;
   std::uint32_t sp_at_begin_ = 0, lowest_sp_ = 0, stack_written_bytes_ = 0;
-  std::vector<std::uint8_t> arena_touched_;  // a byte each
+  std::vector<std::uint8_t> arena_touched_;  // a byte each, and kSpareBytes
 };
 
 }  // namespace mote::board
