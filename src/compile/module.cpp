@@ -74,6 +74,7 @@ Result<void> check_relocations(const Toolchain& tools, const std::filesystem::pa
 
 struct LinkedModule {
   Bytes image;
+  Bytes elf_bytes;
   board::ElfFile elf;
 };
 
@@ -84,13 +85,13 @@ Result<LinkedModule> link_module(const Toolchain& tools, const std::string& sour
   MOTE_TRY_VOID(write_file(folder / "module.ld", kModuleLinkScript));
   MOTE_TRY_VOID(tools.compile({"-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections", "-Wl,--build-id=none", "-T", "module.ld", "model.cpp",
                                "header.cpp", "-lgcc", "-o", "module.elf"}));
-  MOTE_TRY(const Bytes raw, read_file(folder / "module.elf"));
+  MOTE_TRY(Bytes raw, read_file(folder / "module.elf"));
   MOTE_TRY(board::ElfFile elf, board::ElfFile::parse(raw));
   MOTE_TRY_VOID(check_elf(elf));
   MOTE_TRY_VOID(check_relocations(tools, folder / "module.elf"));
   MOTE_TRY_VOID(tools.objcopy({"-O", "binary", "-j", ".header", "-j", ".text", "-j", ".rodata", "module.elf", "module.bin"}));
   MOTE_TRY(Bytes image, read_file(folder / "module.bin"));
-  return LinkedModule{std::move(image), std::move(elf)};
+  return LinkedModule{std::move(image), std::move(raw), std::move(elf)};
 }
 
 nlohmann::json tensor_json(const graph::Tensor& t) {
@@ -249,13 +250,12 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
   out.constant_bytes = out.module.size() - out.code_bytes;
   out.flash_parts = flash_parts(linked.elf, out.program, out.module);
   MOTE_TRY(out.firmware, make_firmware(out.module, board));
-  MOTE_TRY(const board::ElfFile firmware, board::ElfFile::parse(out.firmware));
-  const board::ElfSymbol* base = firmware.find_symbol("mote_module");
-  if (base == nullptr) return fail(Code::internal, "the firmware has no symbol mote_module");
   for (const Step& step : out.program.steps) {
     const board::ElfSymbol* function = find_function(linked.elf, step.name);
-    if (function != nullptr) out.step_addresses.emplace_back(step.name, base->address + function->address);
+    if (function == nullptr) return fail(Code::internal, "the module has no function " + step.name);
+    out.step_symbols.push_back(function->name);
   }
+  out.module_elf = std::move(linked.elf_bytes);
   return out;
 }
 

@@ -36,8 +36,8 @@ struct CompiledModel {
   std::size_t code_bytes = 0;
   std::size_t constant_bytes = 0;
   std::vector<FlashPart> flash_parts;
-  /// Address of each step's function in the firmware, in the order of program.steps.
-  std::vector<std::pair<std::string, std::uint32_t>> step_addresses;
+  Bytes module_elf;             ///< the module as it was linked at address 0: symbols for measuring and debugging
+  std::vector<std::string> step_symbols;  ///< of each step's function in module_elf, in the order of program.steps
 };
 
 /// Compiles with the board's own toolchain (arm-none-eabi-gcc) and links a module without any absolute address: that is checked.

@@ -1,0 +1,108 @@
+// compile and bench: a model file on a board, without a project.
+
+#include <fmt/format.h>
+
+#include "command.hpp"
+#include "mote/base/file.hpp"
+#include "mote/base/rng.hpp"
+#include "mote/formats/tflite.hpp"
+#include "mote/graph/executor.hpp"
+#include "steps/compile_model.hpp"
+#include "steps/materials.hpp"
+
+namespace mote::app {
+namespace {
+
+struct Arguments {
+  std::string file;
+  std::string board = "nucleo-l4r5zi";
+  std::string out;
+  bool per_op = false;
+};
+
+/// A model file by what is in it: TensorFlow Lite or mote's graph text.
+Result<graph::Graph> load_model(const std::string& file) {
+  MOTE_TRY(const Bytes bytes, read_file(file, std::uint64_t{1} << 30));
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!text.starts_with("graph ")) return formats::read_tflite(bytes, file);
+  auto graph = graph::parse(text);
+  if (!graph) return fail(std::move(graph).error(), file);
+  return graph;
+}
+
+struct Built {
+  board::BoardSpec board;
+  graph::Graph graph;
+  compile::CompiledModel model;
+  bench::BenchResult measured;
+};
+
+/// Compiles, measures on a fixed random input, and compares the output with the host's.
+Result<Built> build(const Arguments& a) {
+  Built built;
+  MOTE_TRY(built.board, board::load_board(a.board));
+  MOTE_TRY(built.graph, load_model(a.file));
+  Bytes input(built.graph.input().size_bytes());
+  Rng rng(1);
+  for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
+  MOTE_TRY(built.model, compile::compile(built.graph, built.board, {}));
+  MOTE_TRY(built.measured, bench::measure(built.model, built.graph, built.board, input));
+  MOTE_TRY(built.model.module, compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
+  MOTE_TRY(built.model.firmware, compile::make_firmware(built.model.module, built.board));
+  MOTE_TRY(auto executor, graph::Executor::create(built.graph));
+  Bytes expected(built.graph.output().size_bytes());
+  MOTE_TRY_VOID(executor.run(input, expected));
+  if (sha256(expected).hex() != built.measured.output_sha256) {
+    return fail(Code::internal, a.file + ": the board computes other bytes than the host; please report this");
+  }
+  return built;
+}
+
+Result<Outcome> run_compile(const Arguments& a) {
+  MOTE_TRY(const Built built, build(a));
+  const std::filesystem::path folder = a.out.empty() ? std::filesystem::path(a.file).stem().string() + "." + built.board.name : a.out;
+  MOTE_TRY_VOID(write_file(folder / "module.bin", built.model.module));
+  MOTE_TRY_VOID(write_file(folder / "module.elf", built.model.module_elf));
+  MOTE_TRY_VOID(write_file(folder / "firmware.elf", built.model.firmware));
+  MOTE_TRY_VOID(write_file(folder / "model.cpp", built.model.source));
+  const Json measured = bench_json(built.measured);
+  Outcome out;
+  out.json = {{"module", (folder / "module.bin").string()},
+              {"firmware", (folder / "firmware.elf").string()},
+              {"source", (folder / "model.cpp").string()},
+              {"board", built.board.name},
+              {"ram", measured["ram"]},
+              {"flash", measured["flash"]},
+              {"op_count", built.graph.ops().size()},
+              {"planner", program_json(built.model)}};
+  out.text = bench_text(built.measured, a.per_op);
+  out.text += fmt::format("\n  arena peak at step {}, where these are live:", built.model.program.peak_step);
+  for (const std::string& tensor : built.model.program.peak_tensors) out.text += " " + tensor;
+  out.text += fmt::format("\n  wrote {}/module.bin, firmware.elf, module.elf, model.cpp\n", folder.string());
+  return out;
+}
+
+Result<Outcome> run_bench(const Arguments& a) {
+  MOTE_TRY(const Built built, build(a));
+  return Outcome{bench_text(built.measured, a.per_op), bench_json(built.measured), true};
+}
+
+Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&), bool writes) {
+  auto a = std::make_shared<Arguments>();
+  parser.add_option("FILE", a->file, "int8 model: .tflite or mote's graph text")->required();
+  parser.add_option("--board", a->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
+  parser.add_flag("--per-op", a->per_op, "cycles of each operator");
+  if (writes) parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD");
+  return [a, run](Progress&) { return run(*a); };
+}
+
+}  // namespace
+
+std::vector<Command> compile_commands() {
+  return {{"compile", "model file to module, firmware and readable source, measured", "mote compile model.tflite --board nucleo-l4r5zi",
+           [](CLI::App& parser) { return with_arguments(parser, run_compile, true); }},
+          {"bench", "measure a model file on a board: cycles, RAM, flash, energy", "mote bench model.tflite --board nucleo-l4r5zi --per-op",
+           [](CLI::App& parser) { return with_arguments(parser, run_bench, false); }}};
+}
+
+}  // namespace mote::app

@@ -1,0 +1,77 @@
+#include "materials.hpp"
+
+#include <mutex>
+#include <optional>
+
+#include "mote/base/file.hpp"
+#include "mote/base/parallel.hpp"
+
+namespace mote::app {
+
+Result<std::unique_ptr<samples::DatasetSource>> Materials::source(data::Part part, const samples::Augmentation& augmentation) const {
+  const auto indices = split.part(part);
+  return samples::DatasetSource::create(dataset, {indices.begin(), indices.end()}, extractor, gain, augmentation);
+}
+
+Result<Materials> open_materials(const Project& project, const std::filesystem::path& dataset_folder) {
+  MOTE_TRY(auto dataset, data::Dataset::open(dataset_folder));
+  MOTE_TRY(auto split, data::make_split(dataset, project.split.value));
+  MOTE_TRY(const auto sensor, samples::sensor_of(dataset, project.features.value.unit));
+  MOTE_TRY(auto extractor, features::Extractor::create(project.features.value.config, sensor));
+  MOTE_TRY(const double gain, samples::unit_gain(dataset, split.train(), extractor));
+  return Materials{std::move(dataset), std::move(split), std::move(extractor), gain};
+}
+
+std::string materials_text(const Project& project) { return project.split.text + project.features.text; }
+
+Result<features::Quantization> input_quantization(const Materials& materials, const graph::Graph& int8_model) {
+  const graph::Quantization& q = int8_model.input().quantization;
+  return features::quantization_for(materials.extractor.output_scale() * materials.gain, static_cast<double>(q.scale()), q.zero_point());
+}
+
+Result<Bytes> quantized_input(const samples::DatasetSource& source, std::size_t index, const features::Quantization& quantization) {
+  std::vector<std::int16_t> features(source.extractor().output_count());
+  MOTE_TRY_VOID(source.features(index, features));
+  Bytes input(features.size());
+  features::quantize(features, quantization, {reinterpret_cast<std::int8_t*>(input.data()), input.size()});
+  return input;
+}
+
+Result<std::vector<Bytes>> run_on_host(const graph::Graph& int8_model, const samples::DatasetSource& source,
+                                       const features::Quantization& quantization, Progress& progress) {
+  const std::size_t workers = core_count();
+  std::vector<std::optional<graph::Executor>> executors(workers);
+  std::vector<Bytes> outputs(source.size());
+  std::mutex mutex;
+  std::optional<Error> failure;
+  std::size_t done = 0;
+  const auto one = [&](std::size_t i, std::size_t worker) -> Result<void> {
+    if (!executors[worker]) {
+      MOTE_TRY(auto made, graph::Executor::create(int8_model));
+      executors[worker].emplace(std::move(made));
+    }
+    MOTE_TRY(const Bytes input, quantized_input(source, i, quantization));
+    outputs[i].resize(int8_model.output().size_bytes());
+    return executors[worker]->run(input, outputs[i]);
+  };
+  parallel_for(
+      source.size(),
+      [&](std::size_t i, std::size_t worker) {
+        auto result = one(i, worker);
+        const std::scoped_lock lock(mutex);
+        if (!result && !failure) failure = std::move(result).error();
+        if (++done % 64 == 0 || done == source.size()) progress.step("host int8", done, source.size(), "");
+      },
+      workers);
+  if (failure) return fail(std::move(*failure));
+  return outputs;
+}
+
+Result<graph::Graph> read_graph(const std::filesystem::path& path) {
+  MOTE_TRY(const std::string text, read_text(path, std::uint64_t{1} << 30));
+  auto graph = graph::parse(text);
+  if (!graph) return fail(std::move(graph).error(), path.filename().string());
+  return graph;
+}
+
+}  // namespace mote::app

@@ -1,0 +1,44 @@
+#include "curves_json.hpp"
+#include "materials.hpp"
+#include "mote/base/file.hpp"
+#include "mote/train/train.hpp"
+#include "steps.hpp"
+
+namespace mote::app {
+namespace {
+
+Result<graph::Graph> make_model_for(const Project& project, const Materials& materials) {
+  graph::ZooOptions options = project.model.value;
+  options.input = samples::model_input_shape(materials.extractor);
+  options.classes = static_cast<std::int32_t>(materials.dataset.about().labels.size());
+  MOTE_TRY(graph::Graph model, graph::make_model(options));
+  model.rename(project.name);
+  return model;
+}
+
+Result<pipeline::Outputs> train_model(const Project& project, pipeline::Context& context) {
+  MOTE_TRY(const auto folder, context.input("dataset"));
+  MOTE_TRY(const Materials materials, open_materials(project, folder));
+  MOTE_TRY(const graph::Graph model, make_model_for(project, materials));
+  MOTE_TRY(const auto training, materials.source(data::Part::train, project.augment.value));
+  MOTE_TRY(const auto validation, materials.source(data::Part::validation));
+  const train::BatchSource* held_out = validation->size() > 0 ? validation.get() : nullptr;
+  MOTE_TRY(const train::TrainResult result,
+           train::train(model, *training, held_out, project.train.value, context.work(), context.progress()));
+  for (const std::string& warning : result.warnings) context.progress().note(warning);
+  MOTE_TRY_VOID(write_file(context.output("float.mote"), graph::print(result.graph)));
+  MOTE_TRY_VOID(write_file(context.output("split.txt"), materials.split.text()));
+  MOTE_TRY_VOID(write_file(context.output("curves.json"), curves_json(result).dump(1)));
+  return pipeline::Outputs{{"model", context.output("float.mote")}, {"split", context.output("split.txt")}, {"curves", context.output("curves.json")}};
+}
+
+}  // namespace
+
+Result<void> add_train(pipeline::Graph& graph, const Project& project) {
+  const std::string params = materials_text(project) + project.model.text + project.train.text + project.augment.text;
+  auto run = [&project](pipeline::Context& context) { return train_model(project, context); };
+  return graph.add(pipeline::make_step({"train", "1", params, {"dataset"}, {"model", "split", "curves"}}, run),
+                   {{"dataset", pipeline::FromStep{"import", "dataset"}}});
+}
+
+}  // namespace mote::app

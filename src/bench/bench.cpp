@@ -1,0 +1,128 @@
+#include "mote/bench/bench.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include "mote/base/hash.hpp"
+#include "mote/base/parallel.hpp"
+#include "mote/board/elf.hpp"
+#include "mote/board/energy.hpp"
+#include "mote/board/qemu_board.hpp"
+
+namespace mote::bench {
+namespace {
+
+/// Makes the module's own functions known to a board that runs it inside a firmware.
+Result<void> name_functions(board::VirtualBoard& board, const compile::CompiledModel& model) {
+  MOTE_TRY(const board::ElfFile module, board::ElfFile::parse(model.module_elf));
+  const board::ElfSymbol* base = board.elf().find_symbol("mote_module");
+  if (base == nullptr) return fail(Code::internal, "the firmware has no symbol mote_module");
+  board.add_symbols(module, base->address);
+  return {};
+}
+
+std::vector<StepCost> step_costs(const compile::CompiledModel& model, const graph::Graph& graph, const board::Measurement& measured) {
+  std::vector<StepCost> costs;
+  std::size_t call = 0;
+  for (std::size_t i = 0; i < model.program.steps.size(); ++i) {
+    const compile::Step& step = model.program.steps[i];
+    StepCost cost{step.name, step.summary, step.kernel, step.op_index, 0, 0, 0};
+    if (step.op_index >= 0) cost.macs = graph::macs(graph, graph.ops()[static_cast<std::size_t>(step.op_index)]);
+    while (call < measured.calls.size() && measured.calls[call].function != model.step_symbols[i]) ++call;
+    if (call < measured.calls.size()) {
+      cost.cycles = measured.calls[call].cycles;
+      cost.instructions = measured.calls[call].counts.instructions;
+      ++call;
+    }
+    costs.push_back(std::move(cost));
+  }
+  return costs;
+}
+
+}  // namespace
+
+Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& spec, ByteSpan input) {
+  MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
+  MOTE_TRY_VOID(name_functions(virtual_board, model));
+  MOTE_TRY(const board::Measurement measured, virtual_board.measure(input, model.step_symbols));
+  const board::Energy energy = board::energy(spec, measured.cycles);
+
+  BenchResult result;
+  result.model = graph.name();
+  result.board = spec.name;
+  result.macs = graph::macs(graph);
+  result.counts = measured.counts;
+  result.cycles = measured.cycles;
+  result.latency_ms = energy.latency_ms;
+  result.energy_uj = energy.energy_uj;
+  result.ram.arena = model.program.arena_bytes;
+  result.ram.stack = std::max(measured.stack_bytes, measured.stack_written_bytes);
+  result.flash.code = model.code_bytes;
+  result.flash.constants = model.constant_bytes;
+  result.arena_planned = model.program.arena_bytes;
+  result.arena_touched = measured.arena_extent_bytes;
+  result.steps = step_costs(model, graph, measured);
+  result.output_sha256 = sha256(measured.output).hex();
+  result.estimated = energy.estimated;
+  if (measured.cycles_estimated) result.estimated.push_back("cycles");
+  // The input may end before the arena does only if something else reaches the end: the plan's extent must be the touched one.
+  if (result.arena_touched != result.arena_planned) {
+    return fail(Code::internal, fmt::format("the module touched {} bytes of an arena planned with {}", result.arena_touched, result.arena_planned));
+  }
+  return result;
+}
+
+Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
+                                        const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress) {
+  std::vector<Bytes> outputs(count);
+  const std::size_t workers = std::min(core_count(), std::max<std::size_t>(count, 1));
+  std::vector<std::optional<board::VirtualBoard>> boards(workers);
+  std::mutex mutex;
+  std::optional<Error> failure;
+  std::atomic<std::size_t> done{0};
+  std::atomic<bool> stop{false};
+  const auto one = [&](std::size_t i, std::size_t worker) -> Result<void> {
+    if (!boards[worker]) {
+      MOTE_TRY(auto made, board::VirtualBoard::create(spec, firmware));
+      boards[worker].emplace(std::move(made));
+    }
+    MOTE_TRY(const Bytes in, input(i));
+    MOTE_TRY(outputs[i], boards[worker]->infer(in));
+    return {};
+  };
+  parallel_for(
+      count,
+      [&](std::size_t i, std::size_t worker) {
+        if (stop) return;
+        auto result = one(i, worker);
+        const std::size_t finished = ++done;
+        const std::scoped_lock lock(mutex);
+        if (!result && !failure) failure = std::move(result).error();
+        if (!result || progress.cancelled()) stop = true;
+        progress.step("board", finished, count, "");
+      },
+      workers);
+  if (failure) return fail(std::move(*failure));
+  if (stop) return fail(Code::cancelled, "stopped");
+  return outputs;
+}
+
+Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, std::size_t count, const std::function<Result<Bytes>(std::size_t)>& input,
+                                       Progress& progress) {
+  MOTE_TRY(auto qemu, board::QemuBoard::create(firmware));
+  std::vector<Bytes> outputs;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (progress.cancelled()) return fail(Code::cancelled, "stopped");
+    MOTE_TRY(const Bytes in, input(i));
+    MOTE_TRY(Bytes out, qemu.infer(in));
+    outputs.push_back(std::move(out));
+    progress.step("QEMU", i + 1, count, "");
+  }
+  return outputs;
+}
+
+}  // namespace mote::bench
