@@ -57,7 +57,8 @@ Result<Bytes> ModelWriter::write() && {
 }
 
 std::string ModelWriter::unique_name(std::string name) {
-  while (!names_.insert(name).second) name += '_';
+  // In front, because what stands at the end may have a meaning for the reader.
+  while (!names_.insert(name).second) name.insert(0, 1, '_');
   return name;
 }
 
@@ -136,6 +137,12 @@ tl::unexpected<Error> OperatorWriter::refuse(std::string_view message) const {
 
 FileTensor OperatorWriter::integers(std::string_view suffix, graph::Shape shape, std::span<const std::int32_t> values) {
   return model_.add_tensor({model_.unique_name(output().name + std::string(suffix)), DType::i32, std::move(shape), {}, graph::constant_data(values)});
+}
+
+FileTensor OperatorWriter::zeros(std::string_view suffix, Tensor like) {
+  like.name = model_.unique_name(output().name + std::string(suffix));
+  like.data = std::make_shared<const Bytes>(like.size_bytes());
+  return model_.add_tensor(like);
 }
 
 FileTensor OperatorWriter::value(std::string_view suffix, Tensor like) {

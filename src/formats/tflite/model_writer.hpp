@@ -58,15 +58,18 @@ class OperatorWriter {
 
   /// A constant that only the file needs, such as a shape or paddings.
   [[nodiscard]] FileTensor integers(std::string_view suffix, graph::Shape shape, std::span<const std::int32_t> values);
+  /// A constant of zeros that only the file needs, of the shape, type and quantization of `like`.
+  [[nodiscard]] FileTensor zeros(std::string_view suffix, graph::Tensor like);
   /// A value that only the file needs.
   [[nodiscard]] FileTensor value(std::string_view suffix, graph::Tensor like);
 
-  /// The operator with its graph inputs and output, the first input replaced by `first` when given.
+  /// The graph operator's inputs, to be changed for the file.
+  [[nodiscard]] std::vector<FileTensor> inputs() const { return {op_.inputs.begin(), op_.inputs.end()}; }
+
+  /// The operator with its graph inputs and output.
   template <class Options>
-  void emit(fb::BuiltinOperator code, std::int32_t version, flatbuffers::Offset<Options> options, FileTensor first = -1) {
-    std::vector<std::int32_t> inputs(op_.inputs.begin(), op_.inputs.end());
-    if (first >= 0) inputs[0] = first;
-    emit_to(code, version, options, inputs, op_.outputs[0]);
+  void emit(fb::BuiltinOperator code, std::int32_t version, flatbuffers::Offset<Options> options) {
+    emit_to(code, version, options, inputs(), op_.outputs[0]);
   }
   /// An operator with other tensors.
   template <class Options>

@@ -51,6 +51,10 @@ Result<void> check_bias(const OperatorReader& op, const Tensor& x, const Tensor&
   return {};
 }
 
+bool stands_for_none(const Tensor& bias) {
+  return bias.name.ends_with(kNoBiasSuffix) && std::ranges::all_of(*bias.data, [](std::uint8_t byte) { return byte == 0; });
+}
+
 }  // namespace
 
 Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, TensorId output, std::int32_t channel_axis, std::size_t rank) {
@@ -71,7 +75,7 @@ Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, T
   if (op.has_input(2)) {
     MOTE_TRY(const TensorId bias, op.constant(2, {x.dtype == DType::f32 ? DType::f32 : DType::i32}));
     MOTE_TRY_VOID(check_bias(op, x, op.tensor(weights), op.tensor(bias), y));
-    inputs.push_back(bias);
+    if (!stands_for_none(op.tensor(bias))) inputs.push_back(bias);
   }
   return inputs;
 }

@@ -1,6 +1,7 @@
 #pragma once
 // What convolution, depthwise convolution and fully connected layers share: weights and bias that go with their input.
 
+#include <string_view>
 #include <vector>
 
 #include "model_reader.hpp"
@@ -15,5 +16,8 @@ namespace mote::formats::tflite {
 /// @error malformed, unsupported  types or quantization that do not go together.
 [[nodiscard]] Result<std::vector<graph::TensorId>> read_weights(OperatorReader& op, graph::TensorId value, graph::TensorId output,
                                                                 std::int32_t channel_axis, std::size_t rank);
+
+/// TensorFlow Lite refuses a CONV_2D without bias. The writer gives it one of zeros whose name ends so; the reader takes it away again.
+constexpr std::string_view kNoBiasSuffix = "/no_bias";
 
 }  // namespace mote::formats::tflite

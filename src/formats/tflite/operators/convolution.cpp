@@ -65,35 +65,50 @@ FileTensor write_pad(OperatorWriter& op, const graph::Pads& pads) {
   return output;
 }
 
-/// SAME, or VALID with a PAD in front where needed.
-struct WrittenPadding {
-  fb::Padding word = fb::Padding::VALID;
-  FileTensor first = -1;
-};
+/// A bias of zeros for a convolution that has none.
+FileTensor write_no_bias(OperatorWriter& op) {
+  const graph::Tensor& weights = op.input(1);
+  graph::Tensor bias{"", graph::DType::f32, {weights.shape[0]}, {}, nullptr};
+  if (op.is_int8()) {
+    bias.dtype = graph::DType::i32;
+    for (const float scale : weights.quantization.scales) {
+      bias.quantization.scales.push_back(scale * op.input(0).quantization.scale());
+      bias.quantization.zero_points.push_back(0);
+    }
+  }
+  return op.zeros(kNoBiasSuffix, bias);
+}
 
+/// SAME, or VALID with a PAD in front where needed.
 template <class Attributes>
-WrittenPadding write_padding(OperatorWriter& op, const Attributes& a) {
+fb::Padding write_padding(OperatorWriter& op, const Attributes& a, FileTensor& first_input) {
   const graph::Shape& weights = op.input(1).shape;
   const auto word = padding_word(op.input(0).shape, {weights[1], weights[2], a.stride_h, a.stride_w, a.dilation_h, a.dilation_w}, a.pads);
-  return word ? WrittenPadding{*word, -1} : WrittenPadding{fb::Padding::VALID, write_pad(op, a.pads)};
+  if (word) return *word;
+  first_input = write_pad(op, a.pads);
+  return fb::Padding::VALID;
 }
 
 Result<void> write_conv(OperatorWriter& op, const graph::Op& source) {
   const Conv2D& a = *source.as<Conv2D>();
-  const WrittenPadding padding = write_padding(op, a);
-  const auto options = fb::CreateConv2DOptions(op.builder(), padding.word, a.stride_w, a.stride_h, activation_function(a.activation),
-                                               a.dilation_w, a.dilation_h);
-  op.emit(fb::BuiltinOperator::CONV_2D, op.is_int8() ? 3 : 1, options, padding.first);
+  std::vector<FileTensor> inputs = op.inputs();
+  const fb::Padding padding = write_padding(op, a, inputs[0]);
+  inputs.resize(3, graph::kNoTensor);
+  if (inputs[2] == graph::kNoTensor) inputs[2] = write_no_bias(op);
+  const auto options =
+      fb::CreateConv2DOptions(op.builder(), padding, a.stride_w, a.stride_h, activation_function(a.activation), a.dilation_w, a.dilation_h);
+  op.emit_to(fb::BuiltinOperator::CONV_2D, op.is_int8() ? 3 : 1, options, inputs, source.outputs[0]);
   return {};
 }
 
 Result<void> write_depthwise(OperatorWriter& op, const graph::Op& source) {
   const DepthwiseConv2D& a = *source.as<DepthwiseConv2D>();
-  const WrittenPadding padding = write_padding(op, a);
-  const auto options = fb::CreateDepthwiseConv2DOptions(op.builder(), padding.word, a.stride_w, a.stride_h, a.multiplier,
+  std::vector<FileTensor> inputs = op.inputs();
+  const fb::Padding padding = write_padding(op, a, inputs[0]);
+  const auto options = fb::CreateDepthwiseConv2DOptions(op.builder(), padding, a.stride_w, a.stride_h, a.multiplier,
                                                         activation_function(a.activation), a.dilation_w, a.dilation_h);
   const std::int32_t float_version = a.dilation_h == 1 && a.dilation_w == 1 ? 1 : 2;
-  op.emit(fb::BuiltinOperator::DEPTHWISE_CONV_2D, op.is_int8() ? 3 : float_version, options, padding.first);
+  op.emit_to(fb::BuiltinOperator::DEPTHWISE_CONV_2D, op.is_int8() ? 3 : float_version, options, inputs, source.outputs[0]);
   return {};
 }
 
