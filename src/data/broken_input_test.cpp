@@ -258,6 +258,10 @@ TEST_F(BrokenInput, image_files) {
   const Bytes png = make_png(8, 9, 3);
   const Bytes jpeg = make_jpeg(16, 16, 3);
   Bytes flipped = png;
+  // Found by fuzz_image: 16 counts whose sum is more than the 256 codes a table has room for.
+  Bytes overlong_table{0xff, 0xd8, 0xff, 0xc4, 0x01, 0x22, 0x00, 0xff, 0x10};
+  overlong_table.resize(4 + 0x122);
+  overlong_table.insert(overlong_table.end(), jpeg.begin() + 2, jpeg.end());
   flipped[png.size() / 2] ^= 1;
   const std::vector<Case> cases{
       {"empty", "x/bad.png", {}, "byte 0", "the file is empty"},
@@ -270,6 +274,8 @@ TEST_F(BrokenInput, image_files) {
       {"more rows than data", "x/bad.png", with_png_sides(png, 1'000, 9), "byte 0", "cannot be unpacked"},
       {"JPEG without its end", "x/bad.jpg", cut(jpeg, jpeg.size() - 2), "byte " + std::to_string(jpeg.size() - 2), "truncated"},
       {"JPEG cut in its tables", "x/bad.jpg", cut(jpeg, 100), "byte", "truncated"},
+      {"JPEG with an overlong Huffman table", "x/bad.jpg", overlong_table, "byte 6", "says 271 codes"},
+      {"JPEG with a cut Huffman table", "x/bad.jpg", {0xff, 0xd8, 0xff, 0xc4, 0, 4, 0, 1, 0xff, 0xd9}, "byte 6", "Huffman table is truncated"},
       {"JPEG without a picture", "x/bad.jpg", {0xff, 0xd8, 0xff, 0xd9}, "byte 2", "no picture"},
       {"other channels", "x/bad.png", make_png(8, 9, 1), "has 1 channels", "set the number of channels"},
   };

@@ -91,9 +91,10 @@ void rotate_scale_image(std::span<const float> in, std::span<float> out, ImageEx
       const auto y0 = static_cast<Signed>(std::floor(source_y));
       const float fx = source_x - static_cast<float>(x0);
       const float fy = source_y - static_cast<float>(y0);
+      const bool inside = x0 >= 0 && x0 + 1 < width && y0 >= 0 && y0 + 1 < height;
       const auto at = [&](Signed row, Signed column, Signed channel) {
-        const bool inside = row >= 0 && row < height && column >= 0 && column < width;
-        return inside ? in[static_cast<std::size_t>((row * width + column) * channels + channel)] : fill;
+        const bool here = inside || (row >= 0 && row < height && column >= 0 && column < width);
+        return here ? in[static_cast<std::size_t>((row * width + column) * channels + channel)] : fill;
       };
       for (Signed c = 0; c < channels; ++c) {
         const float above = at(y0, x0, c) * (1 - fx) + at(y0, x0 + 1, c) * fx;

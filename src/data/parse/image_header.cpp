@@ -59,6 +59,23 @@ bool is_frame_header(std::uint8_t marker) {
   return marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc;
 }
 
+/// stb_image before 2.28 writes past its table when the 16 counts of a Huffman table say more than 256 codes.
+Result<void> check_huffman_tables(ByteSpan segment, std::size_t offset) {
+  ByteReader reader(segment);
+  while (reader.remaining() > 0) {
+    const std::string place = at(offset + reader.offset());
+    std::size_t codes = 0;
+    if (reader.remaining() < 17) return fail(Code::malformed, place + "a JPEG Huffman table is truncated");
+    MOTE_TRY(const ByteSpan counts, reader.take(17));
+    for (const std::uint8_t count : counts.subspan(1)) codes += count;
+    if (codes > 256 || codes > reader.remaining()) {
+      return fail(Code::malformed, place + "a JPEG Huffman table says " + std::to_string(codes) + " codes");
+    }
+    MOTE_TRY_VOID(reader.take(codes));
+  }
+  return {};
+}
+
 /// Offset of the marker that ends the entropy-coded data starting at `offset`, or the file's size.
 std::size_t skip_scan(ByteSpan file, std::size_t offset) {
   while (offset + 1 < file.size()) {
@@ -87,6 +104,7 @@ Result<ImageSize> check_jpeg(ByteSpan file) {
     if (length < 2 || offset + 2 + length > file.size()) {
       return fail(Code::malformed, at(offset + 2) + "a JPEG segment says " + std::to_string(length) + " bytes, the file is truncated");
     }
+    if (marker == 0xc4) MOTE_TRY_VOID(check_huffman_tables(file.subspan(offset + 4, length - 2), offset + 4));
     if (is_frame_header(marker)) {
       if (length < 8 || size.width != 0) return fail(Code::malformed, at(offset) + "the JPEG frame header is broken or doubled");
       size = {u16_be(file, offset + 5), u16_be(file, offset + 7), file[offset + 9] == 1 ? 1u : 3u};
