@@ -40,7 +40,9 @@ constexpr std::uint32_t kIsaFeatures = isa_dsp | isa_fpu_single;
 
 const ModuleHeader& header() { return *reinterpret_cast<const ModuleHeader*>(mote_module); }
 
-bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) { return offset <= limit && bytes <= limit - offset; }
+bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) {
+  return offset <= limit && bytes <= limit - offset;
+}
 
 /// Whether the module may be called. Nothing of it is trusted before.
 BenchStatus check_module() {
@@ -67,7 +69,8 @@ BenchStatus check_module() {
 
 std::uint32_t invoke_module() {
   // Bit 0 of a function's address selects Thumb.
-  const auto entry = reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset + 1);
+  const auto entry =
+      reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset + 1);
   mote_infer_begin();
   const std::int32_t status = entry(mote_arena);
   mote_infer_end();
@@ -80,11 +83,21 @@ class Bench {
     uart_.start();
     for (;;) {
       switch (static_cast<BenchRequest>(uart_.read())) {
-        case BenchRequest::run_input: run_input(); break;
-        case BenchRequest::run_sensor: run_sensor(); break;
-        case BenchRequest::run_memory: run_memory(); break;
-        case BenchRequest::identify: identify(); break;
-        default: reply(static_cast<std::uint32_t>(BenchStatus::unknown_request)); break;
+        case BenchRequest::run_input:
+          run_input();
+          break;
+        case BenchRequest::run_sensor:
+          run_sensor();
+          break;
+        case BenchRequest::run_memory:
+          run_memory();
+          break;
+        case BenchRequest::identify:
+          identify();
+          break;
+        default:
+          reply(static_cast<std::uint32_t>(BenchStatus::unknown_request));
+          break;
       }
     }
   }

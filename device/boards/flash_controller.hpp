@@ -1,7 +1,7 @@
 #pragma once
-// Driver for the flash controller of mote's virtual board. The flash itself is mapped for reading and running at address 0;
-// changing it goes through this block, by the rules of NOR flash: an erase sets a whole sector to 0xFF, a program
-// clears bits, a write unit at a time. Virtual board only.
+// Driver for the flash controller of mote's virtual board. The flash itself is mapped for reading and running at
+// address 0; changing it goes through this block, by the rules of NOR flash: an erase sets a whole sector to 0xFF, a
+// program clears bits, a write unit at a time. Virtual board only.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,9 +13,22 @@ constexpr std::uint32_t kFlashControllerIdentity = 0x72726f6e;  // "norr"
 
 class FlashController {
  public:
-  enum Register : std::size_t { kIdentity = 0, kFlashBytes, kSectorBytes, kWriteUnitBytes, kAddress, kSource, kCount, kCommand, kStatus };
+  enum Register : std::size_t {
+    kIdentity = 0,
+    kFlashBytes,
+    kSectorBytes,
+    kWriteUnitBytes,
+    kAddress,
+    kSource,
+    kCount,
+    kCommand,
+    kStatus
+  };
   enum Command : std::uint32_t { kProgram = 1, kEraseSector = 2 };
-  enum class Status : std::uint32_t { ok = 0, refused = 1 };  // refused: misaligned, outside of the flash, or programmed twice
+  enum class Status : std::uint32_t {
+    ok = 0,
+    refused = 1
+  };  // refused: misaligned, outside of the flash, or programmed twice
 
   explicit FlashController(std::uintptr_t base = kFlashControllerBase)
       : registers_(reinterpret_cast<volatile std::uint32_t*>(base)) {}

@@ -1,4 +1,5 @@
-// The four functions that gcc may call for plain C++ even in a freestanding program. Word-wise where both sides allow it.
+// The four functions that gcc may call for plain C++ even in a freestanding program. Word-wise where both sides allow
+// it.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,7 +29,8 @@ MOTE_PLAIN_LOOPS void* memcpy(void* __restrict to, const void* __restrict from, 
       const Word a = source[0], b = source[1], c = source[2], d = source[3];
       target[0] = a, target[1] = b, target[2] = c, target[3] = d;
     }
-    for (; count >= 4; count -= 4, out += 4, in += 4) *reinterpret_cast<Word*>(out) = *reinterpret_cast<const Word*>(in);
+    for (; count >= 4; count -= 4, out += 4, in += 4)
+      *reinterpret_cast<Word*>(out) = *reinterpret_cast<const Word*>(in);
   }
   for (; count > 0; --count) *out++ = *in++;
   return to;

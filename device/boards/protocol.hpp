@@ -1,5 +1,6 @@
 #pragma once
-// What the bench firmware and its host say to each other over the UART. All numbers little-endian. Described in README.md.
+// What the bench firmware and its host say to each other over the UART. All numbers little-endian. Described in
+// README.md.
 //
 // Freestanding C++17; the host includes the same header.
 
@@ -13,7 +14,8 @@ constexpr std::uint32_t kBenchProtocol = 1;
 enum class BenchRequest : std::uint8_t {
   run_input = 'I',   // u32 length, input bytes
   run_sensor = 'S',  // u32 length; the firmware fetches the input from the sensor port
-  run_memory = 'A',  // u32 address, u32 length; the input lies there already (shared memory of an emulator, or a debugger)
+  run_memory =
+      'A',  // u32 address, u32 length; the input lies there already (shared memory of an emulator, or a debugger)
   identify = '?',
 };
 

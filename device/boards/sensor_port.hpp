@@ -13,7 +13,8 @@ constexpr std::uint32_t kSensorPortIdentity = 0x726f736e;  // "nsor"
 
 class SensorPort {
  public:
-  explicit SensorPort(std::uintptr_t base = kSensorPortBase) : registers_(reinterpret_cast<volatile std::uint32_t*>(base)) {}
+  explicit SensorPort(std::uintptr_t base = kSensorPortBase)
+      : registers_(reinterpret_cast<volatile std::uint32_t*>(base)) {}
 
   bool present() const { return registers_[0] == kSensorPortIdentity; }
   std::uint32_t available_bytes() const { return registers_[1]; }

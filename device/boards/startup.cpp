@@ -1,4 +1,5 @@
-// From reset to mote_main on any Armv7E-M core with this folder's linker script: vector table, FPU, .data, .bss, fault report.
+// From reset to mote_main on any Armv7E-M core with this folder's linker script: vector table, FPU, .data, .bss, fault
+// report.
 
 #include <cstdint>
 
@@ -53,10 +54,22 @@ union Vector {
 };
 
 [[gnu::section(".vectors"), gnu::used]] extern const Vector mote_vectors[16] = {
-    {mote_stack_top},        {.handler = mote_reset}, {.handler = mote_fault}, {.handler = mote_fault},
-    {.handler = mote_fault}, {.handler = mote_fault}, {.handler = mote_fault}, {nullptr},
-    {nullptr},               {nullptr},               {nullptr},               {.handler = mote_fault},
-    {.handler = mote_fault}, {nullptr},               {.handler = mote_fault}, {.handler = mote_fault},
+    {mote_stack_top},
+    {.handler = mote_reset},
+    {.handler = mote_fault},
+    {.handler = mote_fault},
+    {.handler = mote_fault},
+    {.handler = mote_fault},
+    {.handler = mote_fault},
+    {nullptr},
+    {nullptr},
+    {nullptr},
+    {nullptr},
+    {.handler = mote_fault},
+    {.handler = mote_fault},
+    {nullptr},
+    {.handler = mote_fault},
+    {.handler = mote_fault},
 };
 
 }  // extern "C"

@@ -149,7 +149,8 @@ Result<std::map<std::string, std::string>> read_sources(TableReader& board, cons
 }
 
 void check_ranges(TableReader& reader, const BoardSpec& board) {
-  const bool plain_name = !board.name.empty() && board.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  const bool plain_name =
+      !board.name.empty() && board.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
   if (!plain_name) reader.refuse("name", "must consist of lower-case letters, digits and dashes");
   const auto power_of_two = [](std::uint32_t value) { return value != 0 && (value & (value - 1)) == 0; };
   if (!power_of_two(board.flash_write_bytes)) reader.refuse("flash_write_bytes", "must be a power of two");
@@ -203,8 +204,8 @@ Result<BoardSpec> parse_board(std::string_view text, std::string_view origin) {
     return read_board(toml::parse(text, origin), std::string(origin));
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
-    return fail(Code::malformed, std::string(origin) + ": line " + std::to_string(at.line) + ", column " + std::to_string(at.column) +
-                                     ": not TOML: " + std::string(error.description()));
+    return fail(Code::malformed, std::string(origin) + ": line " + std::to_string(at.line) + ", column " +
+                                     std::to_string(at.column) + ": not TOML: " + std::string(error.description()));
   }
 }
 

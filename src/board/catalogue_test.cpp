@@ -33,13 +33,15 @@ TEST(Catalogue, every_board_names_the_source_of_its_clock_and_every_estimate_is_
     EXPECT_TRUE(board.run_current_ma == 0 || board.sources.contains("run_current_ma")) << board.name;
     EXPECT_TRUE(board.calibration.fitted || board.sources.contains("cycles") || !board.emulated()) << board.name;
     for (const std::string& field : board.estimated) {
-      EXPECT_THAT(field, testing::AnyOf("run_current_ma", "cycles", "flash_wait_states", "flash_sector_bytes", "flash_write_bytes"));
+      EXPECT_THAT(field, testing::AnyOf("run_current_ma", "cycles", "flash_wait_states", "flash_sector_bytes",
+                                        "flash_write_bytes"));
     }
   }
 }
 
 TEST(Catalogue, only_fitted_boards_claim_cycles_that_are_not_estimated) {
-  for (const BoardSpec& board : catalogue()) EXPECT_NE(board.is_estimated("cycles"), board.calibration.fitted) << board.name;
+  for (const BoardSpec& board : catalogue())
+    EXPECT_NE(board.is_estimated("cycles"), board.calibration.fitted) << board.name;
   EXPECT_TRUE(find_board("nucleo-l4r5zi")->calibration.fitted);
 }
 

@@ -1,4 +1,5 @@
-// The cycle model on sequences small enough to add up by hand. Each is a function `run` of a module; its call ends with bx lr, which costs 3.
+// The cycle model on sequences small enough to add up by hand. Each is a function `run` of a module; its call ends with
+// bx lr, which costs 3.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -33,7 +34,10 @@ const Sequence kSequences[] = {
     {"a_load_after_ldrd_does_not_pipeline", "ldrd r2, r3, [r0]\n ldr r1, [r0]\n", 2, 5},
     {"load_use", "ldr r1, [r0]\n adds r1, #1\n", 2, 3, 1},
     {"load_then_other_use", "ldr r1, [r0]\n adds r2, #1\n adds r1, #1\n", 3, 4},
-    {"storing_what_was_loaded_uses_it", "ldr r1, [r0]\n str r1, [r0, #4]\n", 2, 3, 1},
+    {"storing_what_was_loaded_is_no_use", "ldr r1, [r0]\n str r1, [r0, #4]\n", 2, 3},
+    {"a_store_to_a_loaded_address_is_one", "str r0, [r0]\n ldr r1, [r0]\n str r2, [r1, #4]\n", 3, 4, 1},
+    {"multiple_and_double_loads_are_no_uses", "ldm r0, {r1, r2}\n adds r2, #1\n ldrd r2, r3, [r0]\n adds r3, #1\n", 4,
+     3 + 1 + 3 + 1, 0, 1},
     {"store_immediate", "str r1, [r0]\n strb r1, [r0, #1]\n strh r1, [r0, #2]\n", 3, 3},
     {"store_register", "lsls r2, r2, #1\n str r1, [r0, r2]\n", 2, 3},
     {"store_dual", "strd r1, r2, [r0]\n", 1, 3},
@@ -47,14 +51,18 @@ const Sequence kSequences[] = {
     {"if_then_costs_one_behind_32_bits", "cmp.w r1, r1\n it eq\n moveq r1, #1\n", 3, 1 + 1 + 1},
     {"failed_condition_costs_one", "cmp r1, r1\n it ne\n movne r1, #1\n", 3, 1 + 0 + 1},
     {"failed_load_costs_one", "cmp r1, r1\n it ne\n ldrne r1, [r0]\n", 3, 1 + 0 + 1},
-    {"four_failed", "cmp r1, r1\n itttt ne\n movne r1, #1\n movne r2, #1\n movne r3, #1\n ldrne r1, [r0]\n", 6, 1 + 0 + 4},
-    {"half_failed_first", "cmp r1, r1\n itete ne\n movne r1, #1\n moveq r2, #1\n movne r3, #1\n moveq r3, #1\n", 6, 1 + 0 + 4},
-    {"half_failed_last", "cmp r1, r1\n itete eq\n moveq r1, #1\n movne r2, #1\n moveq r3, #1\n movne r3, #1\n", 6, 1 + 0 + 4},
+    {"four_failed", "cmp r1, r1\n itttt ne\n movne r1, #1\n movne r2, #1\n movne r3, #1\n ldrne r1, [r0]\n", 6,
+     1 + 0 + 4},
+    {"half_failed_first", "cmp r1, r1\n itete ne\n movne r1, #1\n moveq r2, #1\n movne r3, #1\n moveq r3, #1\n", 6,
+     1 + 0 + 4},
+    {"half_failed_last", "cmp r1, r1\n itete eq\n moveq r1, #1\n movne r2, #1\n moveq r3, #1\n movne r3, #1\n", 6,
+     1 + 0 + 4},
     {"branch_in_it_block_taken", "cmp r1, r1\n itt eq\n moveq r1, #1\n beq.w 1f\n nop\n1:\n", 4, 1 + 0 + 1 + 2, 0, 1},
     {"branch_in_it_block_not_taken", "cmp r1, r1\n it ne\n bne.w 1f\n nop\n1:\n", 4, 1 + 0 + 1 + 1},
     {"unaligned_wide", ".balign 4\n nop\n add.w r1, r2, r3\n add.w r1, r2, r3\n nop\n", 4, 4, 0, 2},
     {"aligned_wide", ".balign 4\n add.w r1, r2, r3\n add.w r1, r2, r3\n", 2, 2},
-    {"unaligned_wide_that_failed", ".balign 4\n cmp r1, r1\n nop\n it ne\n addne.w r1, r2, r3\n nop\n nop\n", 6, 1 + 1 + 0 + 1 + 1 + 1, 0, 1},
+    {"unaligned_wide_that_failed", ".balign 4\n cmp r1, r1\n nop\n it ne\n addne.w r1, r2, r3\n nop\n nop\n", 6,
+     1 + 1 + 0 + 1 + 1 + 1, 0, 1},
     {"unaligned_word_in_two_parts", "ldr.w r1, [r0, #2]\n", 1, 2 + 1},
     {"unaligned_word_in_three_parts", "ldr.w r1, [r0, #1]\n", 1, 2 + 2},
     {"unaligned_halfword", "ldrh.w r1, [r0, #1]\n", 1, 2 + 1},
@@ -75,10 +83,12 @@ TestModule all_sequences() {
   for (const Sequence& s : kSequences) {
     std::string code = s.code;
     for (std::size_t at = 0; (at = code.find('\n', at)) != std::string::npos; at += 2) code.replace(at, 1, "\\n");
-    module.source += "[[gnu::naked, gnu::noinline, gnu::aligned(8)]] void " + std::string(s.name) + "(void*, int, int, int) { __asm__ volatile(\"" + code + " bx lr\\n .ltorg\"); }\n";
+    module.source += "[[gnu::naked, gnu::noinline, gnu::aligned(8)]] void " + std::string(s.name) +
+                     "(void*, int, int, int) { __asm__ volatile(\"" + code + " bx lr\\n .ltorg\"); }\n";
     table += "    case " + std::to_string(n++) + ": " + s.name + "(static_cast<char*>(arena) + 32, 1, 2, 3); break;\n";
   }
-  module.source += "std::int32_t invoke(void* arena) {\n  switch (*static_cast<volatile std::uint8_t*>(arena)) {\n" + table + "  }\n  return 0;\n}\n}\n";
+  module.source += "std::int32_t invoke(void* arena) {\n  switch (*static_cast<volatile std::uint8_t*>(arena)) {\n" +
+                   table + "  }\n  return 0;\n}\n}\n";
   module.arena_bytes = 128;
   return module;
 }
@@ -88,7 +98,9 @@ class Cycles : public testing::TestWithParam<std::size_t> {
   static VirtualBoard& board() {
     static VirtualBoard board = [] {
       const BuiltModule module = Toolchain::instance().build_module(all_sequences());
-      auto made = VirtualBoard::create(find_board("nucleo-l4r5zi").value(), Toolchain::instance().build_firmware(module.blob)).value();
+      auto made =
+          VirtualBoard::create(find_board("nucleo-l4r5zi").value(), Toolchain::instance().build_firmware(module.blob))
+              .value();
       made.add_symbols(ElfFile::parse(module.elf).value(), made.elf().find_symbol("mote_module")->address);
       return made;
     }();
@@ -155,7 +167,9 @@ TEST(CycleModel, flash_data_misses_are_lines_that_the_cache_does_not_hold) {
   // Constants of the code itself take a few lines.
   const std::uint64_t own = stream_flash(spec, 0, 1).flash_misses;
   EXPECT_LE(own, 4u);
-  const auto misses = [&](std::uint8_t count, std::uint8_t rounds) { return stream_flash(spec, count, rounds).flash_misses - own; };
+  const auto misses = [&](std::uint8_t count, std::uint8_t rounds) {
+    return stream_flash(spec, count, rounds).flash_misses - own;
+  };
   EXPECT_NEAR(static_cast<double>(misses(240, 1)), 120, 2) << "8 bytes a line";
   EXPECT_NEAR(static_cast<double>(misses(50, 10)), 25, 2) << "25 lines stay";
   EXPECT_NEAR(static_cast<double>(misses(80, 10)), 400, 2) << "40 lines in turn never hit";

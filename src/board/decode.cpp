@@ -19,12 +19,6 @@ constexpr std::uint16_t regs(unsigned number, More... more) {
     return operator_or(reg(number), regs(more...));
   }
 }
-constexpr std::uint16_t low_list(unsigned list) { return static_cast<std::uint16_t>(list & 0x7fffu); }
-/// The register that a multiple load fills last.
-constexpr std::uint16_t last_of(unsigned list) {
-  const unsigned core = list & 0x7fffu;
-  return core == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(std::bit_floor(core));
-}
 
 void add(Instruction& i, InstructionFlag flag) { i.flags = static_cast<std::uint16_t>(i.flags | flag); }
 
@@ -37,24 +31,22 @@ void make_load(Instruction& i, unsigned target, std::uint16_t address) {
   if (target == kSp) add(i, writes_sp);
 }
 
-void make_store(Instruction& i, unsigned source, std::uint16_t address, bool register_offset) {
+void make_store(Instruction& i, std::uint16_t address, bool register_offset) {
   i.cycles = register_offset ? 2 : 1;
-  i.address = address;
-  i.reads = operator_or(address, reg(source));
+  i.address = i.reads = address;  // what is stored is needed only later
 }
 
 /// LDM, STM, PUSH, POP: 1 + N cycles.
 void make_multiple(Instruction& i, unsigned base, unsigned list, bool load, bool writeback) {
   i.cycles = static_cast<std::uint8_t>(1 + std::popcount(list & 0xffffu));
-  i.address = reg(base);
-  i.reads = load ? reg(base) : operator_or(reg(base), low_list(list));
-  i.loads = load ? last_of(list) : std::uint16_t{0};
+  i.address = i.reads = reg(base);
   add(i, word_aligned);
   if (load && (list & 0x8000u) != 0) add(i, indirect_branch);
   if (base == kSp && writeback) add(i, writes_sp);
 }
 
-// --- 16 bits ---------------------------------------------------------------------------------------------------------------------
+// --- 16 bits
+// ---------------------------------------------------------------------------------------------------------------------
 
 void shift_add_compare(Instruction& i, unsigned w) {
   if (field(w, 13, 1) == 0) {  // shifts by immediate; ADD, SUB of three registers or a 3-bit immediate
@@ -89,12 +81,12 @@ void load_store_16(Instruction& i, unsigned w) {
   const unsigned target = field(w, 0, 3);
   if (field(w, 12, 4) == 0b0101) {  // register offset: STR STRH STRB LDRSB LDR LDRH LDRB LDRSH
     const std::uint16_t address = regs(field(w, 3, 3), field(w, 6, 3));
-    return field(w, 9, 3) < 3 ? make_store(i, target, address, true) : make_load(i, target, address);
+    return field(w, 9, 3) < 3 ? make_store(i, address, true) : make_load(i, target, address);
   }
   const bool stack_relative = field(w, 12, 4) == 0b1001;
   const std::uint16_t address = stack_relative ? reg(kSp) : reg(field(w, 3, 3));
   const unsigned value = stack_relative ? field(w, 8, 3) : target;
-  return field(w, 11, 1) != 0 ? make_load(i, value, address) : make_store(i, value, address, false);
+  return field(w, 11, 1) != 0 ? make_load(i, value, address) : make_store(i, address, false);
 }
 
 void miscellaneous_16(Instruction& i, unsigned w) {
@@ -118,39 +110,50 @@ void miscellaneous_16(Instruction& i, unsigned w) {
 
 void decode_16(Instruction& i, unsigned w) {
   switch (field(w, 12, 4)) {
-    case 0b0000: case 0b0001: case 0b0010: case 0b0011: return shift_add_compare(i, w);
+    case 0b0000:
+    case 0b0001:
+    case 0b0010:
+    case 0b0011:
+      return shift_add_compare(i, w);
     case 0b0100:
       if (field(w, 10, 2) == 0) return data_processing_16(i, w);
       if (field(w, 10, 2) == 1) return special_16(i, w);
       return make_load(i, field(w, 8, 3), 0);  // literal
-    case 0b0101: case 0b0110: case 0b0111: case 0b1000: case 0b1001: return load_store_16(i, w);
+    case 0b0101:
+    case 0b0110:
+    case 0b0111:
+    case 0b1000:
+    case 0b1001:
+      return load_store_16(i, w);
     case 0b1010:  // ADR, ADD of sp
       i.reads = field(w, 11, 1) != 0 ? reg(kSp) : std::uint16_t{0};
       return;
-    case 0b1011: return miscellaneous_16(i, w);
-    case 0b1100: return make_multiple(i, field(w, 8, 3), field(w, 0, 8), field(w, 11, 1) != 0, true);
+    case 0b1011:
+      return miscellaneous_16(i, w);
+    case 0b1100:
+      return make_multiple(i, field(w, 8, 3), field(w, 0, 8), field(w, 11, 1) != 0, true);
     case 0b1101:
       if (field(w, 8, 4) < 14) add(i, direct_branch);  // 14 is UDF, 15 SVC
       return;
-    default: return add(i, direct_branch);  // B
+    default:
+      return add(i, direct_branch);  // B
   }
 }
 
-// --- 32 bits: a is the first halfword, b the second --------------------------------------------------------------------------------
+// --- 32 bits: a is the first halfword, b the second
+// --------------------------------------------------------------------------------
 
 void multiple_32(Instruction& i, unsigned a, unsigned b) {
   make_multiple(i, field(a, 0, 4), b, field(a, 4, 1) != 0, field(a, 5, 1) != 0);
 }
 
 void dual_exclusive_table(Instruction& i, unsigned a, unsigned b) {
-  const unsigned base = field(a, 0, 4), first = field(b, 12, 4), second = field(b, 8, 4);
+  const unsigned base = field(a, 0, 4);
   const bool load = field(a, 4, 1) != 0;
   const bool dual = field(a, 8, 1) != 0 || field(a, 5, 1) != 0;
   if (dual) {
     i.cycles = 3;
-    i.address = reg(base);
-    i.reads = load ? reg(base) : regs(base, first, second);
-    i.loads = load ? reg(second) : std::uint16_t{0};
+    i.address = i.reads = reg(base);
     add(i, word_aligned);
     if (base == kSp && field(a, 5, 1) != 0) add(i, writes_sp);
     return;
@@ -162,9 +165,8 @@ void dual_exclusive_table(Instruction& i, unsigned a, unsigned b) {
     return add(i, indirect_branch);
   }
   i.cycles = 2;  // exclusives
-  i.address = reg(base);
-  i.reads = load ? reg(base) : regs(base, first);
-  i.loads = load ? reg(first) : std::uint16_t{0};
+  i.address = i.reads = reg(base);
+  i.loads = load ? reg(field(b, 12, 4)) : std::uint16_t{0};
 }
 
 void note_sp_target(Instruction& i, unsigned target) {
@@ -205,9 +207,9 @@ void branch_or_system(Instruction& i, unsigned a, unsigned b) {
 }
 
 void store_single(Instruction& i, unsigned a, unsigned b) {
-  const unsigned base = field(a, 0, 4), source = field(b, 12, 4);
+  const unsigned base = field(a, 0, 4);
   const bool register_offset = field(a, 7, 1) == 0 && field(b, 11, 1) == 0;
-  make_store(i, source, register_offset ? regs(base, field(b, 0, 4)) : reg(base), register_offset);
+  make_store(i, register_offset ? regs(base, field(b, 0, 4)) : reg(base), register_offset);
   const bool writeback = field(a, 7, 1) == 0 && field(b, 11, 1) != 0 && field(b, 8, 1) != 0;
   if (writeback) note_sp_target(i, base);
 }
@@ -236,16 +238,24 @@ void long_multiply_or_divide(Instruction& i, unsigned a, unsigned b) {
   if (accumulates) i.reads = operator_or(i.reads, regs(field(b, 12, 4), field(b, 8, 4)));
 }
 
-// --- floating point ------------------------------------------------------------------------------------------------------------------
+// --- floating point
+// ------------------------------------------------------------------------------------------------------------------
 
 std::uint8_t float_arithmetic_cycles(unsigned a, unsigned b) {
   const unsigned operation = field(a, 7, 1) << 2 | field(a, 4, 2);
   constexpr unsigned kMla = 0, kNmla = 1, kDiv = 4, kFnma = 5, kFma = 6, kOther = 7;
   switch (operation) {
-    case kMla: case kNmla: case kFnma: case kFma: return 3;
-    case kDiv: return 14;
-    case kOther: return field(a, 0, 4) == 1 && field(b, 6, 2) == 3 ? std::uint8_t{14} : std::uint8_t{1};  // VSQRT
-    default: return 1;
+    case kMla:
+    case kNmla:
+    case kFnma:
+    case kFma:
+      return 3;
+    case kDiv:
+      return 14;
+    case kOther:
+      return field(a, 0, 4) == 1 && field(b, 6, 2) == 3 ? std::uint8_t{14} : std::uint8_t{1};  // VSQRT
+    default:
+      return 1;
   }
 }
 

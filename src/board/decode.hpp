@@ -1,6 +1,7 @@
 #pragma once
-// Thumb-2 instructions as the cycle model sees them: what each costs before pipelining and branches, which registers it reads,
-// which it loads. Encodings: Armv7-M Architecture Reference Manual, chapter A5. A test holds it against Capstone.
+// Thumb-2 instructions as the cycle model sees them: what each costs before pipelining and branches, which registers it
+// reads, which it loads. Encodings: Armv7-M Architecture Reference Manual, chapter A5. A test holds it against
+// Capstone.
 
 #include <cstdint>
 
@@ -12,25 +13,26 @@ enum InstructionFlag : std::uint16_t {
   indirect_branch = 1u << 2,  // BX, BLX, POP {pc}, LDR pc, MOV pc, TBB
   if_then = 1u << 3,          // IT
   unaligned_wide = 1u << 4,   // 32 bits at an address that is not a multiple of 4
-  word_aligned = 1u << 5,     // faults on an address that is not a multiple of 4 (LDRD, LDM, VLDR, exclusives and the stores)
+  word_aligned =
+      1u << 5,  // faults on an address that is not a multiple of 4 (LDRD, LDM, VLDR, exclusives and the stores)
   writes_sp = 1u << 6,
-  marked = 1u << 7,           // the meter wants to know when it is reached
+  marked = 1u << 7,  // the meter wants to know when it is reached
 };
 
 struct Instruction {
-  std::uint16_t reads = 0;    // core registers r0-r14 that are read, a bit each
-  std::uint16_t loads = 0;    // core registers that come from memory; of several, the one that comes last
+  std::uint16_t reads = 0;    // core registers r0-r14 that are needed at once, a bit each; not what a store stores
+  std::uint16_t loads = 0;    // core register that a single load brings; 0 for multiple and double loads
   std::uint16_t address = 0;  // core registers that make the address of a load or store
   std::uint16_t flags = 0;
   std::uint8_t cycles = 1;
-  std::uint8_t bytes = 0;     // 2 or 4
-  std::uint8_t it_length = 0; // IT: instructions that depend on it, 1-4
+  std::uint8_t bytes = 0;      // 2 or 4
+  std::uint8_t it_length = 0;  // IT: instructions that depend on it, 1-4
 
   [[nodiscard]] bool is(InstructionFlag flag) const { return (flags & flag) != 0; }
 };
 
-/// Decodes the instruction at `address` whose first halfwords are `first` and `second` (the latter is ignored for a 16-bit one).
-/// An undefined encoding costs 1 cycle; the emulator refuses it before its cost matters.
+/// Decodes the instruction at `address` whose first halfwords are `first` and `second` (the latter is ignored for a
+/// 16-bit one). An undefined encoding costs 1 cycle; the emulator refuses it before its cost matters.
 [[nodiscard]] Instruction decode(std::uint32_t address, std::uint16_t first, std::uint16_t second);
 
 }  // namespace mote::board

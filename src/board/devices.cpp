@@ -8,15 +8,21 @@ namespace {
 constexpr std::uint32_t kTransmitterOn = 1, kReceiverOn = 2, kReceiverFull = 2;
 }
 
-// --- UART: DATA 0, STATE 4, CTRL 8, INTSTATUS 12, BAUDDIV 16 ----------------------------------------------------------------------
+// --- UART: DATA 0, STATE 4, CTRL 8, INTSTATUS 12, BAUDDIV 16
+// ----------------------------------------------------------------------
 
 std::uint32_t UartDevice::read(std::uint32_t offset) {
   switch (offset) {
-    case 0: return waiting() ? 0 : to_board_[next_++];
-    case 4: return (control_ & kReceiverOn) != 0 && !waiting() ? kReceiverFull : 0;
-    case 8: return control_;
-    case 16: return baud_divider_;
-    default: return 0;
+    case 0:
+      return waiting() ? 0 : to_board_[next_++];
+    case 4:
+      return (control_ & kReceiverOn) != 0 && !waiting() ? kReceiverFull : 0;
+    case 8:
+      return control_;
+    case 16:
+      return baud_divider_;
+    default:
+      return 0;
   }
 }
 
@@ -37,7 +43,8 @@ void UartDevice::reset() {
   control_ = baud_divider_ = 0;
 }
 
-// --- sensor port --------------------------------------------------------------------------------------------------------------------
+// --- sensor port
+// --------------------------------------------------------------------------------------------------------------------
 
 std::uint32_t SensorDevice::base() const { return device::kSensorPortBase; }
 
@@ -50,7 +57,8 @@ std::uint32_t SensorDevice::read(std::uint32_t offset) {
   return sample;
 }
 
-// --- flash controller -----------------------------------------------------------------------------------------------------------------
+// --- flash controller
+// -----------------------------------------------------------------------------------------------------------------
 
 using Flash = device::FlashController;
 
@@ -58,28 +66,44 @@ std::uint32_t FlashDevice::base() const { return device::kFlashControllerBase; }
 
 std::uint32_t FlashDevice::read(std::uint32_t offset) {
   switch (offset / 4) {
-    case Flash::kIdentity: return device::kFlashControllerIdentity;
-    case Flash::kFlashBytes: return flash_.geometry().bytes;
-    case Flash::kSectorBytes: return flash_.geometry().sector_bytes;
-    case Flash::kWriteUnitBytes: return flash_.geometry().write_unit_bytes;
-    case Flash::kAddress: return address_;
-    case Flash::kSource: return source_;
-    case Flash::kCount: return count_;
-    case Flash::kStatus: return status_;
-    default: return 0;
+    case Flash::kIdentity:
+      return device::kFlashControllerIdentity;
+    case Flash::kFlashBytes:
+      return flash_.geometry().bytes;
+    case Flash::kSectorBytes:
+      return flash_.geometry().sector_bytes;
+    case Flash::kWriteUnitBytes:
+      return flash_.geometry().write_unit_bytes;
+    case Flash::kAddress:
+      return address_;
+    case Flash::kSource:
+      return source_;
+    case Flash::kCount:
+      return count_;
+    case Flash::kStatus:
+      return status_;
+    default:
+      return 0;
   }
 }
 
 void FlashDevice::write(std::uint32_t offset, std::uint32_t value) {
   switch (offset / 4) {
-    case Flash::kAddress: address_ = value; break;
-    case Flash::kSource: source_ = value; break;
-    case Flash::kCount: count_ = value; break;
+    case Flash::kAddress:
+      address_ = value;
+      break;
+    case Flash::kSource:
+      source_ = value;
+      break;
+    case Flash::kCount:
+      count_ = value;
+      break;
     case Flash::kCommand:
       status_ = static_cast<std::uint32_t>(run(value) ? Flash::Status::ok : Flash::Status::refused);
       if (!flash_.powered()) power_failed_();
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -97,7 +121,8 @@ bool FlashDevice::run(std::uint32_t command) {
   return programmed;
 }
 
-// --- cycle counter: DWT_CTRL 0, DWT_CYCCNT 4 ----------------------------------------------------------------------------------------
+// --- cycle counter: DWT_CTRL 0, DWT_CYCCNT 4
+// ----------------------------------------------------------------------------------------
 
 std::uint32_t CycleCounterDevice::read(std::uint32_t offset) {
   if (offset == 0) return control_;

@@ -55,10 +55,15 @@ class SensorDevice final : public Device {
 /// Flash controller; registers in device/boards/flash_controller.hpp.
 class FlashDevice final : public Device {
  public:
-  /// `read_ram` copies bytes the program points at (false: no such memory); `changed` hears of each range that was changed.
+  /// `read_ram` copies bytes the program points at (false: no such memory); `changed` hears of each range that was
+  /// changed.
   FlashDevice(NorFlash& flash, std::function<bool(std::uint32_t address, std::uint8_t* to, std::size_t bytes)> read_ram,
-              std::function<void(std::uint32_t offset, std::uint32_t bytes)> changed, std::function<void()> power_failed)
-      : flash_(flash), read_ram_(std::move(read_ram)), changed_(std::move(changed)), power_failed_(std::move(power_failed)) {}
+              std::function<void(std::uint32_t offset, std::uint32_t bytes)> changed,
+              std::function<void()> power_failed)
+      : flash_(flash),
+        read_ram_(std::move(read_ram)),
+        changed_(std::move(changed)),
+        power_failed_(std::move(power_failed)) {}
   [[nodiscard]] std::uint32_t base() const override;
   std::uint32_t read(std::uint32_t offset) override;
   void write(std::uint32_t offset, std::uint32_t value) override;

@@ -44,10 +44,13 @@ Result<Header> read_header(ByteSpan file) {
   const bool elf = head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F';
   if (!elf) return fail(Code::malformed, "ELF: byte 0: this is not an ELF file");
   const bool wanted = head[4] == 1 && head[5] == 1 && u16(head, 18) == kMachineArm;
-  if (!wanted) return fail(Code::unsupported, "ELF: byte 4: not a 32-bit little-endian Arm file; build it with arm-none-eabi-g++");
+  if (!wanted)
+    return fail(Code::unsupported, "ELF: byte 4: not a 32-bit little-endian Arm file; build it with arm-none-eabi-g++");
   const Header header{u32(head, 24), u32(head, 28), u32(head, 32), u16(head, 44), u16(head, 48), u16(head, 50)};
-  if (header.program_count > 0 && u16(head, 42) != kProgramHeaderBytes) return fail(Code::malformed, "ELF: byte 42: wrong program header size");
-  if (header.section_count > 0 && u16(head, 46) != kSectionHeaderBytes) return fail(Code::malformed, "ELF: byte 46: wrong section header size");
+  if (header.program_count > 0 && u16(head, 42) != kProgramHeaderBytes)
+    return fail(Code::malformed, "ELF: byte 42: wrong program header size");
+  if (header.section_count > 0 && u16(head, 46) != kSectionHeaderBytes)
+    return fail(Code::malformed, "ELF: byte 46: wrong section header size");
   if (header.program_count > kMostHeaders || header.section_count > kMostHeaders) {
     return fail(Code::too_large, "ELF: byte 44: more than " + std::to_string(kMostHeaders) + " headers");
   }
@@ -56,13 +59,16 @@ Result<Header> read_header(ByteSpan file) {
 
 Result<std::vector<ElfSegment>> read_segments(ByteSpan file, const Header& header) {
   std::vector<ElfSegment> segments;
-  MOTE_TRY(const ByteSpan table, part(file, header.program_offset, std::uint64_t{header.program_count} * kProgramHeaderBytes, "the program header table"));
+  MOTE_TRY(const ByteSpan table,
+           part(file, header.program_offset, std::uint64_t{header.program_count} * kProgramHeaderBytes,
+                "the program header table"));
   for (std::size_t at = 0; at < table.size(); at += kProgramHeaderBytes) {
     const std::uint32_t file_bytes = u32(table, at + 16);
     if (u32(table, at) != kSegmentLoad) continue;
     ElfSegment segment{u32(table, at + 12), u32(table, at + 8), {}, u32(table, at + 20)};
     if (segment.memory_bytes < file_bytes) {
-      return fail(Code::malformed, "ELF: byte " + std::to_string(header.program_offset + at) + ": a segment is larger in the file than in memory");
+      return fail(Code::malformed, "ELF: byte " + std::to_string(header.program_offset + at) +
+                                       ": a segment is larger in the file than in memory");
     }
     MOTE_TRY(const ByteSpan content, part(file, u32(table, at + 4), file_bytes, "a segment"));
     segment.content.assign(content.begin(), content.end());
@@ -73,7 +79,9 @@ Result<std::vector<ElfSegment>> read_segments(ByteSpan file, const Header& heade
 
 Result<std::vector<SectionHeader>> read_section_headers(ByteSpan file, const Header& header) {
   std::vector<SectionHeader> headers;
-  MOTE_TRY(const ByteSpan table, part(file, header.section_offset, std::uint64_t{header.section_count} * kSectionHeaderBytes, "the section header table"));
+  MOTE_TRY(const ByteSpan table,
+           part(file, header.section_offset, std::uint64_t{header.section_count} * kSectionHeaderBytes,
+                "the section header table"));
   for (std::size_t at = 0; at < table.size(); at += kSectionHeaderBytes) {
     headers.push_back({u32(table, at), u32(table, at + 4), u32(table, at + 8), u32(table, at + 12), u32(table, at + 16),
                        u32(table, at + 20), u32(table, at + 24), u32(table, at + 36)});
@@ -83,34 +91,43 @@ Result<std::vector<SectionHeader>> read_section_headers(ByteSpan file, const Hea
 
 /// The zero-terminated name at `offset` of a string table.
 Result<std::string> name_at(ByteSpan strings, std::uint32_t offset) {
-  if (offset >= strings.size()) return fail(Code::malformed, "ELF: name offset " + std::to_string(offset) + " lies outside of its string table");
+  if (offset >= strings.size())
+    return fail(Code::malformed, "ELF: name offset " + std::to_string(offset) + " lies outside of its string table");
   const auto begin = strings.begin() + offset;
   const auto end = std::find(begin, strings.end(), std::uint8_t{0});
-  if (end == strings.end()) return fail(Code::malformed, "ELF: the name at offset " + std::to_string(offset) + " of its string table has no end");
+  if (end == strings.end())
+    return fail(Code::malformed,
+                "ELF: the name at offset " + std::to_string(offset) + " of its string table has no end");
   return std::string(begin, end);
 }
 
-Result<std::vector<ElfSection>> read_sections(ByteSpan file, const Header& header, const std::vector<SectionHeader>& headers) {
+Result<std::vector<ElfSection>> read_sections(ByteSpan file, const Header& header,
+                                              const std::vector<SectionHeader>& headers) {
   std::vector<ElfSection> sections;
   if (headers.empty()) return sections;
-  if (header.names_index >= headers.size()) return fail(Code::malformed, "ELF: byte 50: the index of the section names is out of range");
+  if (header.names_index >= headers.size())
+    return fail(Code::malformed, "ELF: byte 50: the index of the section names is out of range");
   const SectionHeader& names = headers[header.names_index];
   MOTE_TRY(const ByteSpan strings, part(file, names.offset, names.bytes, "the section name table"));
   for (const SectionHeader& entry : headers) {
     if (entry.type == 0) continue;
     MOTE_TRY(std::string name, name_at(strings, entry.name));
-    sections.push_back({std::move(name), entry.address, entry.bytes, (entry.flags & kFlagAlloc) != 0, entry.type != kSectionNoBits,
-                        (entry.flags & kFlagWrite) != 0, (entry.flags & kFlagExecute) != 0});
+    sections.push_back({std::move(name), entry.address, entry.bytes, (entry.flags & kFlagAlloc) != 0,
+                        entry.type != kSectionNoBits, (entry.flags & kFlagWrite) != 0,
+                        (entry.flags & kFlagExecute) != 0});
   }
   return sections;
 }
 
-Result<std::vector<ElfSymbol>> read_symbols(ByteSpan file, const std::vector<SectionHeader>& headers, const SectionHeader& table) {
+Result<std::vector<ElfSymbol>> read_symbols(ByteSpan file, const std::vector<SectionHeader>& headers,
+                                            const SectionHeader& table) {
   std::vector<ElfSymbol> symbols;
-  if (table.link >= headers.size()) return fail(Code::malformed, "ELF: the symbol table's string table is out of range");
+  if (table.link >= headers.size())
+    return fail(Code::malformed, "ELF: the symbol table's string table is out of range");
   if (table.bytes / kSymbolBytes > kMostSymbols) return fail(Code::too_large, "ELF: more than a million symbols");
   MOTE_TRY(const ByteSpan entries, part(file, table.offset, table.bytes, "the symbol table"));
-  MOTE_TRY(const ByteSpan strings, part(file, headers[table.link].offset, headers[table.link].bytes, "the symbol names"));
+  MOTE_TRY(const ByteSpan strings,
+           part(file, headers[table.link].offset, headers[table.link].bytes, "the symbol names"));
   for (std::size_t at = 0; at + kSymbolBytes <= entries.size(); at += kSymbolBytes) {
     const std::uint32_t type = entries[at + 12] & 15u;
     const bool defined = u16(entries, at + 14) != 0;
@@ -136,14 +153,17 @@ Result<ElfFile> ElfFile::parse(ByteSpan bytes) {
   for (const SectionHeader& section : headers) {
     if (section.type != kSectionSymbols) continue;
     MOTE_TRY(std::vector<ElfSymbol> symbols, read_symbols(bytes, headers, section));
-    elf.symbols_.insert(elf.symbols_.end(), std::make_move_iterator(symbols.begin()), std::make_move_iterator(symbols.end()));
+    elf.symbols_.insert(elf.symbols_.end(), std::make_move_iterator(symbols.begin()),
+                        std::make_move_iterator(symbols.end()));
   }
-  std::stable_sort(elf.symbols_.begin(), elf.symbols_.end(), [](const ElfSymbol& a, const ElfSymbol& b) { return a.address < b.address; });
+  std::stable_sort(elf.symbols_.begin(), elf.symbols_.end(),
+                   [](const ElfSymbol& a, const ElfSymbol& b) { return a.address < b.address; });
   return elf;
 }
 
 const ElfSection* ElfFile::find_section(std::string_view name) const {
-  const auto found = std::find_if(sections_.begin(), sections_.end(), [&](const ElfSection& s) { return s.name == name; });
+  const auto found =
+      std::find_if(sections_.begin(), sections_.end(), [&](const ElfSection& s) { return s.name == name; });
   return found == sections_.end() ? nullptr : &*found;
 }
 

@@ -75,7 +75,8 @@ TEST(Energy, is_volts_times_current_times_time) {
 TEST(Energy, says_what_is_estimated_and_what_is_unknown) {
   BoardSpec board = find_board("nucleo-l4r5zi").value();
   EXPECT_THAT(energy(board, 1000).estimated, testing::ElementsAre("energy_uj"));
-  EXPECT_THAT(energy(find_board("nucleo-f446re").value(), 1000).estimated, testing::ElementsAre("latency_ms", "energy_uj"));
+  EXPECT_THAT(energy(find_board("nucleo-f446re").value(), 1000).estimated,
+              testing::ElementsAre("latency_ms", "energy_uj"));
   EXPECT_FALSE(energy(find_board("mps2-an386").value(), 1000).known);
 }
 

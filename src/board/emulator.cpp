@@ -1,6 +1,8 @@
 // The one file that includes Unicorn. Written for 2.0.1 to 2.1.x, whose traps are:
-//  - uc_emu_stop from a memory callback leaves the pc at the start of the block although part of it ran (fixed in 2.1.4). So the
-//    core is only ever stopped, to go on later, from a code hook, which leaves the pc at the hooked instruction, not yet run.
+//  - uc_emu_stop from a memory callback leaves the pc at the start of the block although part of it ran (fixed
+//  in 2.1.4). So the
+//    core is only ever stopped, to go on later, from a code hook, which leaves the pc at the hooked instruction, not
+//    yet run.
 //  - Instructions of an IT block whose condition fails are not reported to code hooks (Pipeline finds them).
 //  - There is no NVIC and no system control space; exceptions arrive as interrupt hooks.
 
@@ -20,9 +22,10 @@ constexpr std::uint64_t kPageBytes = 4096;
 // Unicorn wants an end address; nothing is mapped there.
 constexpr std::uint64_t kNoEnd = 0xfffffffe;
 
-constexpr std::array<int, 16> kCoreRegisters{UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2,  UC_ARM_REG_R3,  UC_ARM_REG_R4, UC_ARM_REG_R5,
-                                             UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8,  UC_ARM_REG_R9,  UC_ARM_REG_R10, UC_ARM_REG_R11,
-                                             UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC};
+constexpr std::array<int, 16> kCoreRegisters{UC_ARM_REG_R0,  UC_ARM_REG_R1, UC_ARM_REG_R2,  UC_ARM_REG_R3,
+                                             UC_ARM_REG_R4,  UC_ARM_REG_R5, UC_ARM_REG_R6,  UC_ARM_REG_R7,
+                                             UC_ARM_REG_R8,  UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
+                                             UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR,  UC_ARM_REG_PC};
 constexpr std::size_t kPcIndex = 15;
 
 }  // namespace
@@ -68,7 +71,8 @@ struct Emulator::Impl {
     if (self.uart->waiting()) self.request_stop({Stop::Why::idle, static_cast<std::uint32_t>(address), 0, 0});
   }
 
-  static void on_access(uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t, void* self_pointer) {
+  static void on_access(uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t,
+                        void* self_pointer) {
     auto& self = *static_cast<Impl*>(self_pointer);
     const auto place = static_cast<std::uint32_t>(address);
     const auto bytes = static_cast<std::uint32_t>(size);
@@ -77,9 +81,11 @@ struct Emulator::Impl {
     }
   }
 
-  static bool on_bad_access(uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t, void* self_pointer) {
+  static bool on_bad_access(uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t,
+                            void* self_pointer) {
     auto& self = *static_cast<Impl*>(self_pointer);
-    Stop reason{Stop::Why::bad_read, self.get(UC_ARM_REG_PC), static_cast<std::uint32_t>(address), static_cast<std::uint32_t>(size)};
+    Stop reason{Stop::Why::bad_read, self.get(UC_ARM_REG_PC), static_cast<std::uint32_t>(address),
+                static_cast<std::uint32_t>(size)};
     if (type == UC_MEM_WRITE_UNMAPPED || type == UC_MEM_WRITE_PROT) reason.why = Stop::Why::bad_write;
     if (type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT) reason.why = Stop::Why::bad_fetch;
     self.request_stop(reason);
@@ -117,7 +123,8 @@ struct Emulator::Impl {
     if (error != UC_ERR_OK) return error;
     then(uc_ctl_set_cpu_model(engine, UC_CPU_ARM_CORTEX_M4));
     // Unicorn takes a pointer to non-const but the flash is mapped without the right to write.
-    then(uc_mem_map_ptr(engine, 0, memory.flash.size(), UC_PROT_READ | UC_PROT_EXEC, const_cast<std::uint8_t*>(memory.flash.data())));
+    then(uc_mem_map_ptr(engine, 0, memory.flash.size(), UC_PROT_READ | UC_PROT_EXEC,
+                        const_cast<std::uint8_t*>(memory.flash.data())));
     then(uc_mem_map_ptr(engine, kRamBase, memory.ram.size(), UC_PROT_ALL, memory.ram.data()));
     for (Device* device : memory.devices) {
       then(uc_mmio_map(engine, device->base(), kPageBytes, on_device_read, device, on_device_write, device));
@@ -138,7 +145,8 @@ struct Emulator::Impl {
 Emulator::Emulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Emulator::~Emulator() = default;
 
-Result<std::unique_ptr<Emulator>> Emulator::create(const MemoryMap& memory, const UartDevice& uart, std::uint32_t idle_address, Meter* meter) {
+Result<std::unique_ptr<Emulator>> Emulator::create(const MemoryMap& memory, const UartDevice& uart,
+                                                   std::uint32_t idle_address, Meter* meter) {
   auto impl = std::make_unique<Impl>();
   impl->memory = memory;
   impl->uart = &uart;
@@ -148,14 +156,16 @@ Result<std::unique_ptr<Emulator>> Emulator::create(const MemoryMap& memory, cons
     return fail(Code::internal, std::string("the emulated core could not be set up: ") + uc_strerror(error));
   }
   Impl& self = *impl;
-  if (meter != nullptr) meter->connect({[&self] { return self.get(UC_ARM_REG_SP); }, [&self] { return self.get(UC_ARM_REG_LR); }});
+  if (meter != nullptr)
+    meter->connect({[&self] { return self.get(UC_ARM_REG_SP); }, [&self] { return self.get(UC_ARM_REG_LR); }});
   return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
 }
 
 CoreState Emulator::state() const {
   CoreState state;
   for (std::size_t i = 0; i < state.core.size(); ++i) state.core[i] = impl_->get(kCoreRegisters[i]);
-  for (std::size_t i = 0; i < state.single.size(); ++i) state.single[i] = impl_->get(UC_ARM_REG_S0 + static_cast<int>(i));
+  for (std::size_t i = 0; i < state.single.size(); ++i)
+    state.single[i] = impl_->get(UC_ARM_REG_S0 + static_cast<int>(i));
   state.fpscr = impl_->get(UC_ARM_REG_FPSCR);
   return state;
 }
@@ -166,7 +176,8 @@ void Emulator::set_state(const CoreState& state) {
     const std::uint32_t value = state.core[i] | thumb_bit;
     uc_reg_write(impl_->engine, kCoreRegisters[i], &value);
   }
-  for (std::size_t i = 0; i < state.single.size(); ++i) uc_reg_write(impl_->engine, UC_ARM_REG_S0 + static_cast<int>(i), &state.single[i]);
+  for (std::size_t i = 0; i < state.single.size(); ++i)
+    uc_reg_write(impl_->engine, UC_ARM_REG_S0 + static_cast<int>(i), &state.single[i]);
   uc_reg_write(impl_->engine, UC_ARM_REG_FPSCR, &state.fpscr);
 }
 

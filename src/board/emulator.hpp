@@ -31,12 +31,16 @@ struct CoreState {
 /// Why the core stopped.
 struct Stop {
   enum class Why {
-    idle,               ///< the program waits for the host
+    idle,  ///< the program waits for the host
     power_lost,
-    time_limit,         ///< interrupt was called
+    time_limit,  ///< interrupt was called
     instruction_limit,
-    bad_read, bad_write, bad_fetch, misaligned,
-    undefined_instruction, exception,
+    bad_read,
+    bad_write,
+    bad_fetch,
+    misaligned,
+    undefined_instruction,
+    exception,
   };
   Why why = Why::idle;
   std::uint32_t pc = 0;
@@ -49,7 +53,8 @@ class Emulator {
   /// Without a meter the core runs at full speed and the pc of a fault is only that of its block of code.
   /// `idle_address`: where the program waits for the UART; 0 when it has no such place.
   /// @error internal  the emulator could not be set up.
-  [[nodiscard]] static Result<std::unique_ptr<Emulator>> create(const MemoryMap& memory, const UartDevice& uart, std::uint32_t idle_address, Meter* meter);
+  [[nodiscard]] static Result<std::unique_ptr<Emulator>> create(const MemoryMap& memory, const UartDevice& uart,
+                                                                std::uint32_t idle_address, Meter* meter);
   ~Emulator();
   Emulator(const Emulator&) = delete;
   Emulator& operator=(const Emulator&) = delete;

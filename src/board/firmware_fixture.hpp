@@ -1,5 +1,6 @@
 #pragma once
-// For tests: builds tiny modules and bench firmware with the Arm compiler, from sources in device/boards and a few lines of a test.
+// For tests: builds tiny modules and bench firmware with the Arm compiler, from sources in device/boards and a few
+// lines of a test.
 
 #include <gtest/gtest.h>
 
@@ -34,14 +35,17 @@ class Toolchain {
 
   BuiltModule build_module(const TestModule& module) {
     const std::string header =
-        "#include <cstdint>\n__asm__(\".section .header,\\\"a\\\"\\n .word 0x65746f6d\\n .short 1,128\\n .word module_bytes,0,1,3,1\\n .previous\\n .section .header_rest,\\\"a\\\"\\n .word " +
+        "#include <cstdint>\n__asm__(\".section .header,\\\"a\\\"\\n .word 0x65746f6d\\n .short 1,128\\n .word "
+        "module_bytes,0,1,3,1\\n .previous\\n .section .header_rest,\\\"a\\\"\\n .word " +
         std::to_string(module.arena_bytes) + ",16,0," + std::to_string(module.input_offset) + "," +
-        std::to_string(module.input_bytes) + "," + std::to_string(module.output_offset) + "," + std::to_string(module.output_bytes) +
-        ",0,0,0,0\\n .zero 52\\n .previous\");\n";
+        std::to_string(module.input_bytes) + "," + std::to_string(module.output_offset) + "," +
+        std::to_string(module.output_bytes) + ",0,0,0,0\\n .zero 52\\n .previous\");\n";
     write("module.cpp", header + module.source);
-    write("module.ld",
-          "ENTRY(invoke)\nSECTIONS { . = 0; .header : { KEEP(*(.header)) LONG(invoke & 0xfffffffe) KEEP(*(.header_rest)) }\n"
-          ".text : { *(.text*) *(.rodata*) . = ALIGN(4); } module_bytes = .; /DISCARD/ : { *(.ARM.*) *(.comment) } }\n");
+    write(
+        "module.ld",
+        "ENTRY(invoke)\nSECTIONS { . = 0; .header : { KEEP(*(.header)) LONG(invoke & 0xfffffffe) KEEP(*(.header_rest)) "
+        "}\n"
+        ".text : { *(.text*) *(.rodata*) . = ALIGN(4); } module_bytes = .; /DISCARD/ : { *(.ARM.*) *(.comment) } }\n");
     compile({"-O2", "-fpic", "module.cpp", "-T", "module.ld", "-o", "module.elf"});
     run({"arm-none-eabi-objcopy", "-O", "binary", "module.elf", "module.bin"});
     return {read("module.bin"), read("module.elf")};
@@ -52,17 +56,21 @@ class Toolchain {
     write("module.bin", std::string(module.begin(), module.end()));
     for (const char* part : {"startup", "memory", "markers"}) build_part(part);
     compile({"-O2", "-I", device(), "-DMOTE_ARENA_BYTES=" + std::to_string(arena_bytes),
-             "-DMOTE_MODULE_FILE=\"" + (folder_.path() / "module.bin").string() + "\"", device() + "/boards/bench_main.cpp", "startup.o",
-             "memory.o", "markers.o", "-T", device() + "/boards/bench.ld", "-lgcc", "-o", "firmware.elf"});
+             "-DMOTE_MODULE_FILE=\"" + (folder_.path() / "module.bin").string() + "\"",
+             device() + "/boards/bench_main.cpp", "startup.o", "memory.o", "markers.o", "-T",
+             device() + "/boards/bench.ld", "-lgcc", "-o", "firmware.elf"});
     return read("firmware.elf");
   }
-  Bytes build_firmware(const TestModule& module, std::uint32_t arena_bytes = 4096) { return build_firmware(build_module(module).blob, arena_bytes); }
+  Bytes build_firmware(const TestModule& module, std::uint32_t arena_bytes = 4096) {
+    return build_firmware(build_module(module).blob, arena_bytes);
+  }
 
   /// A firmware of its own: `source` defines extern "C" void mote_main().
   Bytes build_program(const std::string& source) {
     write("program.cpp", source);
     for (const char* part : {"startup", "memory", "markers"}) build_part(part);
-    compile({"-O2", "-I", device(), "program.cpp", "startup.o", "memory.o", "markers.o", "-T", device() + "/boards/bench.ld", "-lgcc", "-o", "program.elf"});
+    compile({"-O2", "-I", device(), "program.cpp", "startup.o", "memory.o", "markers.o", "-T",
+             device() + "/boards/bench.ld", "-lgcc", "-o", "program.elf"});
     return read("program.elf");
   }
 
@@ -82,9 +90,23 @@ class Toolchain {
   }
 
   void compile(const std::vector<std::string>& arguments) {
-    std::vector<std::string> all{"arm-none-eabi-g++", "-std=c++17",     "-mcpu=cortex-m4",  "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard", "-mthumb", "-ffreestanding",
-                                 "-fno-exceptions",   "-fno-rtti",      "-nostdlib",        "-Wall",             "-Wextra",          "-Wconversion",
-                                 "-Wshadow",          "-Werror",        "-Wl,--defsym=mote_flash_bytes=524288",  "-Wl,--defsym=mote_ram_bytes=131072"};
+    std::vector<std::string> all{"arm-none-eabi-g++",
+                                 "-std=c++17",
+                                 "-mcpu=cortex-m4",
+                                 "-mfpu=fpv4-sp-d16",
+                                 "-mfloat-abi=hard",
+                                 "-mthumb",
+                                 "-ffreestanding",
+                                 "-fno-exceptions",
+                                 "-fno-rtti",
+                                 "-nostdlib",
+                                 "-Wall",
+                                 "-Wextra",
+                                 "-Wconversion",
+                                 "-Wshadow",
+                                 "-Werror",
+                                 "-Wl,--defsym=mote_flash_bytes=524288",
+                                 "-Wl,--defsym=mote_ram_bytes=131072"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     run(all);
   }
@@ -105,11 +127,13 @@ inline Bytes with_header_field(Bytes firmware, std::size_t offset, std::uint32_t
   const Bytes magic{0x6d, 0x6f, 0x74, 0x65, 1, 0, 128, 0};
   const auto header = std::search(firmware.begin(), firmware.end(), magic.begin(), magic.end());
   EXPECT_NE(header, firmware.end());
-  for (std::size_t i = 0; i < 4; ++i) header[static_cast<std::ptrdiff_t>(offset + i)] = static_cast<std::uint8_t>(value >> (8 * i));
+  for (std::size_t i = 0; i < 4; ++i)
+    header[static_cast<std::ptrdiff_t>(offset + i)] = static_cast<std::uint8_t>(value >> (8 * i));
   return firmware;
 }
 
-/// Sums 64 groups of 16 bytes of a 1 KiB input into 64 bytes of output, in C++: some real code with calls, loads and branches.
+/// Sums 64 groups of 16 bytes of a 1 KiB input into 64 bytes of output, in C++: some real code with calls, loads and
+/// branches.
 inline TestModule summing_module() {
   TestModule module;
   module.source = R"(

@@ -13,7 +13,9 @@ namespace mote::board {
 class LineCache {
  public:
   explicit LineCache(const CacheGeometry& geometry)
-      : shift_(static_cast<unsigned>(std::countr_zero(std::max(geometry.line_bytes, 1u)))), lines_(geometry.lines, kNone), used_(geometry.lines, 0) {}
+      : shift_(static_cast<unsigned>(std::countr_zero(std::max(geometry.line_bytes, 1u)))),
+        lines_(geometry.lines, kNone),
+        used_(geometry.lines, 0) {}
 
   /// Whether there is a cache at all.
   [[nodiscard]] bool present() const { return !lines_.empty(); }

@@ -9,7 +9,10 @@ constexpr std::uint32_t kNowhere = 0xffffffff;
 }  // namespace
 
 Meter::Meter(Pipeline& pipeline, const MeterLayout& layout, std::span<std::uint8_t> stack_memory)
-    : pipeline_(pipeline), layout_(layout), stack_memory_(stack_memory), arena_touched_(layout.arena_bytes + kSpareBytes, 0) {}
+    : pipeline_(pipeline),
+      layout_(layout),
+      stack_memory_(stack_memory),
+      arena_touched_(layout.arena_bytes + kSpareBytes, 0) {}
 
 void Meter::arm(std::span<const std::uint32_t> watched) {
   for (const std::uint32_t address : watched_) {
@@ -45,7 +48,8 @@ void Meter::enter(std::uint32_t address) {
   } else if (window_open_) {
     const auto found = std::find(watched_.begin(), watched_.end(), address);
     if (found == watched_.end()) return;
-    calls_.push_back({static_cast<std::size_t>(found - watched_.begin()), static_cast<std::uint32_t>(frames_.size()), {}});
+    calls_.push_back(
+        {static_cast<std::size_t>(found - watched_.begin()), static_cast<std::uint32_t>(frames_.size()), {}});
     push({FrameKind::watched, core_.lr() & ~1u, core_.sp(), calls_.size() - 1, pipeline_.counts()});
   }
 }
@@ -55,8 +59,8 @@ void Meter::push(Frame frame) {
   frames_.push_back(std::move(frame));
 }
 
-/// The innermost frame's return address was reached. A recursive call from the same place has another stack pointer; a tail call
-/// shares both and ends together with its caller.
+/// The innermost frame's return address was reached. A recursive call from the same place has another stack pointer; a
+/// tail call shares both and ends together with its caller.
 void Meter::leave(std::uint32_t address) {
   const std::uint32_t sp = core_.sp();
   pipeline_.arrive(address);
@@ -95,8 +99,10 @@ void Meter::paint_stack(std::uint32_t sp) {
 }
 
 std::uint32_t Meter::painted_depth() const {
-  const auto free_end = stack_memory_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(sp_at_begin_ - layout_.stack_limit, stack_memory_.size()));
-  const auto first_written = std::find_if(stack_memory_.begin(), free_end, [](std::uint8_t byte) { return byte != kPaint; });
+  const auto free_end = stack_memory_.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(
+                                                    sp_at_begin_ - layout_.stack_limit, stack_memory_.size()));
+  const auto first_written =
+      std::find_if(stack_memory_.begin(), free_end, [](std::uint8_t byte) { return byte != kPaint; });
   return static_cast<std::uint32_t>(free_end - first_written);
 }
 

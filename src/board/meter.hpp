@@ -1,6 +1,6 @@
 #pragma once
-// What is measured of an inference: the window between the two markers, calls of watched functions, stack and arena. It is fed by the
-// emulator's hooks, and drives the Pipeline.
+// What is measured of an inference: the window between the two markers, calls of watched functions, stack and arena. It
+// is fed by the emulator's hooks, and drives the Pipeline.
 
 #include <cstdint>
 #include <functional>
@@ -15,14 +15,14 @@ namespace mote::board {
 struct MeterLayout {
   std::uint32_t begin = 0, end = 0;  ///< mote_infer_begin and mote_infer_end
   std::uint32_t arena_start = 0, arena_bytes = 0;
-  std::uint32_t stack_limit = 0;     ///< lowest address of the stack
+  std::uint32_t stack_limit = 0;  ///< lowest address of the stack
 };
 
 /// One call of a watched function.
 struct MeteredCall {
   std::size_t watch = 0;  ///< index of the watched address
   std::uint32_t depth = 0;
-  CycleCounts counts;     ///< until its return, what it calls included
+  CycleCounts counts;  ///< until its return, what it calls included
 };
 
 struct MeterReading {
@@ -54,17 +54,21 @@ class Meter {
   [[nodiscard]] MeterReading read() const;
 
   void on_instruction(std::uint32_t address) {
-    if (pipeline_.previous().is(writes_sp)) [[unlikely]] note_stack_pointer();
-    if (address == return_address_) [[unlikely]] leave(address);
+    if (pipeline_.previous().is(writes_sp)) [[unlikely]]
+      note_stack_pointer();
+    if (address == return_address_) [[unlikely]]
+      leave(address);
     const Instruction& i = pipeline_.lookup(address);
-    if (i.is(marked)) [[unlikely]] enter(address);
+    if (i.is(marked)) [[unlikely]]
+      enter(address);
     pipeline_.issue(address, i);
   }
 
   /// False when the core would fault: this instruction needs an aligned address.
   bool on_access(std::uint32_t address, std::uint32_t bytes, bool write) {
     pipeline_.access(address, bytes, write);
-    if (window_open_ && address - layout_.arena_start < layout_.arena_bytes) touch_arena(address - layout_.arena_start, bytes);
+    if (window_open_ && address - layout_.arena_start < layout_.arena_bytes)
+      touch_arena(address - layout_.arena_start, bytes);
     return (address & 3u) == 0 || !pipeline_.previous().is(word_aligned);
   }
 

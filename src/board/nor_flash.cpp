@@ -12,7 +12,8 @@ constexpr std::uint8_t kErased = 0xff;
 /// A byte in which each bit is set with probability progress/255.
 std::uint8_t random_bits(Rng& rng, std::uint8_t progress) {
   std::uint8_t bits = 0;
-  for (unsigned bit = 0; bit < 8; ++bit) bits = static_cast<std::uint8_t>(bits | (rng.below(255) < progress ? 1u << bit : 0u));
+  for (unsigned bit = 0; bit < 8; ++bit)
+    bits = static_cast<std::uint8_t>(bits | (rng.below(255) < progress ? 1u << bit : 0u));
   return bits;
 }
 
@@ -20,11 +21,13 @@ std::uint8_t random_bits(Rng& rng, std::uint8_t progress) {
 
 Result<NorFlash> NorFlash::create(const NorGeometry& geometry) {
   const std::uint32_t unit = geometry.write_unit_bytes;
-  const bool sound = unit != 0 && (unit & (unit - 1)) == 0 && geometry.sector_bytes != 0 && geometry.sector_bytes % unit == 0 &&
-                     geometry.bytes != 0 && geometry.bytes % geometry.sector_bytes == 0;
+  const bool sound = unit != 0 && (unit & (unit - 1)) == 0 && geometry.sector_bytes != 0 &&
+                     geometry.sector_bytes % unit == 0 && geometry.bytes != 0 &&
+                     geometry.bytes % geometry.sector_bytes == 0;
   if (!sound) {
     return fail(Code::invalid_argument, "flash of " + std::to_string(geometry.bytes) + " bytes with sectors of " +
-                                            std::to_string(geometry.sector_bytes) + " and write units of " + std::to_string(unit) +
+                                            std::to_string(geometry.sector_bytes) + " and write units of " +
+                                            std::to_string(unit) +
                                             ": sizes must divide each other and the unit be a power of two");
   }
   return NorFlash(geometry);
@@ -35,12 +38,14 @@ NorFlash::NorFlash(const NorGeometry& geometry)
 
 Result<void> NorFlash::check_range(std::uint32_t offset, std::size_t size, std::uint32_t multiple) const {
   if (offset > bytes_.size() || size > bytes_.size() - offset) {
-    return fail(Code::invalid_argument, "flash: byte " + std::to_string(offset) + ": " + std::to_string(size) + " bytes lie outside of the " +
-                                            std::to_string(bytes_.size()) + " there are");
+    return fail(Code::invalid_argument, "flash: byte " + std::to_string(offset) + ": " + std::to_string(size) +
+                                            " bytes lie outside of the " + std::to_string(bytes_.size()) +
+                                            " there are");
   }
   if (offset % multiple != 0 || size % multiple != 0) {
-    return fail(Code::invalid_argument, "flash: byte " + std::to_string(offset) + ": an operation on " + std::to_string(size) +
-                                            " bytes does not fit the unit of " + std::to_string(multiple) + " bytes");
+    return fail(Code::invalid_argument, "flash: byte " + std::to_string(offset) + ": an operation on " +
+                                            std::to_string(size) + " bytes does not fit the unit of " +
+                                            std::to_string(multiple) + " bytes");
   }
   return {};
 }
@@ -71,7 +76,8 @@ Result<void> NorFlash::program(std::uint32_t offset, ByteSpan data) {
     if (!powered_) return fail(Code::io, "flash: byte " + std::to_string(place) + ": power is off");
     if (geometry_.programs_per_unit != 0 && programs_[place / unit] >= geometry_.programs_per_unit) {
       return fail(Code::invalid_argument, "flash: byte " + std::to_string(place) + ": this unit was programmed " +
-                                              std::to_string(geometry_.programs_per_unit) + " times since its erase; erase the sector first");
+                                              std::to_string(geometry_.programs_per_unit) +
+                                              " times since its erase; erase the sector first");
     }
     const bool whole = begin_operation();
     program_unit(place, data.subspan(at, unit), !whole);
@@ -87,7 +93,8 @@ Result<void> NorFlash::erase_sector(std::uint32_t offset) {
   const auto first = bytes_.begin() + offset;
   if (whole) {
     std::fill_n(first, geometry_.sector_bytes, kErased);
-    std::fill_n(programs_.begin() + offset / geometry_.write_unit_bytes, geometry_.sector_bytes / geometry_.write_unit_bytes, std::uint8_t{0});
+    std::fill_n(programs_.begin() + offset / geometry_.write_unit_bytes,
+                geometry_.sector_bytes / geometry_.write_unit_bytes, std::uint8_t{0});
     return {};
   }
   Rng rng(mix(cut_->seed, offset));

@@ -10,7 +10,9 @@
 namespace mote::board {
 namespace {
 
-NorFlash small(std::uint32_t programs_per_unit = 0) { return NorFlash::create({4096, 1024, 8, programs_per_unit}).value(); }
+NorFlash small(std::uint32_t programs_per_unit = 0) {
+  return NorFlash::create({4096, 1024, 8, programs_per_unit}).value();
+}
 
 int set_bits(ByteSpan bytes) {
   int count = 0;
@@ -129,10 +131,11 @@ TEST(NorFlash, a_copy_is_a_snapshot_and_the_same_cut_tears_the_same_bits) {
   EXPECT_EQ(set_bits(before.bytes()), 4096 * 8);
 }
 
-// --- through the board's flash controller ------------------------------------------------------------------------------------------
+// --- through the board's flash controller
+// ------------------------------------------------------------------------------------------
 
-/// Takes one command byte, answers with one: 'e' erases the sector at 0x20000, 'p' programs a function there that returns the next
-/// byte sent, 'c' calls it.
+/// Takes one command byte, answers with one: 'e' erases the sector at 0x20000, 'p' programs a function there that
+/// returns the next byte sent, 'c' calls it.
 const Bytes& updating_firmware() {
   static const Bytes elf = Toolchain::instance().build_program(R"(
     #include "boards/flash_controller.hpp"

@@ -41,7 +41,8 @@ void Pipeline::account_for_gap(std::uint32_t address) {
     counts_.core_cycles += 2;
   }
   const bool jumped = previous_->is(direct_branch) || previous_->is(indirect_branch);
-  // Inside an IT block nothing jumps but its last instruction: what lies between is instructions whose condition failed.
+  // Inside an IT block nothing jumps but its last instruction: what lies between is instructions whose condition
+  // failed.
   for (; !jumped && it_left_ > 0 && expected_ != address; --it_left_) {
     const Instruction& skipped = instruction_at(expected_);
     ++counts_.instructions;

@@ -1,6 +1,6 @@
 #pragma once
-// The cycle model proper: is told of every executed instruction and data access, and counts. Knows neither the emulator nor what
-// is measured. docs/cycle-model.md describes the rules; each is tested on hand-computed sequences.
+// The cycle model proper: is told of every executed instruction and data access, and counts. Knows neither the emulator
+// nor what is measured. docs/cycle-model.md describes the rules; each is tested on hand-computed sequences.
 
 #include <cstdint>
 #include <functional>
@@ -22,18 +22,20 @@ class Pipeline {
   /// The instruction at `address`, to be asked for its flags and then issued.
   const Instruction& lookup(std::uint32_t address) {
     const std::size_t index = address >> 1;
-    if (index < flash_program_.size() && flash_program_[index].bytes != 0) [[likely]] return flash_program_[index];
+    if (index < flash_program_.size() && flash_program_[index].bytes != 0) [[likely]]
+      return flash_program_[index];
     return instruction_at(address);
   }
 
-  /// Charges what led to `address`: a taken branch, or instructions whose condition failed. `issue` does it too; calling it before
-  /// makes `counts()` exclude the way to a function and include the way out.
+  /// Charges what led to `address`: a taken branch, or instructions whose condition failed. `issue` does it too;
+  /// calling it before makes `counts()` exclude the way to a function and include the way out.
   void arrive(std::uint32_t address) {
-    if (address != expected_) [[unlikely]] account_for_gap(address);
+    if (address != expected_) [[unlikely]]
+      account_for_gap(address);
   }
 
-  /// Instruction `i` at `address` is about to run. Emulators report executed instructions only; those of an IT block whose condition
-  /// failed are found here, in the gap.
+  /// Instruction `i` at `address` is about to run. Emulators report executed instructions only; those of an IT block
+  /// whose condition failed are found here, in the gap.
   void issue(std::uint32_t address, const Instruction& i) {
     arrive(address);
     ++counts_.instructions;
@@ -49,14 +51,16 @@ class Pipeline {
     if (it_left_ != 0) --it_left_;
     if (i.is(if_then)) it_left_ = i.it_length;
     const std::uint32_t line = instruction_cache_.line_of(address);
-    if (line != fetch_line_) [[unlikely]] fetch_line(line, address);
+    if (line != fetch_line_) [[unlikely]]
+      fetch_line(line, address);
     expected_ = address + i.bytes;
     previous_ = &i;
   }
 
   /// The instruction issued last reads or writes `bytes` at `address`.
   void access(std::uint32_t address, std::uint32_t bytes, bool write) {
-    // TRM 3.3.2: an unaligned access is split; a word at a multiple of 2 into two transfers, at an odd address into three.
+    // TRM 3.3.2: an unaligned access is split; a word at a multiple of 2 into two transfers, at an odd address into
+    // three.
     const std::uint32_t alignment = bytes < 4 ? bytes : 4;
     if ((address & (alignment - 1)) != 0) counts_.core_cycles += (alignment == 4 && (address & 1u) != 0) ? 2 : 1;
     if (write) {

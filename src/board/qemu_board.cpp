@@ -50,7 +50,8 @@ struct QemuBoard::Impl {
   Result<void> share_memory() {
     // Inherited by the child, which opens it by its number.
     shared_file = ::memfd_create("mote-qemu", 0);
-    if (shared_file < 0 || ::ftruncate(shared_file, kSharedBytes) != 0) return fail(Code::io, "no memory to share with QEMU: " + system_reason());
+    if (shared_file < 0 || ::ftruncate(shared_file, kSharedBytes) != 0)
+      return fail(Code::io, "no memory to share with QEMU: " + system_reason());
     void* mapped = ::mmap(nullptr, kSharedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared_file, 0);
     if (mapped == MAP_FAILED) return fail(Code::io, "no memory to share with QEMU: " + system_reason());
     shared = static_cast<std::uint8_t*>(mapped);
@@ -59,17 +60,29 @@ struct QemuBoard::Impl {
 
   [[nodiscard]] std::vector<std::string> arguments() const {
     const std::string memory = "/proc/self/fd/" + std::to_string(shared_file);
-    return {options.program, "-M", "mps2-an386,memory-backend=shared", "-object",
-            "memory-backend-file,id=shared,share=on,size=" + std::to_string(kSharedBytes) + ",mem-path=" + memory, "-display", "none",
-            "-monitor", "none", "-serial", "stdio", "-kernel", (folder->path() / "firmware.elf").string()};
+    return {options.program,
+            "-M",
+            "mps2-an386,memory-backend=shared",
+            "-object",
+            "memory-backend-file,id=shared,share=on,size=" + std::to_string(kSharedBytes) + ",mem-path=" + memory,
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-serial",
+            "stdio",
+            "-kernel",
+            (folder->path() / "firmware.elf").string()};
   }
 
   Result<void> start() {
     if (find_program(options.program).empty()) {
-      return fail(Code::not_found, "the program " + options.program + " is not installed (Debian package qemu-system-arm)");
+      return fail(Code::not_found,
+                  "the program " + options.program + " is not installed (Debian package qemu-system-arm)");
     }
     std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return fail(Code::io, "no socket for QEMU: " + system_reason());
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+      return fail(Code::io, "no socket for QEMU: " + system_reason());
     uart = ends[0];
     const std::vector<std::string> words = arguments();
     std::vector<char*> argv;
@@ -102,7 +115,8 @@ struct QemuBoard::Impl {
     const auto deadline = std::chrono::steady_clock::now() + options.time_limit;
     Bytes reply;
     while (reply_bytes(reply) == 0 || reply.size() < reply_bytes(reply)) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
       pollfd watched{uart, POLLIN, 0};
       if (left.count() <= 0 || ::poll(&watched, 1, static_cast<int>(left.count())) == 0) {
         return fail(Code::io, "QEMU did not answer within " + std::to_string(options.time_limit.count()) + " ms");
@@ -138,7 +152,9 @@ Result<QemuBoard> QemuBoard::create(ByteSpan elf, const QemuOptions& options) {
 }
 
 Result<Bytes> QemuBoard::infer(ByteSpan input) {
-  if (input.size() > kSharedBytes) return fail(Code::too_large, "an input of " + std::to_string(input.size()) + " bytes is larger than QEMU's shared memory");
+  if (input.size() > kSharedBytes)
+    return fail(Code::too_large,
+                "an input of " + std::to_string(input.size()) + " bytes is larger than QEMU's shared memory");
   std::memcpy(impl_->shared, input.data(), input.size());
   MOTE_TRY(const Bytes reply, impl_->ask(memory_request(kSharedBase, static_cast<std::uint32_t>(input.size()))));
   return parse_output(reply);

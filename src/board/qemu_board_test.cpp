@@ -53,7 +53,8 @@ TEST(QemuBoard, refuses_as_the_virtual_board_does_and_goes_on) {
   auto qemu = QemuBoard::create(summing_firmware()).value();
   auto board = VirtualBoard::create(find_board("mps2-an386").value(), summing_firmware()).value();
   EXPECT_EQ(qemu.infer(random_input(1, 10)).error().message(), board.infer(random_input(1, 10)).error().message());
-  EXPECT_EQ(qemu.infer_over_uart(random_input(1, 10)).error().message(), board.infer(random_input(1, 10)).error().message());
+  EXPECT_EQ(qemu.infer_over_uart(random_input(1, 10)).error().message(),
+            board.infer(random_input(1, 10)).error().message());
   EXPECT_EQ(qemu.infer(random_input(1)).value(), summed(random_input(1)));
 }
 
@@ -95,10 +96,13 @@ std::size_t count_with_qemu(const Bytes& firmware) {
   options.folder = folder;
   // The log ends when QEMU is stopped; the program runs its inference right after boot and then idles.
   options.timeout = std::chrono::milliseconds(1500);
-  static_cast<void>(run_process({"qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "null", "-singlestep", "-d",
-                                 "exec,nochain", "-D", "counted.log", "-dfilter", "0x0..0x3fffff", "-kernel", "counted.elf"}, options));
+  static_cast<void>(run_process(
+      {"qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "null", "-singlestep",
+       "-d", "exec,nochain", "-D", "counted.log", "-dfilter", "0x0..0x3fffff", "-kernel", "counted.elf"},
+      options));
   std::istringstream log(read_text(folder / "counted.log", std::uint64_t{1} << 30).value_or(""));
-  const std::uint32_t begin = elf.find_symbol("mote_infer_begin")->address, end = elf.find_symbol("mote_infer_end")->address;
+  const std::uint32_t begin = elf.find_symbol("mote_infer_begin")->address,
+                      end = elf.find_symbol("mote_infer_end")->address;
   const std::uint32_t begin_end = begin + elf.find_symbol("mote_infer_begin")->bytes;
   std::size_t counted = 0;
   bool inside = false, seen_begin = false;

@@ -14,7 +14,8 @@ namespace mote::board {
 namespace {
 
 constexpr std::uint32_t kRamBase = 0x20000000;
-constexpr std::uint32_t kStm32FlashBase = 0x08000000;  // STM32 images are linked here; the boot alias shows the same bytes at 0
+constexpr std::uint32_t kStm32FlashBase =
+    0x08000000;  // STM32 images are linked here; the boot alias shows the same bytes at 0
 
 std::string hex(std::uint32_t value) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -29,14 +30,16 @@ struct Symbol {
 };
 
 Result<NorFlash> load_flash(const BoardSpec& board, const ElfFile& elf) {
-  MOTE_TRY(NorFlash flash, NorFlash::create({board.flash_bytes, board.flash_sector_bytes, board.flash_write_bytes, board.flash_programs_per_unit}));
+  MOTE_TRY(NorFlash flash, NorFlash::create({board.flash_bytes, board.flash_sector_bytes, board.flash_write_bytes,
+                                             board.flash_programs_per_unit}));
   for (const ElfSegment& segment : elf.segments()) {
     if (segment.content.empty()) continue;
     const bool stm32 = segment.load_address >= kStm32FlashBase && segment.load_address < kRamBase;
     const std::uint32_t offset = stm32 ? segment.load_address - kStm32FlashBase : segment.load_address;
     if (offset > board.flash_bytes || segment.content.size() > board.flash_bytes - offset) {
-      return fail(Code::too_large, "the firmware loads " + std::to_string(segment.content.size()) + " bytes at " + hex(segment.load_address) +
-                                       ", outside of the " + std::to_string(board.flash_bytes) + " bytes of flash of " + board.name);
+      return fail(Code::too_large, "the firmware loads " + std::to_string(segment.content.size()) + " bytes at " +
+                                       hex(segment.load_address) + ", outside of the " +
+                                       std::to_string(board.flash_bytes) + " bytes of flash of " + board.name);
     }
     MOTE_TRY_VOID(flash.load(offset, segment.content));
   }
@@ -48,8 +51,9 @@ Result<void> check_ram(const BoardSpec& board, const ElfFile& elf) {
     if (!section.allocated || section.address < kRamBase) continue;
     const std::uint64_t end = std::uint64_t{section.address} - kRamBase + section.bytes;
     if (end > board.ram_bytes) {
-      return fail(Code::too_large, "section " + section.name + " of the firmware ends " + std::to_string(end - board.ram_bytes) +
-                                       " bytes behind the " + std::to_string(board.ram_bytes) + " bytes of RAM of " + board.name);
+      return fail(Code::too_large, "section " + section.name + " of the firmware ends " +
+                                       std::to_string(end - board.ram_bytes) + " bytes behind the " +
+                                       std::to_string(board.ram_bytes) + " bytes of RAM of " + board.name);
     }
   }
   return {};
@@ -65,7 +69,8 @@ MeterLayout meter_layout(const ElfFile& elf) {
     layout.arena_start = arena->address;
     layout.arena_bytes = arena->bytes;
   }
-  if (const ElfSymbol* arena = elf.find_symbol("mote_arena"); arena != nullptr && arena->bytes > 0) layout.arena_bytes = arena->bytes;
+  if (const ElfSymbol* arena = elf.find_symbol("mote_arena"); arena != nullptr && arena->bytes > 0)
+    layout.arena_bytes = arena->bytes;
   return layout;
 }
 
@@ -79,7 +84,8 @@ struct VirtualBoard::Impl {
         flash(std::move(loaded)),
         ram(spec.ram_bytes),
         flash_device(
-            flash, [this](std::uint32_t address, std::uint8_t* to, std::size_t bytes) { return copy_out(address, to, bytes); },
+            flash,
+            [this](std::uint32_t address, std::uint8_t* to, std::size_t bytes) { return copy_out(address, to, bytes); },
             [this](std::uint32_t offset, std::uint32_t bytes) { forget_code(offset, bytes); },
             [this] { current->lose_power(); }),
         cycle_counter([this] { return now(); }),
@@ -135,7 +141,8 @@ struct VirtualBoard::Impl {
     meter->mark();
   }
 
-  /// The cycle counter: modelled cycles while measuring. At full speed nothing counts cycles; it then only grows at each look.
+  /// The cycle counter: modelled cycles while measuring. At full speed nothing counts cycles; it then only grows at
+  /// each look.
   std::uint64_t now() {
     constexpr std::uint64_t kTicksPerLook = 64;
     if (current == measured.get()) return cycles(pipeline->counts(), spec.calibration);
@@ -146,13 +153,15 @@ struct VirtualBoard::Impl {
     for (const ElfSymbol& symbol : file.symbols()) {
       if (symbol.is_function) symbols.push_back({symbol.address + bias, symbol.bytes, symbol.name});
     }
-    std::stable_sort(symbols.begin(), symbols.end(), [](const Symbol& a, const Symbol& b) { return a.address < b.address; });
+    std::stable_sort(symbols.begin(), symbols.end(),
+                     [](const Symbol& a, const Symbol& b) { return a.address < b.address; });
   }
 
   Result<void> make_measured() {
     if (measured) return {};
     if (layout.begin == 0 || layout.end == 0) {
-      return fail(Code::not_found, "the firmware has no functions mote_infer_begin and mote_infer_end, between which mote measures");
+      return fail(Code::not_found,
+                  "the firmware has no functions mote_infer_begin and mote_infer_end, between which mote measures");
     }
     pipeline = std::make_unique<Pipeline>(spec, [this](std::uint32_t address) {
       std::uint32_t halfwords = 0;
@@ -205,11 +214,13 @@ struct VirtualBoard::Impl {
 
   Result<void> wake() { return down ? reset() : Result<void>{}; }
 
-  /// At full speed a fault's pc is only that of its block. The board is deterministic: the same bytes after a reset fault again, now with
-  /// every instruction watched. Not when flash was changed on the way, which would be changed twice.
+  /// At full speed a fault's pc is only that of its block. The board is deterministic: the same bytes after a reset
+  /// fault again, now with every instruction watched. Not when flash was changed on the way, which would be changed
+  /// twice.
   Stop locate(const Stop& fault, ByteSpan sent, ByteSpan samples) {
-    const bool worth_it = fault.why != Stop::Why::power_lost && fault.why != Stop::Why::time_limit && current == fast.get() &&
-                          flash.operations() == operations_at_boot && make_measured().has_value();
+    const bool worth_it = fault.why != Stop::Why::power_lost && fault.why != Stop::Why::time_limit &&
+                          current == fast.get() && flash.operations() == operations_at_boot &&
+                          make_measured().has_value();
     if (!worth_it) return fault;
     current = measured.get();
     Stop stop = boot();
@@ -238,7 +249,8 @@ struct VirtualBoard::Impl {
   }
 
   [[nodiscard]] std::string place(std::uint32_t address) const {
-    const auto after = std::upper_bound(symbols.begin(), symbols.end(), address, [](std::uint32_t a, const Symbol& s) { return a < s.address; });
+    const auto after = std::upper_bound(symbols.begin(), symbols.end(), address,
+                                        [](std::uint32_t a, const Symbol& s) { return a < s.address; });
     if (after == symbols.begin()) return hex(address);
     const Symbol& symbol = *(after - 1);
     const std::uint32_t offset = address - symbol.address;
@@ -250,19 +262,32 @@ struct VirtualBoard::Impl {
     const std::string at = " at pc " + hex(stop.pc) + " (" + place(stop.pc) + ")";
     const std::string what = std::to_string(stop.bytes) + " bytes at " + hex(stop.address);
     switch (stop.why) {
-      case Stop::Why::bad_read: return Error(Code::internal, "the program read " + what + ", where this board has no memory," + at);
-      case Stop::Why::bad_write: return Error(Code::internal, "the program wrote " + what + ", where this board has no memory that can be written," + at);
-      case Stop::Why::bad_fetch: return Error(Code::internal, "the program jumped to " + hex(stop.address) + ", where there is no code," + at);
+      case Stop::Why::bad_read:
+        return Error(Code::internal, "the program read " + what + ", where this board has no memory," + at);
+      case Stop::Why::bad_write:
+        return Error(Code::internal,
+                     "the program wrote " + what + ", where this board has no memory that can be written," + at);
+      case Stop::Why::bad_fetch:
+        return Error(Code::internal, "the program jumped to " + hex(stop.address) + ", where there is no code," + at);
       case Stop::Why::misaligned:
-        return Error(Code::internal, "the program accessed " + what + at + " with an instruction that needs an address divisible by 4; a real core faults here");
-      case Stop::Why::undefined_instruction: return Error(Code::internal, "the program ran into an undefined instruction" + at);
-      case Stop::Why::exception: return Error(Code::internal, "the program raised an exception" + at);
+        return Error(Code::internal,
+                     "the program accessed " + what + at +
+                         " with an instruction that needs an address divisible by 4; a real core faults here");
+      case Stop::Why::undefined_instruction:
+        return Error(Code::internal, "the program ran into an undefined instruction" + at);
+      case Stop::Why::exception:
+        return Error(Code::internal, "the program raised an exception" + at);
       case Stop::Why::instruction_limit:
-        return Error(Code::internal, "the program did not come to wait for the host within " + std::to_string(options.instruction_limit) + " instructions; it was stopped" + at);
+        return Error(Code::internal, "the program did not come to wait for the host within " +
+                                         std::to_string(options.instruction_limit) + " instructions; it was stopped" +
+                                         at);
       case Stop::Why::time_limit:
-        return Error(Code::internal, "the program did not come to wait for the host within " + std::to_string(options.time_limit.count()) + " ms; it was stopped");
-      case Stop::Why::power_lost: return Error(Code::io, "the board lost power");
-      case Stop::Why::idle: break;
+        return Error(Code::internal, "the program did not come to wait for the host within " +
+                                         std::to_string(options.time_limit.count()) + " ms; it was stopped");
+      case Stop::Why::power_lost:
+        return Error(Code::io, "the board lost power");
+      case Stop::Why::idle:
+        break;
     }
     return Error(Code::internal, "the program stopped" + at);
   }
@@ -271,7 +296,8 @@ struct VirtualBoard::Impl {
     std::vector<std::uint32_t> addresses;
     for (const std::string& name : watch) {
       const auto found = std::find_if(symbols.begin(), symbols.end(), [&](const Symbol& s) { return s.name == name; });
-      if (found == symbols.end()) return fail(Code::not_found, "no function \"" + name + "\" in the firmware or its module's symbols");
+      if (found == symbols.end())
+        return fail(Code::not_found, "no function \"" + name + "\" in the firmware or its module's symbols");
       addresses.push_back(found->address);
     }
     return addresses;
@@ -300,13 +326,17 @@ VirtualBoard::~VirtualBoard() = default;
 VirtualBoard::VirtualBoard(VirtualBoard&&) noexcept = default;
 VirtualBoard& VirtualBoard::operator=(VirtualBoard&&) noexcept = default;
 
-Result<VirtualBoard> VirtualBoard::create(const BoardSpec& board, ByteSpan elf_bytes, const VirtualBoardOptions& options) {
+Result<VirtualBoard> VirtualBoard::create(const BoardSpec& board, ByteSpan elf_bytes,
+                                          const VirtualBoardOptions& options) {
   if (!board.emulated()) {
-    return fail(Code::unsupported, board.title + " has a " + board.core + " core, and mote can run code only for cortex-m4f boards so far");
+    return fail(Code::unsupported, board.title + " has a " + board.core +
+                                       " core, and mote can run code only for cortex-m4f boards so far");
   }
   MOTE_TRY(ElfFile elf, ElfFile::parse(elf_bytes));
   if (elf.find_symbol("mote_idle") == nullptr) {
-    return fail(Code::malformed, "the firmware has no function mote_idle, which it must call while it waits for the UART (device/boards/uart.hpp does)");
+    return fail(Code::malformed,
+                "the firmware has no function mote_idle, which it must call while it waits for the UART "
+                "(device/boards/uart.hpp does)");
   }
   MOTE_TRY_VOID(check_ram(board, elf));
   MOTE_TRY(NorFlash flash, load_flash(board, elf));
@@ -341,7 +371,8 @@ Result<Measurement> VirtualBoard::measure(ByteSpan input, std::span<const std::s
   impl_->switch_to(impl_->measured.get());
   MOTE_TRY(const Bytes reply, impl_->converse(run_request(input), {}));
   MOTE_TRY(Bytes output, parse_output(reply));
-  if (!impl_->meter->read().complete) return fail(Code::internal, "the firmware did not pass mote_infer_begin and mote_infer_end");
+  if (!impl_->meter->read().complete)
+    return fail(Code::internal, "the firmware did not pass mote_infer_begin and mote_infer_end");
   return impl_->measurement(std::move(output), watch);
 }
 
@@ -357,7 +388,8 @@ Result<Bytes> VirtualBoard::read_memory(std::uint32_t address, std::uint32_t byt
   const std::uint64_t limit = std::max<std::uint64_t>(impl_->ram.size(), impl_->flash.bytes().size());
   Bytes content(static_cast<std::size_t>(std::min<std::uint64_t>(bytes, limit)));
   if (bytes > limit || !impl_->copy_out(address, content.data(), bytes)) {
-    return fail(Code::invalid_argument, std::to_string(bytes) + " bytes at " + hex(address) + " are not all in RAM or flash");
+    return fail(Code::invalid_argument,
+                std::to_string(bytes) + " bytes at " + hex(address) + " are not all in RAM or flash");
   }
   return content;
 }

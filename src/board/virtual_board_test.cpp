@@ -84,10 +84,13 @@ TEST(VirtualBoard, two_runs_count_the_same) {
 
 TEST(VirtualBoard, boards_work_side_by_side_in_threads) {
   std::vector<Bytes> outputs(8);
-  parallel_for(8, [&](std::size_t i, std::size_t) {
-    auto board = VirtualBoard::create(spec(), summing_firmware()).value();
-    for (int repeat = 0; repeat < 20; ++repeat) outputs[i] = board.infer(random_input(i)).value();
-  }, 2);
+  parallel_for(
+      8,
+      [&](std::size_t i, std::size_t) {
+        auto board = VirtualBoard::create(spec(), summing_firmware()).value();
+        for (int repeat = 0; repeat < 20; ++repeat) outputs[i] = board.infer(random_input(i)).value();
+      },
+      2);
   for (std::size_t i = 0; i < outputs.size(); ++i) EXPECT_EQ(outputs[i], summed(random_input(i)));
 }
 
@@ -102,7 +105,8 @@ TEST(VirtualBoard, counts_distinct_arena_bytes_and_their_extent_exactly) {
     bytes[200] = 1;
     *reinterpret_cast<volatile std::uint32_t*>(bytes + 16) = value;
     *reinterpret_cast<volatile std::uint32_t*>(bytes + 16) = value + 1;
-    return 0;)", module);
+    return 0;)",
+                          module);
   ASSERT_TRUE(board) << board.error().message();
   const auto m = board->measure(random_input(1, 4));
   ASSERT_TRUE(m) << m.error().message();
@@ -156,9 +160,18 @@ TEST(VirtualBoard, refuses_modules_that_do_not_fit_the_firmware) {
     std::uint32_t value;
   };
   const Case cases[] = {
-      {"no module", 0, 1},         {"ABI", 4, 0x00800002},          {"points outside", 4, 0x00040001}, {"points outside", 8, 100'000},
-      {"another core", 16, 0},     {"instructions", 20, 4},         {"points outside", 28, 0},         {"points outside", 28, 129},
-      {"arena", 32, 5000},         {"arena", 36, 24},               {"points outside", 44, 0xfffffff0}, {"points outside", 52, 2000},
+      {"no module", 0, 1},
+      {"ABI", 4, 0x00800002},
+      {"points outside", 4, 0x00040001},
+      {"points outside", 8, 100'000},
+      {"another core", 16, 0},
+      {"instructions", 20, 4},
+      {"points outside", 28, 0},
+      {"points outside", 28, 129},
+      {"arena", 32, 5000},
+      {"arena", 36, 24},
+      {"points outside", 44, 0xfffffff0},
+      {"points outside", 52, 2000},
       {"points outside", 56, 0xffffffff},
   };
   for (const Case& c : cases) {
@@ -187,7 +200,9 @@ TEST(VirtualBoard, a_fault_names_what_was_accessed_and_where_and_the_board_comes
   auto board = board_with(R"(
     const auto where = *static_cast<volatile std::uint32_t*>(arena);
     if (where != 0) return static_cast<std::int32_t>(*reinterpret_cast<volatile std::uint32_t*>(where));
-    return 0;)", module).value();
+    return 0;)",
+                          module)
+                   .value();
   const Bytes bad{0, 0, 0, 0x60};
   const auto fault = board.infer(bad);
   ASSERT_FALSE(fault);
@@ -211,7 +226,8 @@ TEST(VirtualBoard, writes_to_flash_bad_jumps_and_undefined_instructions_are_faul
           "5: bkpt #1\n");
     })";
   auto board = VirtualBoard::create(spec(), Toolchain::instance().build_firmware(module)).value();
-  const char* const expected[] = {"wrote 4 bytes at 0x00000040", "jumped to 0x30000000", "undefined instruction", "exception", "exception"};
+  const char* const expected[] = {"wrote 4 bytes at 0x00000040", "jumped to 0x30000000", "undefined instruction",
+                                  "exception", "exception"};
   for (std::uint8_t which = 0; which < 5; ++which) {
     const Bytes input{which, 0, 0, 0};
     const auto fault = board.infer(input);
@@ -225,7 +241,8 @@ TEST(VirtualBoard, measuring_finds_a_misaligned_double_load_that_a_real_core_ref
   auto board = board_with(R"(
     std::uint32_t low, high;
     __asm__ volatile("ldrd %0, %1, [%2]" : "=r"(low), "=r"(high) : "r"(static_cast<std::uint8_t*>(arena) + 2));
-    return static_cast<std::int32_t>(low * 0 + high * 0);)").value();
+    return static_cast<std::int32_t>(low * 0 + high * 0);)")
+                   .value();
   EXPECT_TRUE(board.infer(random_input(1, 4)));
   EXPECT_THAT(board.measure(random_input(1, 4)).error().message(), HasSubstr("divisible by 4"));
 }
@@ -243,7 +260,8 @@ TEST(VirtualBoard, an_endless_loop_becomes_an_error_in_both_modes) {
 }
 
 TEST(VirtualBoard, refuses_boards_it_cannot_emulate_and_firmware_that_does_not_fit) {
-  EXPECT_THAT(VirtualBoard::create(find_board("raspberry-pi-pico").value(), summing_firmware()).error().message(), HasSubstr("cortex-m0plus"));
+  EXPECT_THAT(VirtualBoard::create(find_board("raspberry-pi-pico").value(), summing_firmware()).error().message(),
+              HasSubstr("cortex-m0plus"));
   BoardSpec small = spec();
   small.flash_bytes = small.flash_sector_bytes = 512;
   EXPECT_EQ(VirtualBoard::create(small, summing_firmware()).error().code(), Code::too_large);
@@ -262,7 +280,9 @@ TEST(VirtualBoard, the_cycle_counter_shows_modelled_cycles) {
     const std::uint32_t first = dwt[1];
     for (int i = 0; i < 1000; ++i) __asm__ volatile("nop\n nop\n");
     static_cast<std::uint32_t*>(arena)[4] = dwt[1] - first;
-    return 0;)", module).value();
+    return 0;)",
+                          module)
+                   .value();
   const Measurement m = board.measure(random_input(1, 4)).value();
   ByteReader reader(m.output);
   const std::uint32_t ticks = reader.u32_le().value();

@@ -13,7 +13,9 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-void Watchdog::arm(std::chrono::milliseconds allowed) { deadline_ = (Clock::now() + allowed).time_since_epoch().count(); }
+void Watchdog::arm(std::chrono::milliseconds allowed) {
+  deadline_ = (Clock::now() + allowed).time_since_epoch().count();
+}
 
 void Watchdog::watch() {
   constexpr std::chrono::milliseconds kTick{50};

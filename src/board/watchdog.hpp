@@ -1,5 +1,6 @@
 #pragma once
-// Calls back when work takes longer than allowed. Arming and disarming cost one atomic store, so it can guard every inference.
+// Calls back when work takes longer than allowed. Arming and disarming cost one atomic store, so it can guard every
+// inference.
 
 #include <atomic>
 #include <chrono>

@@ -25,21 +25,21 @@ struct BoardSpec {
   std::string name;   ///< "nucleo-l4r5zi"; lower case, digits and dashes
   std::string title;  ///< for people
   std::string mcu;
-  std::string core;   ///< "cortex-m4f", "cortex-m0plus", "cortex-m33", ...
-  bool fpu = false;   ///< single precision
-  bool dsp = false;   ///< Armv7E-M DSP instructions
+  std::string core;  ///< "cortex-m4f", "cortex-m0plus", "cortex-m33", ...
+  bool fpu = false;  ///< single precision
+  bool dsp = false;  ///< Armv7E-M DSP instructions
   std::uint32_t clock_hz = 0;
   std::uint32_t ram_bytes = 0;  ///< in one piece
   std::uint32_t flash_bytes = 0;
-  std::uint32_t flash_wait_states = 0;  ///< at clock_hz
-  std::uint32_t flash_sector_bytes = 0;  ///< what an erase takes
-  std::uint32_t flash_write_bytes = 0;   ///< what a program takes
+  std::uint32_t flash_wait_states = 0;        ///< at clock_hz
+  std::uint32_t flash_sector_bytes = 0;       ///< what an erase takes
+  std::uint32_t flash_write_bytes = 0;        ///< what a program takes
   std::uint32_t flash_programs_per_unit = 0;  ///< times a write unit may be programmed between erases; 0 means no limit
   CacheGeometry flash_data_cache;
   CacheGeometry instruction_cache;
   Calibration calibration;
-  double supply_volts = 0;    ///< 0: unknown
-  double run_current_ma = 0;  ///< of the microcontroller, running from flash at clock_hz; 0: unknown
+  double supply_volts = 0;                     ///< 0: unknown
+  double run_current_ma = 0;                   ///< of the microcontroller, running from flash at clock_hz; 0: unknown
   std::vector<std::string> estimated;          ///< names of the fields above that are not certain
   std::map<std::string, std::string> sources;  ///< field name -> where the figure is from
 
@@ -55,8 +55,10 @@ struct BoardSpec {
 /// @error not_found  with the names closest to `name`.
 [[nodiscard]] Result<BoardSpec> find_board(std::string_view name);
 
-/// Reads one board from TOML text; `origin` names it in errors. The format is that of src/board/catalogue; its README lists the keys.
-/// @error malformed         not TOML (with line and column), or a key is missing, unknown, of the wrong type or out of range.
+/// Reads one board from TOML text; `origin` names it in errors. The format is that of src/board/catalogue; its README
+/// lists the keys.
+/// @error malformed         not TOML (with line and column), or a key is missing, unknown, of the wrong type or out of
+/// range.
 [[nodiscard]] Result<BoardSpec> parse_board(std::string_view text, std::string_view origin);
 
 /// A board of the catalogue, or when `name_or_file` ends in ".toml" the board in that file.

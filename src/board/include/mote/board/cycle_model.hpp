@@ -7,14 +7,14 @@ namespace mote::board {
 
 /// Counts over a stretch of executed code. Exact and deterministic; only `Calibration` carries fitted numbers.
 struct CycleCounts {
-  std::uint64_t instructions = 0;      ///< executed, instructions of an IT block whose condition failed included
-  std::uint64_t core_cycles = 0;       ///< Cortex-M4 TRM table with zero wait states
-  std::uint64_t flash_misses = 0;      ///< flash data reads that the flash data cache did not hold, in cache lines
-  std::uint64_t unaligned_wide = 0;    ///< 32-bit instructions at an address that is not a multiple of 4
-  std::uint64_t load_uses = 0;         ///< instructions that read a register which the instruction before loaded
-  std::uint64_t fetch_misses = 0;      ///< instruction-cache lines fetched from flash; they cost nothing in the model yet
-  std::uint64_t loads = 0;             ///< data reads, one per access on the bus
-  std::uint64_t stores = 0;            ///< data writes
+  std::uint64_t instructions = 0;    ///< executed, instructions of an IT block whose condition failed included
+  std::uint64_t core_cycles = 0;     ///< Cortex-M4 TRM table with zero wait states
+  std::uint64_t flash_misses = 0;    ///< flash data reads that the flash data cache did not hold, in cache lines
+  std::uint64_t unaligned_wide = 0;  ///< 32-bit instructions at an address that is not a multiple of 4
+  std::uint64_t load_uses = 0;       ///< instructions that read a register which the instruction before loaded
+  std::uint64_t fetch_misses = 0;    ///< instruction-cache lines fetched from flash; they cost nothing in the model yet
+  std::uint64_t loads = 0;           ///< data reads, one per access on the bus
+  std::uint64_t stores = 0;          ///< data writes
 
   bool operator==(const CycleCounts&) const = default;
   CycleCounts& operator-=(const CycleCounts& earlier);

@@ -1,6 +1,6 @@
 #pragma once
-// Reads what mote needs of a 32-bit little-endian Arm ELF: what to load where, sections, symbols. Untrusted bytes: every offset is
-// checked. Absent on purpose: relocations, dynamic linking, debug information.
+// Reads what mote needs of a 32-bit little-endian Arm ELF: what to load where, sections, symbols. Untrusted bytes:
+// every offset is checked. Absent on purpose: relocations, dynamic linking, debug information.
 
 #include <cstdint>
 #include <string>
@@ -16,8 +16,8 @@ struct ElfSection {
   std::string name;
   std::uint32_t address = 0;
   std::uint32_t bytes = 0;
-  bool allocated = false;   ///< occupies memory of the device
-  bool has_content = false; ///< occupies bytes of the file (.bss does not)
+  bool allocated = false;    ///< occupies memory of the device
+  bool has_content = false;  ///< occupies bytes of the file (.bss does not)
   bool writable = false;
   bool executable = false;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// Time and energy of a stretch of cycles: E = supply voltage x run current x time. The current is a data sheet's, not measured on the
-// workload, so energy is an estimate wherever the board says so.
+// Time and energy of a stretch of cycles: E = supply voltage x run current x time. The current is a data sheet's, not
+// measured on the workload, so energy is an estimate wherever the board says so.
 
 #include <cstdint>
 #include <string>
@@ -12,8 +12,8 @@ namespace mote::board {
 
 struct Energy {
   double latency_ms = 0;
-  double energy_uj = 0;              ///< 0 when unknown
-  bool known = false;                ///< the board states current and voltage
+  double energy_uj = 0;                ///< 0 when unknown
+  bool known = false;                  ///< the board states current and voltage
   std::vector<std::string> estimated;  ///< of "latency_ms", "energy_uj": those that rest on an estimate
 };
 

@@ -1,8 +1,10 @@
 #pragma once
-// NOR flash as it behaves on microcontrollers: an erase sets a whole sector to 0xFF, a program clears bits, one write unit at a
-// time, and a power cut can stop either half-way. It is the store under A/B slots, on the virtual board and in host-side tests.
+// NOR flash as it behaves on microcontrollers: an erase sets a whole sector to 0xFF, a program clears bits, one write
+// unit at a time, and a power cut can stop either half-way. It is the store under A/B slots, on the virtual board and
+// in host-side tests.
 //
-// A value: copying it takes a snapshot, so a test can cut the power at every operation of a run and start each time from the same state.
+// A value: copying it takes a snapshot, so a test can cut the power at every operation of a run and start each time
+// from the same state.
 
 #include <cstdint>
 #include <optional>
@@ -22,9 +24,10 @@ struct NorGeometry {
 
 /// When and how power fails.
 struct PowerCut {
-  std::uint64_t operation = 0;  ///< this one, counted from 0 over write units programmed and sectors erased, is interrupted
-  /// How much of it happens: 0 nothing, 255 all. Between, a program has cleared about that share of its bits; an erase has set
-  /// about that share of the sector's cleared bits, in no order. Which bits: drawn from `seed`.
+  std::uint64_t operation =
+      0;  ///< this one, counted from 0 over write units programmed and sectors erased, is interrupted
+  /// How much of it happens: 0 nothing, 255 all. Between, a program has cleared about that share of its bits; an erase
+  /// has set about that share of the sector's cleared bits, in no order. Which bits: drawn from `seed`.
   std::uint8_t progress = 128;
   std::uint64_t seed = 1;
 };
@@ -40,7 +43,8 @@ class NorFlash {
   [[nodiscard]] ByteSpan bytes() const { return bytes_; }
 
   /// Clears bits: each byte becomes old AND new. Units are programmed in ascending order.
-  /// @error invalid_argument  offset or size is not a multiple of the write unit, lies outside, or a unit was programmed too often.
+  /// @error invalid_argument  offset or size is not a multiple of the write unit, lies outside, or a unit was
+  /// programmed too often.
   /// @error io                power failed during the operation, or is off.
   [[nodiscard]] Result<void> program(std::uint32_t offset, ByteSpan data);
 
@@ -48,7 +52,8 @@ class NorFlash {
   /// @error invalid_argument  offset is not the first byte of a sector.   @error io  power failed, or is off.
   [[nodiscard]] Result<void> erase_sector(std::uint32_t offset);
 
-  /// Puts bytes in place as a factory programmer does: no rules, no operation counted. Units count as programmed once unless 0xFF.
+  /// Puts bytes in place as a factory programmer does: no rules, no operation counted. Units count as programmed once
+  /// unless 0xFF.
   /// @error invalid_argument  outside of the flash.
   [[nodiscard]] Result<void> load(std::uint32_t offset, ByteSpan data);
 

@@ -1,5 +1,6 @@
 #pragma once
-// The same bench firmware under QEMU's mps2-an386: an independent second opinion on what a module computes. It counts nothing.
+// The same bench firmware under QEMU's mps2-an386: an independent second opinion on what a module computes. It counts
+// nothing.
 
 #include <chrono>
 #include <filesystem>
@@ -26,10 +27,11 @@ class QemuBoard {
   QemuBoard(QemuBoard&&) noexcept;
   QemuBoard& operator=(QemuBoard&&) noexcept;
 
-  /// Runs the module on `input`. The bytes go through memory shared with QEMU (its UART takes 60 us a byte), the request and the
-  /// answer through the UART.
+  /// Runs the module on `input`. The bytes go through memory shared with QEMU (its UART takes 60 us a byte), the
+  /// request and the answer through the UART.
   /// @error invalid_argument  the firmware refused or the module returned a status.
-  /// @error internal          the program faulted.   @error io  QEMU died or did not answer in time; the board is of no use any more.
+  /// @error internal          the program faulted.   @error io  QEMU died or did not answer in time; the board is of no
+  /// use any more.
   [[nodiscard]] Result<Bytes> infer(ByteSpan input);
 
   /// The same with the input through the UART, byte by byte, as a real board takes it.

@@ -1,9 +1,10 @@
 #pragma once
-// An emulated board in the process: runs a firmware's ELF, at full speed or measured. Deterministic: the same bytes in give the same
-// bytes, counts and faults out, on every machine.
+// An emulated board in the process: runs a firmware's ELF, at full speed or measured. Deterministic: the same bytes in
+// give the same bytes, counts and faults out, on every machine.
 //
-// Memory: flash at 0, RAM at 0x20000000 (filled with fixed noise at power-on), UART0 of Arm's CMSDK at 0x40004000, sensor port at
-// 0x40010000, flash controller at 0x40020000, cycle counter at 0xe0001004. Absent on purpose: interrupts and timers.
+// Memory: flash at 0, RAM at 0x20000000 (filled with fixed noise at power-on), UART0 of Arm's CMSDK at 0x40004000,
+// sensor port at 0x40010000, flash controller at 0x40020000, cycle counter at 0xe0001004. Absent on purpose: interrupts
+// and timers.
 
 #include <chrono>
 #include <cstdint>
@@ -41,13 +42,13 @@ struct CallCost {
 struct Measurement {
   Bytes output;
   CycleCounts counts;
-  std::uint64_t cycles = 0;              ///< on this board, calibration included
-  bool cycles_estimated = false;         ///< the board's calibration was not fitted to it
-  std::uint32_t stack_bytes = 0;         ///< lowest stack pointer, below where mote_infer_begin was called
-  std::uint32_t stack_written_bytes = 0; ///< the same by painting: lowest byte written
-  std::uint32_t arena_extent_bytes = 0;  ///< one past the highest arena byte read or written
-  std::uint32_t arena_touched_bytes = 0; ///< distinct arena bytes read or written
-  std::vector<CallCost> calls;           ///< of watched functions, in the order they began
+  std::uint64_t cycles = 0;               ///< on this board, calibration included
+  bool cycles_estimated = false;          ///< the board's calibration was not fitted to it
+  std::uint32_t stack_bytes = 0;          ///< lowest stack pointer, below where mote_infer_begin was called
+  std::uint32_t stack_written_bytes = 0;  ///< the same by painting: lowest byte written
+  std::uint32_t arena_extent_bytes = 0;   ///< one past the highest arena byte read or written
+  std::uint32_t arena_touched_bytes = 0;  ///< distinct arena bytes read or written
+  std::vector<CallCost> calls;            ///< of watched functions, in the order they began
 };
 
 struct VirtualBoardOptions {
@@ -62,21 +63,26 @@ class VirtualBoard {
   /// @error malformed    the ELF, or it lacks a symbol that is needed (mote_idle).
   /// @error too_large    it does not fit the board's flash or RAM.
   /// @error internal     the program faulted or never came to wait.
-  [[nodiscard]] static Result<VirtualBoard> create(const BoardSpec& board, ByteSpan elf, const VirtualBoardOptions& options = {});
+  [[nodiscard]] static Result<VirtualBoard> create(const BoardSpec& board, ByteSpan elf,
+                                                   const VirtualBoardOptions& options = {});
   ~VirtualBoard();
   VirtualBoard(VirtualBoard&&) noexcept;
   VirtualBoard& operator=(VirtualBoard&&) noexcept;
 
   /// Runs the module on `input` at full speed and returns its output. Bench firmware only.
-  /// @error invalid_argument  the firmware refused (wrong input length, module it cannot run) or the module returned a status.
-  /// @error internal          the program faulted; names pc, function and address. The board boots anew at the next call.
+  /// @error invalid_argument  the firmware refused (wrong input length, module it cannot run) or the module returned a
+  /// status.
+  /// @error internal          the program faulted; names pc, function and address. The board boots anew at the next
+  /// call.
   [[nodiscard]] Result<Bytes> infer(ByteSpan input);
 
   /// The same through the sensor port.
   [[nodiscard]] Result<Bytes> infer_from_sensor(ByteSpan samples);
 
-  /// Runs the module on `input` and measures. `watch` names functions of the firmware or of `add_symbols`; each of their calls is reported.
-  /// @error not_found  a watched function has no symbol.   Else as `infer`; also an address that a real core would refuse as misaligned.
+  /// Runs the module on `input` and measures. `watch` names functions of the firmware or of `add_symbols`; each of
+  /// their calls is reported.
+  /// @error not_found  a watched function has no symbol.   Else as `infer`; also an address that a real core would
+  /// refuse as misaligned.
   [[nodiscard]] Result<Measurement> measure(ByteSpan input, std::span<const std::string> watch = {});
 
   /// @error as `infer`.
@@ -90,7 +96,8 @@ class VirtualBoard {
   /// Power-on reset: RAM is noise again, flash keeps its content. Runs until the program waits for the host.
   [[nodiscard]] Result<void> reset();
 
-  /// Makes the functions of another ELF known, which was linked at 0 and lies at `bias`: a module's, at the address of mote_module.
+  /// Makes the functions of another ELF known, which was linked at 0 and lies at `bias`: a module's, at the address of
+  /// mote_module.
   void add_symbols(const ElfFile& elf, std::uint32_t bias);
 
   [[nodiscard]] const BoardSpec& spec() const;
