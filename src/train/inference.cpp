@@ -10,13 +10,19 @@
 
 namespace mote::train {
 
-Result<void> check_source(const BatchSource& source, const graph::Graph& graph, Loss loss, std::string_view what) {
+Result<void> check_shape(const BatchSource& source, const graph::Graph& graph, std::string_view what) {
   if (source.size() == 0) return fail(Code::invalid_argument, fmt::format("the {} is empty: give at least one sample", what));
   const graph::Shape& in = graph.input().shape;
   if (source.sample_shape().elements() != in.elements()) {
     return fail(Code::invalid_argument, fmt::format("samples of the {} have shape {}, but model '{}' reads {}: change the model's input",
                                                     what, source.sample_shape().text(), graph.name(), in.text()));
   }
+  return {};
+}
+
+Result<void> check_source(const BatchSource& source, const graph::Graph& graph, Loss loss, std::string_view what) {
+  MOTE_TRY_VOID(check_shape(source, graph, what));
+  const graph::Shape& in = graph.input().shape;
   const std::size_t outputs = graph.output().shape.elements();
   if (loss == Loss::reconstruction) {
     if (outputs == in.elements()) return {};
@@ -113,11 +119,7 @@ Result<Evaluation> evaluate_learner(const Learner& learner, const Weights& weigh
 
 Result<std::vector<float>> predict(const graph::Graph& graph, const BatchSource& source, std::int32_t threads) {
   MOTE_TRY(const Network network, Network::create(graph));
-  const std::size_t elements = network.input_elements();
-  if (source.sample_shape().elements() != elements) {
-    return fail(Code::invalid_argument, fmt::format("samples have shape {}, but model '{}' reads {}: change the model's input",
-                                                    source.sample_shape().text(), graph.name(), graph.input().shape.text()));
-  }
+  MOTE_TRY_VOID(check_shape(source, graph, "data"));
   Crew crew(threads);
   const std::size_t outputs = network.outputs();
   std::vector<float> all(source.size() * outputs);

@@ -10,6 +10,8 @@
 
 namespace mote::train {
 
+/// Checks that there are samples and that they fit the graph's input.
+[[nodiscard]] Result<void> check_shape(const BatchSource& source, const graph::Graph& graph, std::string_view what);
 /// Checks that samples, labels and outputs fit the graph.  @param what  "training data", for the message
 [[nodiscard]] Result<void> check_source(const BatchSource& source, const graph::Graph& graph, Loss loss, std::string_view what);
 

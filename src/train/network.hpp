@@ -30,6 +30,11 @@ class Network final : public Learner {
   void merge_statistics(std::vector<float>& running, std::span<const std::vector<float>> shards,
                         std::span<const std::size_t> samples, double momentum, double progress) const override;
 
+  /// Where a constant used as weights stands in Bound::parameters.
+  [[nodiscard]] std::size_t parameter_index(graph::TensorId id) const {
+    return static_cast<std::size_t>(parameter_of_[static_cast<std::size_t>(id)]);
+  }
+
   /// The graph with these values in place of its own.
   [[nodiscard]] graph::Graph with_values(std::span<const float> parameters, std::span<const float> statistics) const;
 

@@ -69,7 +69,7 @@ Result<void> validate(const TrainOptions& options) {
       {"ema_decay", o.ema_decay, 0, 0.999999, "from 0 (off) to 0.999999"},
       {"batch_norm_momentum", o.batch_norm_momentum, 1e-6, 1, "from 0.000001 to 1"},
       {"early_stopping", static_cast<double>(o.early_stopping), 0, 100'000, "from 0 (never) to 100000"},
-      {"checkpoint_interval", static_cast<double>(o.checkpoint_interval.count()), 1, unlimited, "at least 1 second"},
+      {"checkpoint_interval", static_cast<double>(o.checkpoint_interval.count()), 1, unlimited, "at least 1 ms"},
   };
   for (const NumberRule& rule : rules) MOTE_TRY_VOID(check(rule));
   if (o.loss == Loss::reconstruction && o.class_weights != ClassWeights::none) {

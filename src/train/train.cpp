@@ -42,17 +42,22 @@ Result<void> check_teacher(const TrainOptions& options, const graph::Graph& grap
 
 }  // namespace
 
-Result<TrainResult> train(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
-                          const TrainOptions& options, const std::filesystem::path& checkpoint_folder, Progress& progress) {
+Result<void> check_run(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
+                       const TrainOptions& options) {
   MOTE_TRY_VOID(validate(options));
-  MOTE_TRY(const Network network, Network::create(graph));
   MOTE_TRY_VOID(check_source(training, graph, options.loss, "training data"));
   if (validation != nullptr) MOTE_TRY_VOID(check_source(*validation, graph, options.loss, "validation data"));
-  MOTE_TRY_VOID(check_teacher(options, graph));
   if (options.early_stopping > 0 && validation == nullptr) {
     return fail(Code::invalid_argument, fmt::format("training option early_stopping = {}: it needs validation data, give some or set it to 0",
                                                     options.early_stopping));
   }
+  return check_teacher(options, graph);
+}
+
+Result<TrainResult> train(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
+                          const TrainOptions& options, const std::filesystem::path& checkpoint_folder, Progress& progress) {
+  MOTE_TRY(const Network network, Network::create(graph));
+  MOTE_TRY_VOID(check_run(graph, training, validation, options));
   Trainer trainer(network, training, validation, options, checkpoint_folder, checkpoint_key(graph, training, validation, options), progress);
   MOTE_TRY(TrainingRun run, trainer.run());
   const Weights& chosen = run.state.best.parameters.empty() ? run.state.evaluated() : run.state.best;

@@ -70,6 +70,10 @@ class Trainer {
   std::chrono::steady_clock::time_point epoch_start_, last_save_, last_report_;
 };
 
+/// Checks options, graph and data against each other, once the graph is known to be trainable.
+[[nodiscard]] Result<void> check_run(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
+                                     const TrainOptions& options);
+
 /// Weight of each class in the loss; their mean over the samples is 1.
 [[nodiscard]] std::vector<float> class_weights(const BatchSource& source, std::size_t classes, ClassWeights kind);
 

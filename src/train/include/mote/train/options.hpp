@@ -54,7 +54,7 @@ struct TrainOptions {
   double ema_decay = 0.0;             ///< per step; > 0: the averaged weights are what is evaluated and returned
   double batch_norm_momentum = 0.1;   ///< weight of the newest batch in the running statistics
   std::int32_t early_stopping = 0;    ///< epochs without a better validation loss after which to stop; 0: never. When on, the best epoch is returned
-  std::chrono::seconds checkpoint_interval{30};  ///< and after every epoch
+  std::chrono::milliseconds checkpoint_interval{30'000};  ///< and after every epoch
 };
 
 /// @error invalid_argument  naming the option, its value and the allowed range.
