@@ -167,6 +167,7 @@ TEST_F(Browser, fits_every_width_without_sideways_scrolling) {
     const wide = [...d.querySelectorAll("main *,nav *")].filter(e => e.getBoundingClientRect().right > limit && !cut(e) && w.getComputedStyle(e).clipPath === "none");
     const main = d.querySelector("main"), edge = main.getBoundingClientRect().right - parseFloat(w.getComputedStyle(main).paddingRight) + 1;
     wide.push(...[...d.querySelectorAll("table,figure,dl")].filter(e => e.getBoundingClientRect().right > edge));
+    wide.push(...[...d.querySelectorAll(".long")].filter(e => e.scrollWidth > e.clientWidth + 1));
     return d.documentElement.scrollWidth <= limit && !wide.length ? "fits" : d.documentElement.scrollWidth + " " + wide.slice(0, 4).map(e => e.tagName + "." + (e.className.baseVal ?? e.className) + " " + e.closest("section,header")?.id + " " + Math.round(e.getBoundingClientRect().right)).join("; ");
   )js";
   for (const ReportData& data : {fixture::realistic(), many_classes(), long_names()}) {

@@ -79,7 +79,7 @@ section>.lead{margin-bottom:1.25rem}h2+.columns{margin-top:1.1rem}
 .notice ul{margin:.25rem 0 0;padding-left:1.2rem}
 details{margin-top:.9rem}
 summary{cursor:pointer;color:var(--blue);font-size:.9rem;width:fit-content}
-details>table,details>div{margin-top:.75rem}
+details>.long{margin-top:.75rem}
 .columns{display:grid;grid-template-columns:minmax(0,1.25fr) minmax(0,1fr);gap:2.5rem}
 .columns.even{grid-template-columns:repeat(auto-fit,minmax(min(100%,22rem),1fr))}
 .columns.even>*{min-width:0}
@@ -90,7 +90,7 @@ Markup marks() {
   return trusted(R"css(
 table{border-collapse:collapse;width:100%;font-size:.87rem}
 caption{text-align:left;font-weight:620;font-size:.95rem;padding:0 0 .4rem}
-*+table,.long{margin-top:1.5rem}#data td.b{width:45%}
+.long{overflow-x:auto}*+.long,*+table{margin-top:1.5rem}#data td.b{width:45%}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--grid);vertical-align:middle;text-align:left}
 th:first-child,td:first-child{padding-left:0}th:last-child,td:last-child{padding-right:0}
 thead td,thead th{font-weight:500;color:var(--soft);font-size:.8rem;line-height:1.25;border-bottom-color:var(--line);vertical-align:bottom;overflow-wrap:normal}
@@ -197,13 +197,13 @@ path.hit{fill:rgb(var(--hit))}path.miss{fill:rgb(var(--miss))}
 .heat-key{margin-top:.6rem}.heat-key i{display:inline-block;width:.8rem;height:.8rem;border-radius:2px;vertical-align:-.1rem}
 .heat-key i.hit{background:rgba(var(--hit),var(--reach))}.heat-key i.miss{background:rgba(var(--miss),var(--reach))}
 .aside>:first-child{margin-top:0}
-#evaluation>.cards{margin-top:2.25rem}
+#evaluation>.long{margin-top:2.25rem}
 )css");
 }
 
 Markup media() {
   return trusted(R"css(
-@media(max-width:61.99rem){.tile .value{font-size:1.35rem}.tile:first-child .value{font-size:1.9rem}.tile,.tile+.tile{padding-inline:0 .75rem}.tile+.tile{padding-left:.75rem}.columns{grid-template-columns:minmax(0,1fr)}.n{white-space:normal;overflow-wrap:normal}th,td{padding-inline:.3rem}
+@media(max-width:61.99rem){.tile .value{font-size:1.35rem}.tile:first-child .value{font-size:1.9rem}.tile,.tile+.tile{padding-inline:0 .75rem}.tile+.tile{padding-left:.75rem}.columns{grid-template-columns:minmax(0,1fr)}.n{white-space:normal;overflow-wrap:normal}th,td{padding-inline:.24rem}
 .lineage{display:grid;grid-template-columns:repeat(3,minmax(0,1fr))}.lineage li:nth-child(3n+1)::before,.lineage li:nth-child(3n+1)::after{display:none}}
 @media(max-width:52rem){table{font-size:.8rem}td.b{min-width:2.2rem}.bar{min-width:1.8rem}td.t{min-width:3.5rem}.budgets td.b{width:24%}}
 @media(max-width:40rem){
@@ -217,7 +217,7 @@ h1{font-size:1.9rem}.masthead{padding:1.75rem 0 1.25rem;gap:1rem}section{padding
 .cards,.cards tbody{display:block}.cards thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 .cards caption{display:block}
 .cards tr{display:flex;flex-wrap:wrap;gap:.1rem 1.1rem;padding:.5rem 0;border-bottom:1px solid var(--line)}
-.cards tr.features{padding:.5rem;margin:0 -.5rem}
+.cards tr.features{padding-inline:.5rem}
 .cards th,.cards td{border:0;padding:0;text-align:left}
 .cards tbody th,.cards td.b{flex:1 0 100%;width:auto!important;min-width:0}
 .cards tbody th{font-weight:620}.cards td.b .bar{margin:.25rem 0}.cards .bar.mid,.cards td:empty{display:none}
@@ -231,7 +231,7 @@ nav a.here:not(:hover){color:var(--soft);text-decoration:none}
 td.b{min-width:3rem}.on-tensor.small{display:none}}
 @media(max-width:23rem){table:not(.cards) .b{display:none}}
 @media print{body{font-size:10pt;background:#fff}nav,button,#tip{display:none}section{padding-top:1.5rem}
-h2,h3,caption,thead{break-after:avoid}tr,figure,li,.tile{break-inside:avoid}main{max-width:none;padding:0}}
+h2,h3,caption,thead{break-after:avoid}tr,figure,li,.tile{break-inside:avoid}main{max-width:none;padding:0}.long{overflow:visible}}
 )css");
 }
 

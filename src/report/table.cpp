@@ -81,10 +81,11 @@ Markup Table::part(std::size_t first, std::size_t last, const std::string& capti
 
 Markup Table::build(std::size_t rows_at_first) const {
   constexpr std::size_t kSlack = 4;  // fewer than this are not worth a click
-  if (rows_.size() <= rows_at_first + kSlack) return part(0, rows_.size(), caption_);
-  const std::string rest = grouped(rows_.size() - rows_at_first) + " more rows";
-  return el("div", {{"class", "long"}}, part(0, rows_at_first, caption_),
-            el("details", {}, el("summary", {}, rest), part(rows_at_first, rows_.size(), caption_ + ", continued")));
+  const auto holder = [](const Markup& table) { return el("div", {{"class", "long"}}, table); };
+  if (rows_.size() <= rows_at_first + kSlack) return holder(part(0, rows_.size(), caption_));
+  const std::string more = grouped(rows_.size() - rows_at_first) + " more rows";
+  const Markup rest = holder(part(rows_at_first, rows_.size(), caption_ + ", continued"));
+  return join({holder(part(0, rows_at_first, caption_)), el("details", {}, el("summary", {}, more), rest)});
 }
 
 }  // namespace mote::report
