@@ -58,18 +58,26 @@ double squared_error(const Histogram& h, double low, double high) {
 
 graph::Range least_error_range(const Histogram& h) {
   constexpr int kCandidates = 100;
-  graph::Range best = h.range();
-  double least = squared_error(h, static_cast<double>(best.low), static_cast<double>(best.high));
-  for (int k = 1; k < kCandidates; ++k) {
-    const double part = static_cast<double>(k) / kCandidates;
-    const double low = part * static_cast<double>(h.range().low);
-    const double high = part * static_cast<double>(h.range().high);
-    const double error = squared_error(h, low, high);
-    if (error >= least) continue;
-    least = error;
-    best = {static_cast<float>(low), static_cast<float>(high)};
+  constexpr int kRounds = 3;  // the ends depend on each other through the step only: they settle after two
+  double low = static_cast<double>(h.range().low);
+  double high = static_cast<double>(h.range().high);
+  const auto improve = [&](double& end, double extreme) {
+    double least = squared_error(h, low, high);
+    double best = end;
+    for (int k = 1; k <= kCandidates; ++k) {
+      end = extreme * k / kCandidates;
+      const double error = squared_error(h, low, high);
+      if (error >= least) continue;
+      least = error;
+      best = end;
+    }
+    end = best;
+  };
+  for (int round = 0; round < kRounds; ++round) {
+    improve(high, static_cast<double>(h.range().high));
+    improve(low, static_cast<double>(h.range().low));
   }
-  return best;
+  return {static_cast<float>(low), static_cast<float>(high)};
 }
 
 }  // namespace mote::train

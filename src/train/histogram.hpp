@@ -34,7 +34,7 @@ class Histogram {
 /// The smallest range, to a bin's width, that at most (100 - percent) % of the values exceed at each end; contains 0.
 [[nodiscard]] graph::Range percentile_range(const Histogram& histogram, double percent);
 
-/// The range, of those that shrink both ends in proportion, whose int8 grid has the least mean squared error on the histogram; contains 0.
+/// The range whose int8 grid has the least mean squared error on the histogram, each end searched over hundredths of its extreme; contains 0.
 [[nodiscard]] graph::Range least_error_range(const Histogram& histogram);
 
 }  // namespace mote::train

@@ -86,8 +86,8 @@ void pack(const float* b, Size k, Size n, Size step_k, Size step_n, float* packe
   }
 }
 
-/// c[MR][first columns] = a[MR][k] * panel + bias. Whole vectors are stored, so a row's overhang lands in the next row's start, which is written
-/// afterwards; only the row marked last is stored exactly.
+/// c[MR][first columns] = a[MR][k] * panel + bias. Whole vectors are stored, so a row's overhang lands in the rows below, which are written
+/// afterwards; `exact` stores nothing but the columns, for rows whose overhang would leave the matrix.
 template <int MR, int NV>
 inline __attribute__((always_inline)) void tile(const float* a, Size lda, const float* panel, Size k, const float* bias, float* c,
                                                 Size ldc, Size columns, bool exact) {
@@ -125,47 +125,43 @@ inline __attribute__((always_inline)) void tile(const float* a, Size lda, const 
 
 template <int MR, int NV>
 void panel_product(const float* a, Size lda, const float* panel, Size m, Size k, const float* bias, float* c, Size ldc, Size columns,
-                   bool last_panel) {
-  // An overhang of an inner panel would overwrite columns of the next panel, which runs later: harmless. Past the last panel it runs into the
-  // next row, also written later, except for the last rows.
+                   const float* end) {
+  const auto leaves = [=](Size last_row) { return end - (c + last_row * ldc) < NV * kWidth; };
   Size row = 0;
   for (; row + MR <= m; row += MR) {
-    const bool exact = last_panel && row + MR == m;
-    tile<MR, NV>(a + row * lda, lda, panel, k, bias, c + row * ldc, ldc, columns, exact);
+    tile<MR, NV>(a + row * lda, lda, panel, k, bias, c + row * ldc, ldc, columns, leaves(row + MR - 1));
   }
-  for (; row < m; ++row) {
-    tile<1, NV>(a + row * lda, lda, panel, k, bias, c + row * ldc, ldc, columns, last_panel && row + 1 == m);
-  }
+  for (; row < m; ++row) tile<1, NV>(a + row * lda, lda, panel, k, bias, c + row * ldc, ldc, columns, leaves(row));
 }
 
 /// c [m,n] = a [m,k] * packed b + bias (bias padded to whole vectors, or null). Rows of c are n floats apart.
 void product(const float* a, Size lda, const float* packed, Size m, Size k, Size n, const float* bias, float* c) {
   const Panels panels(n);
+  const float* const end = c + m * n;
   // Rows are cut so that a block of `a` stays in the first-level cache while all panels pass over it.
   const Size block = panels.count == 1 ? m : most(48, round_up(8192 / most(k, 1), 24));
   for (Size first = 0; first < m; first += block) {
     const Size rows = least(block, m - first);
-    const float* panel = packed;
-    for (Size p = 0; p < panels.count; ++p) {
+    // Last panel first: only it has an overhang, into columns of the rows below that the first panel writes afterwards.
+    for (Size p = panels.count - 1; p >= 0; --p) {
       const Size start = panels.begin(p) * kWidth;
+      const float* panel = packed + k * start;
       const Size nv = panels.begin(p + 1) - panels.begin(p);
       const Size columns = least(n - start, nv * kWidth);
-      const bool last = p + 1 == panels.count;
       const float* panel_bias = bias ? bias + start : nullptr;
       float* out = c + first * n + start;
       const float* in = a + first * lda;
       switch (nv) {
-        case 1: panel_product<12, 1>(in, lda, panel, rows, k, panel_bias, out, n, columns, last); break;
+        case 1: panel_product<12, 1>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
 #if defined(__AVX512F__)
-        case 2: panel_product<12, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, last); break;
-        case 3: panel_product<8, 3>(in, lda, panel, rows, k, panel_bias, out, n, columns, last); break;
-        case 4: panel_product<6, 4>(in, lda, panel, rows, k, panel_bias, out, n, columns, last); break;
+        case 2: panel_product<12, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
+        case 3: panel_product<8, 3>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
+        case 4: panel_product<6, 4>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
 #else
-        case 2: panel_product<6, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, last); break;
+        case 2: panel_product<6, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
 #endif
         default: break;
       }
-      panel += k * nv * kWidth;
     }
   }
 }
