@@ -14,7 +14,7 @@ enum FlattenStatistic : std::uint32_t {
   flatten_minimum = 1u << 1,
   flatten_maximum = 1u << 2,
   flatten_rms = 1u << 3,
-  flatten_stdev = 1u << 4,     ///< population: divided by the count
+  flatten_stdev = 1u << 4,  ///< population: divided by the count
   flatten_skewness = 1u << 5,
   flatten_kurtosis = 1u << 6,  ///< excess: 0 for a normal distribution
 };
@@ -67,11 +67,13 @@ struct Root {
 inline Root root_mean(std::uint64_t squares, std::int32_t count, std::int32_t fraction_bits) {
   if (squares == 0) return {0, fraction_bits};
   const std::int32_t extra = min_i32((leading_zeros_u64(squares) - 1) / 2, 16);
-  return {square_root_u64(divide_u64_wide(squares << (2 * extra), static_cast<std::uint32_t>(count))), fraction_bits + extra};
+  return {square_root_u64(divide_u64_wide(squares << (2 * extra), static_cast<std::uint32_t>(count))),
+          fraction_bits + extra};
 }
 
 /// Standard deviation from deviations of the mean rounded to 1/256 count.
-inline Root standard_deviation(const std::int16_t* samples, std::int32_t count, std::int32_t channels, std::int32_t mean) {
+inline Root standard_deviation(const std::int16_t* samples, std::int32_t count, std::int32_t channels,
+                               std::int32_t mean) {
   std::uint64_t squares_q16 = 0;
   for (std::int32_t t = 0; t < count; ++t) squares_q16 += square_i32(samples[t * channels] * 256 - mean);
   return root_mean(squares_q16, count, 8);
@@ -88,18 +90,20 @@ struct HigherMoments {
 };
 
 /// Means of the third and fourth powers of z = (x - mean) / deviation, z in Q12.
-inline HigherMoments higher_moments(const std::int16_t* samples, std::int32_t count, std::int32_t channels, std::int32_t mean,
-                                    const Root& deviation) {
+inline HigherMoments higher_moments(const std::int16_t* samples, std::int32_t count, std::int32_t channels,
+                                    std::int32_t mean, const Root& deviation) {
   if (deviation.root == 0) return {0, 0};
   // The reciprocal has 30 bits: z in Q12 = d_q8 * 2^(4 + fraction_bits) / root = d_q8 * reciprocal / 2^shift.
   const std::int32_t zeros = leading_zeros(deviation.root);
-  const std::int32_t reciprocal = static_cast<std::int32_t>(divide_u64(std::uint64_t{1} << 61, deviation.root << zeros));
+  const std::int32_t reciprocal =
+      static_cast<std::int32_t>(divide_u64(std::uint64_t{1} << 61, deviation.root << zeros));
   const std::int32_t shift = 57 - deviation.fraction_bits - zeros;
   std::int64_t cubes_q24 = 0;
   std::uint64_t fourths_q24 = 0;
   for (std::int32_t t = 0; t < count; ++t) {
     const std::int32_t d_q8 = samples[t * channels] * 256 - mean;
-    const std::int32_t z = static_cast<std::int32_t>(round_shift_i64(static_cast<std::int64_t>(d_q8) * reciprocal, shift));
+    const std::int32_t z =
+        static_cast<std::int32_t>(round_shift_i64(static_cast<std::int64_t>(d_q8) * reciprocal, shift));
     const std::int32_t z2 = static_cast<std::int32_t>(round_shift_i64(static_cast<std::int64_t>(z) * z, 12));
     cubes_q24 += static_cast<std::int64_t>(z2) * z;
     fourths_q24 += square_i32(z2);
@@ -107,12 +111,14 @@ inline HigherMoments higher_moments(const std::int16_t* samples, std::int32_t co
   const std::uint32_t n = static_cast<std::uint32_t>(count);
   const std::uint64_t magnitude = static_cast<std::uint64_t>(cubes_q24 < 0 ? -cubes_q24 : cubes_q24);
   const std::int32_t skewness = static_cast<std::int32_t>(divide_u64_wide(magnitude, n) >> 13);
-  const std::int32_t kurtosis = static_cast<std::int32_t>(divide_u64_wide(fourths_q24, n) >> 13) - (3 << kFlattenFractionBits);
+  const std::int32_t kurtosis =
+      static_cast<std::int32_t>(divide_u64_wide(fourths_q24, n) >> 13) - (3 << kFlattenFractionBits);
   return {cubes_q24 < 0 ? -skewness : skewness, kurtosis};
 }
 
 /// All statistics of a channel in the order of their bits.
-inline void channel_statistics(const std::int16_t* samples, std::int32_t count, std::int32_t channels, std::int32_t* values) {
+inline void channel_statistics(const std::int16_t* samples, std::int32_t count, std::int32_t channels,
+                               std::int32_t* values) {
   const ChannelSums s = channel_sums(samples, count, channels);
   const std::int32_t mean = mean_q8(s.sum, count);
   const Root deviation = standard_deviation(samples, count, channels, mean);

@@ -79,7 +79,8 @@ inline void image(const ImageParams& p, const unsigned char* input, std::int16_t
       if (!row_black && x >= p.x.pad && x < p.x.pad + p.x.picture) {
         const dsp::ImageTap tx = dsp::image_tap(p.x, x - p.x.pad, p.bilinear);
         for (std::int32_t c = 0; c < p.in_channels; ++c) {
-          channel[c] = dsp::interpolate(row0, row1, tx.first * p.in_channels + c, tx.second * p.in_channels + c, tx.weight, ty.weight);
+          channel[c] = dsp::interpolate(row0, row1, tx.first * p.in_channels + c, tx.second * p.in_channels + c,
+                                        tx.weight, ty.weight);
         }
       }
       dsp::store_pixel(p, channel, out);

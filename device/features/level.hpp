@@ -8,8 +8,8 @@
 namespace mote::device {
 
 struct LevelParams {
-  std::int32_t offset_db_q8;          ///< added to 10 log10 of the raw energy, so that a full-scale sine on a bin is 0 dB
-  std::int32_t noise_floor_db_q8;     ///< levels below it read as it
+  std::int32_t offset_db_q8;       ///< added to 10 log10 of the raw energy, so that a full-scale sine on a bin is 0 dB
+  std::int32_t noise_floor_db_q8;  ///< levels below it read as it
   std::int32_t floor_relative_db_q8;  ///< where not 0: levels this far below the loudest of the input read as that
 };
 

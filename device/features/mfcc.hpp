@@ -1,5 +1,6 @@
 #pragma once
-// MFCC: orthonormal cosine transform (DCT-II) of the mel levels of each frame, with optional mean normalisation over time.
+// MFCC: orthonormal cosine transform (DCT-II) of the mel levels of each frame, with optional mean normalisation over
+// time.
 
 #include "features/mfe.hpp"
 
@@ -8,9 +9,10 @@ namespace mote::device {
 struct MfccParams {
   MfeParams mel;
   std::int32_t num_cepstral;
-  std::int32_t win_size;        ///< frames of the sliding mean that is subtracted from each coefficient, odd; 0: none
-  std::int32_t dct_shift;       ///< table entries are cosine * 2^dct_shift
-  const std::int16_t* dct;      ///< [num_cepstral][(num_filters + 1) / 2]: the first half of each row; the second follows by symmetry
+  std::int32_t win_size;   ///< frames of the sliding mean that is subtracted from each coefficient, odd; 0: none
+  std::int32_t dct_shift;  ///< table entries are cosine * 2^dct_shift
+  const std::int16_t*
+      dct;  ///< [num_cepstral][(num_filters + 1) / 2]: the first half of each row; the second follows by symmetry
 };
 
 /// Cepstra are in Q5: their real unit is 1/32 dB.
@@ -63,16 +65,18 @@ inline void subtract_sliding_mean(const MfccParams& p, std::int16_t* column, std
 }  // namespace dsp
 
 /// Scratch: the spectrum's words, then the mel levels of all frames, then the ring of the sliding mean.
-constexpr std::int32_t mfcc_scratch_words(const MfccParams& p) {
-  return mfe_scratch_words(p.mel) + (p.mel.frame.frames * p.mel.num_filters + 1) / 2 + (p.win_size / 2 + 2) / 2;
+constexpr std::int32_t mfcc_scratch_words(const MfccParams& p, std::int32_t log2_points) {
+  return power_spectrum_words(log2_points) + (p.mel.frame.frames * p.mel.num_filters + 1) / 2 +
+         (p.win_size / 2 + 2) / 2;
 }
 
 /// @param out      [frames][num_cepstral], Q5.
 /// @param scratch  mfcc_scratch_words words, 4-byte aligned.
+template <std::int32_t kLog2Points>
 inline void mfcc(const MfccParams& p, const Series& input, std::int16_t* out, void* scratch) {
   std::int32_t* words = static_cast<std::int32_t*>(scratch);
-  std::int16_t* levels = reinterpret_cast<std::int16_t*>(words + mfe_scratch_words(p.mel));
-  mfe(p.mel, input, levels, words);
+  std::int16_t* levels = reinterpret_cast<std::int16_t*>(words + power_spectrum_words(kLog2Points));
+  mfe<kLog2Points>(p.mel, input, levels, words);
   const std::int32_t frames = p.mel.frame.frames;
   for (std::int32_t t = 0; t < frames; ++t) dsp::cepstrum(p, levels + t * p.mel.num_filters, out + t * p.num_cepstral);
   if (p.win_size == 0) return;

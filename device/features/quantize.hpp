@@ -15,7 +15,8 @@ struct FeatureQuantization {
   std::int32_t zero_point;
 };
 
-inline void quantize_features(const std::int16_t* features, std::int32_t count, const FeatureQuantization& q, std::int8_t* output) {
+inline void quantize_features(const std::int16_t* features, std::int32_t count, const FeatureQuantization& q,
+                              std::int8_t* output) {
   for (std::int32_t i = 0; i < count; ++i) {
     const std::int32_t scaled = multiply_by_quantized_multiplier(features[i], q.multiplier, q.shift);
     output[i] = static_cast<std::int8_t>(dsp::clamp_i32(scaled + q.zero_point, -128, 127));

@@ -13,14 +13,14 @@ inline void raw_bytes(const unsigned char* input, std::int32_t count, std::int16
   for (std::int32_t i = 0; i < count; ++i) out[i] = input[i];
 }
 
-/// Bytes straight to int8 where the model's input has the scale of the bytes and zero point -128: the same as raw_bytes followed by
-/// quantize_features, without the detour.
+/// Bytes straight to int8 where the model's input has the scale of the bytes and zero point -128: the same as raw_bytes
+/// followed by quantize_features, without the detour.
 inline void raw_bytes_to_int8(const unsigned char* input, std::int32_t count, std::int8_t* out) {
   for (std::int32_t i = 0; i < count; ++i) out[i] = static_cast<std::int8_t>(input[i] - 128);
 }
 
 struct RawSeriesParams {
-  std::int32_t length;    ///< samples per channel given out
+  std::int32_t length;  ///< samples per channel given out
   std::int32_t channels;
 };
 

@@ -11,7 +11,8 @@ struct Series {
   std::int32_t count;           ///< samples per channel
 };
 
-/// Input layout "u32 count, then samples"; 4-byte aligned. A count above `max_length` reads as max_length: the count comes from outside.
+/// Input layout "u32 count, then samples"; 4-byte aligned. A count above `max_length` reads as max_length: the count
+/// comes from outside.
 inline Series read_variable_series(const unsigned char* input, std::int32_t max_length) {
   const std::uint32_t count = static_cast<std::uint32_t>(input[0]) | static_cast<std::uint32_t>(input[1]) << 8 |
                               static_cast<std::uint32_t>(input[2]) << 16 | static_cast<std::uint32_t>(input[3]) << 24;

@@ -1,9 +1,9 @@
 #pragma once
 // Spectral: per channel, the level of the (optionally filtered) vibration, its spectral peaks and its power by band.
 //
-// The average is removed, a Butterworth low- or high-pass is applied, and the powers of half-overlapping Hann-windowed frames are
-// averaged (Welch's method). All values are in Q8: levels in dB relative to one count (0 dB and below read as 0), frequencies in
-// percent of the Nyquist frequency.
+// The average is removed, a Butterworth low- or high-pass is applied, and the powers of half-overlapping Hann-windowed
+// frames are averaged (Welch's method). All values are in Q8: levels in dB relative to one count (0 dB and below read
+// as 0), frequencies in percent of the Nyquist frequency.
 
 #include <cstdint>
 
@@ -13,12 +13,12 @@
 namespace mote::device {
 
 struct SpectralParams {
-  FrameParams frame;          ///< frame_length = transform length, stride = half of it, no pre-emphasis; `frames` is unused
+  FrameParams frame;  ///< frame_length = transform length, stride = half of it, no pre-emphasis; `frames` is unused
   std::int32_t channels;
-  std::int32_t max_length;    ///< samples per channel at most
-  std::int32_t sections;      ///< biquads of the filter, 0 to 4
+  std::int32_t max_length;      ///< samples per channel at most
+  std::int32_t sections;        ///< biquads of the filter, 0 to 4
   const std::int32_t* biquads;  ///< [sections][5]: b0 b1 b2 a1 a2 in Q28; y = b0 x + b1 x1 + b2 x2 - a1 y1 - a2 y2
-  std::int32_t peaks;         ///< number of (frequency, height) pairs given out
+  std::int32_t peaks;           ///< number of (frequency, height) pairs given out
   std::int32_t peaks_threshold_db_q8;
   std::int32_t bands;
   const std::uint16_t* band_edges;  ///< bands + 1 bin numbers; band i is the bins [edge i, edge i + 1)
@@ -55,18 +55,20 @@ inline void condition(const SpectralParams& p, const Series& input, std::int32_t
   }
 }
 
-/// Sums the power of all frames into `sum` (bins 0..N/2, two words each), each scaled by 2^-8 against overflow. Returns the number of frames.
+/// Sums the power of all frames into `sum` (bins 0..N/2, two words each), each scaled by 2^-8 against overflow. Returns
+/// the number of frames.
+template <std::int32_t kLog2Points>
 inline std::int32_t sum_spectra(const SpectralParams& p, const Series& series, std::int32_t* z, std::int32_t* sum) {
-  const std::int32_t bins = (std::int32_t{1} << (p.frame.fft.log2_points - 1)) + 1;
-  fill_zero(sum, 2 * bins);
+  constexpr std::int32_t kBins = (1 << (kLog2Points - 1)) + 1;
+  fill_zero(sum, 2 * kBins);
   const std::int32_t spare = series.count - p.frame.frame_length;
   const std::int32_t frames = spare <= 0 ? 1 : 1 + spare / p.frame.frame_stride;
   // A series shorter than one frame is centred in it.
   const Stretch stretch{spare < 0 ? spare >> 1 : 0, 0, series.count};
   for (std::int32_t frame = 0; frame < frames; ++frame) {
     std::uint64_t any = 0;
-    static_cast<void>(power_spectrum(p.frame, series, 1, stretch, frame, z, any));
-    for (std::int32_t k = 0; k < bins; ++k) store_u64(sum + 2 * k, load_u64(sum + 2 * k) + (load_u64(z + 2 * k) >> 8));
+    static_cast<void>(power_spectrum<kLog2Points>(p.frame, series, stretch, frame, z, any));
+    for (std::int32_t k = 0; k < kBins; ++k) store_u64(sum + 2 * k, load_u64(sum + 2 * k) + (load_u64(z + 2 * k) >> 8));
   }
   return frames;
 }
@@ -100,13 +102,14 @@ inline std::int32_t peak_frequency_q8(const std::int16_t* db, std::int32_t bin, 
   return round_shift((bin * 256 + offset_q8) * 100, log2_points - 1);
 }
 
+template <std::int32_t kLog2Points>
 inline std::int16_t* write_peaks(const SpectralParams& p, const std::int16_t* db, std::int16_t* out) {
-  const std::int32_t bins = (std::int32_t{1} << (p.frame.fft.log2_points - 1)) + 1;
+  constexpr std::int32_t kBins = (1 << (kLog2Points - 1)) + 1;
   Peak peak{0, 32767};
   for (std::int32_t i = 0; i < p.peaks; ++i) {
-    if (peak.height_db_q8 >= 0) peak = next_peak(db, bins, peak, max_i32(p.peaks_threshold_db_q8, 1));
+    if (peak.height_db_q8 >= 0) peak = next_peak(db, kBins, peak, max_i32(p.peaks_threshold_db_q8, 1));
     if (peak.bin == 0) peak.height_db_q8 = -1;
-    *out++ = peak.bin == 0 ? std::int16_t{0} : saturate_i16(peak_frequency_q8(db, peak.bin, p.frame.fft.log2_points));
+    *out++ = peak.bin == 0 ? std::int16_t{0} : saturate_i16(peak_frequency_q8(db, peak.bin, kLog2Points));
     *out++ = saturate_i16(max_i32(peak.height_db_q8, 0));
   }
   return out;
@@ -120,14 +123,16 @@ inline std::int16_t series_level_db_q8(const Series& series) {
   return saturate_i16(max_i32(power_db_q8(mean), 0));
 }
 
+template <std::int32_t kLog2Points>
 inline std::int16_t* channel_spectrum(const SpectralParams& p, const Series& series, std::int32_t* z, std::int32_t* sum,
                                       std::int16_t* out) {
-  const std::int32_t bins = (std::int32_t{1} << (p.frame.fft.log2_points - 1)) + 1;
-  const std::int32_t frames = sum_spectra(p, series, z, sum);
+  constexpr std::int32_t kBins = (1 << (kLog2Points - 1)) + 1;
+  const std::int32_t frames = sum_spectra<kLog2Points>(p, series, z, sum);
   const std::int32_t frames_db = power_db_q8(log2_q16(static_cast<std::uint64_t>(frames)));
   std::int16_t* db = reinterpret_cast<std::int16_t*>(z);
-  for (std::int32_t k = 0; k < bins; ++k) db[k] = saturate_i16(positive_db_q8(load_u64(sum + 2 * k), p.peak_offset_db_q8 - frames_db));
-  out = write_peaks(p, db, out);
+  for (std::int32_t k = 0; k < kBins; ++k)
+    db[k] = saturate_i16(positive_db_q8(load_u64(sum + 2 * k), p.peak_offset_db_q8 - frames_db));
+  out = write_peaks<kLog2Points>(p, db, out);
   for (std::int32_t band = 0; band < p.bands; ++band) {
     std::uint64_t power = 0;
     for (std::int32_t k = p.band_edges[band]; k < p.band_edges[band + 1]; ++k) power += load_u64(sum + 2 * k);
@@ -139,16 +144,18 @@ inline std::int16_t* channel_spectrum(const SpectralParams& p, const Series& ser
 }  // namespace dsp
 
 /// Scratch: the spectrum's words, their sum, the conditioned channel.
-constexpr std::int32_t spectral_scratch_words(const SpectralParams& p) {
-  return 2 * power_spectrum_words(p.frame.fft.log2_points) + (p.max_length + 1) / 2;
+constexpr std::int32_t spectral_scratch_words(const SpectralParams& p, std::int32_t log2_points) {
+  return 2 * power_spectrum_words(log2_points) + (p.max_length + 1) / 2;
 }
 
-/// @param out  [channels][1 + 2 * peaks + bands]: rms, (frequency, height) by falling height, band powers; zeros for an empty input.
+/// @param out  [channels][1 + 2 * peaks + bands]: rms, (frequency, height) by falling height, band powers; zeros for an
+/// empty input.
 /// @param scratch  spectral_scratch_words words, 4-byte aligned.
+template <std::int32_t kLog2Points>
 inline void spectral(const SpectralParams& p, const Series& input, std::int16_t* out, void* scratch) {
   std::int32_t* z = static_cast<std::int32_t*>(scratch);
-  std::int32_t* sum = z + power_spectrum_words(p.frame.fft.log2_points);
-  std::int16_t* conditioned = reinterpret_cast<std::int16_t*>(sum + power_spectrum_words(p.frame.fft.log2_points));
+  std::int32_t* sum = z + power_spectrum_words(kLog2Points);
+  std::int16_t* conditioned = reinterpret_cast<std::int16_t*>(sum + power_spectrum_words(kLog2Points));
   for (std::int32_t c = 0; c < p.channels; ++c) {
     if (input.count == 0) {
       for (std::int32_t i = 0; i < 1 + 2 * p.peaks + p.bands; ++i) {
@@ -160,7 +167,7 @@ inline void spectral(const SpectralParams& p, const Series& input, std::int16_t*
     dsp::condition(p, input, c, conditioned);
     const Series series{conditioned, input.count};
     *out++ = dsp::series_level_db_q8(series);
-    out = dsp::channel_spectrum(p, series, z, sum, out);
+    out = dsp::channel_spectrum<kLog2Points>(p, series, z, sum, out);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Trajectory: a drawn path of any length as a fixed number of points, centred and scaled to the unit box, with its velocity.
+// Trajectory: a drawn path of any length as a fixed number of points, centred and scaled to the unit box, with its
+// velocity.
 
 #include <cstdint>
 
@@ -9,8 +10,8 @@
 namespace mote::device {
 
 struct TrajectoryParams {
-  std::int32_t points;            ///< given out, at least 2
-  std::int32_t delta_gain_log2;   ///< dx, dy are multiplied by 2^this: steps are small against the box
+  std::int32_t points;           ///< given out, at least 2
+  std::int32_t delta_gain_log2;  ///< dx, dy are multiplied by 2^this: steps are small against the box
 };
 
 /// 1.0 of the output is half the larger side of the path's bounding box.
@@ -19,7 +20,8 @@ constexpr std::int32_t kTrajectoryMaxLength = 8192;
 
 namespace dsp {
 
-/// Coordinate `axis` of the path at `position_q16` samples (its low 8 bits are dropped), in Q8 counts, by linear interpolation.
+/// Coordinate `axis` of the path at `position_q16` samples (its low 8 bits are dropped), in Q8 counts, by linear
+/// interpolation.
 inline std::int32_t path_at(const Series& path, std::uint32_t position_q16, std::int32_t axis) {
   const std::int32_t index = static_cast<std::int32_t>(position_q16 >> 16);
   const std::int32_t here = path.samples[2 * index + axis];
@@ -61,7 +63,8 @@ inline void trajectory(const TrajectoryParams& p, const Series& path, std::int16
     for (std::int32_t i = 0; i < 2 * p.points; ++i) dsp::store_pair(out + (i >> 1) * 4 + (i & 1), 0, 0);
     return;
   }
-  // Half the side in Q8 is side * 128; value_q14 = offset_q8 * 2^14 / (side * 128) = offset_q8 * gain / 2^23 with the gain below.
+  // Half the side in Q8 is side * 128; value_q14 = offset_q8 * 2^14 / (side * 128) = offset_q8 * gain / 2^23 with the
+  // gain below.
   const std::int32_t gain_q23 = static_cast<std::int32_t>((std::uint32_t{1} << 30) / static_cast<std::uint32_t>(side));
   const std::uint32_t intervals = static_cast<std::uint32_t>(p.points - 1);
   const std::uint32_t step_q16 = ((static_cast<std::uint32_t>(path.count - 1) << 16) + intervals / 2) / intervals;
@@ -69,7 +72,8 @@ inline void trajectory(const TrajectoryParams& p, const Series& path, std::int16
     const std::int32_t centre_q8 = (box.minimum[axis] + box.maximum[axis]) * 128;
     std::int32_t before = 0;
     for (std::int32_t i = 0; i < p.points; ++i) {
-      const std::int32_t offset_q8 = dsp::path_at(path, static_cast<std::uint32_t>(i) * step_q16 + 0x80u, axis) - centre_q8;
+      const std::int32_t offset_q8 =
+          dsp::path_at(path, static_cast<std::uint32_t>(i) * step_q16 + 0x80u, axis) - centre_q8;
       const std::int32_t value =
           static_cast<std::int32_t>(dsp::round_shift_i64(static_cast<std::int64_t>(offset_q8) * gain_q23, 23));
       const std::int32_t step = i > 0 ? value - before : 0;

@@ -26,7 +26,8 @@ class SpectrogramBlock final : public Block {
 
   [[nodiscard]] std::size_t scratch_words() const override { return front_->scratch_words(); }
   void run(const Input& input, std::int16_t* out, std::int32_t* scratch) const override {
-    device::spectrogram(params_, input.series, out, scratch);
+    with_log2_points(front_->log2_points(),
+                     [&](auto log2) { device::spectrogram<log2>(params_, input.series, out, scratch); });
   }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
@@ -34,7 +35,8 @@ class SpectrogramBlock final : public Block {
     code.line("mote::device::SpectrogramParams p;");
     front_->emit(code, "frame");
     emit_level(code, "level", params_.level);
-    code.line("mote::device::spectrogram(p, series, features, working);");
+    code.line("mote::device::spectrogram<" + std::to_string(front_->log2_points()) +
+              ">(p, series, features, working);");
   }
 
  private:
@@ -47,17 +49,17 @@ struct MelFilters {
   std::shared_ptr<const FrontEnd> front;
   MelBank bank;
 
-  [[nodiscard]] static Result<MelFilters> create(const FeatureConfig& block, const FrameConfig& frame, const MelConfig& mel,
-                                                 const SensorSpec& sensor, double warp);
+  [[nodiscard]] static Result<MelFilters> create(const FeatureConfig& block, const FrameConfig& frame,
+                                                 const MelConfig& mel, const SensorSpec& sensor, double warp);
   [[nodiscard]] device::MfeParams params(const FrameConfig& frame) const {
-    return {front->params(), front->level(frame), static_cast<std::int32_t>(bank.centres_hz.size()), bank.first_bins.data(),
-            bank.rise_q16.data()};
+    return {front->params(), front->level(frame), static_cast<std::int32_t>(bank.centres_hz.size()),
+            bank.first_bins.data(), bank.rise_q16.data()};
   }
   void emit(CodeWriter& code, const std::string& prefix, const device::MfeParams& params) const;
 };
 
-Result<MelFilters> MelFilters::create(const FeatureConfig& block, const FrameConfig& frame, const MelConfig& mel, const SensorSpec& sensor,
-                                      double warp) {
+Result<MelFilters> MelFilters::create(const FeatureConfig& block, const FrameConfig& frame, const MelConfig& mel,
+                                      const SensorSpec& sensor, double warp) {
   MelFilters filters;
   MOTE_TRY(filters.front, FrontEnd::create(block, frame, sensor));
   const double nyquist = sensor.rate_hz / 2;
@@ -65,7 +67,8 @@ Result<MelFilters> MelFilters::create(const FeatureConfig& block, const FrameCon
   if (mel.num_filters == 0 || mel.num_filters > 128) return bad_parameter(block, "num_filters", "must be 1 to 128");
   if (!(mel.low_frequency >= 0)) return bad_parameter(block, "low_frequency", "must be 0 or above");
   if (!(high <= nyquist)) return bad_parameter(block, "high_frequency", "exceeds half the rate, " + hertz(nyquist));
-  if (!(mel.low_frequency < high)) return bad_parameter(block, "low_frequency", "must be below high_frequency, " + hertz(high));
+  if (!(mel.low_frequency < high))
+    return bad_parameter(block, "low_frequency", "must be below high_frequency, " + hertz(high));
   auto bank = mel_bank(mel, high, frame.fft_length, sensor.rate_hz, warp);
   if (!bank) return fail(std::move(bank).error(), block_name(block));
   filters.bank = std::move(*bank);
@@ -75,10 +78,12 @@ Result<MelFilters> MelFilters::create(const FeatureConfig& block, const FrameCon
 void MelFilters::emit(CodeWriter& code, const std::string& prefix, const device::MfeParams& params) const {
   front->emit(code, prefix + "frame");
   emit_level(code, prefix + "level", params.level);
-  const auto first = code.table("first_bins", "First bin of each mel segment: the rise of one filter and the fall of the one below.",
-                                std::span<const std::uint16_t>(bank.first_bins));
-  const auto rise = code.table("rise_q16", "Weight of each bin in its rising filter, Q16; the falling one has the rest.",
-                               std::span<const std::uint16_t>(bank.rise_q16));
+  const auto first =
+      code.table("first_bins", "First bin of each mel segment: the rise of one filter and the fall of the one below.",
+                 std::span<const std::uint16_t>(bank.first_bins));
+  const auto rise =
+      code.table("rise_q16", "Weight of each bin in its rising filter, Q16; the falling one has the rest.",
+                 std::span<const std::uint16_t>(bank.rise_q16));
   code.field(prefix + "num_filters", params.num_filters);
   code.field(prefix + "first_bins", first);
   code.field(prefix + "rise_q16", rise);
@@ -93,19 +98,23 @@ class MfeBlock final : public Block {
     for (const double centre : filters_.bank.centres_hz) names_.push_back(hertz(centre));
   }
 
-  [[nodiscard]] std::size_t scratch_words() const override { return static_cast<std::size_t>(device::mfe_scratch_words(params_)); }
+  [[nodiscard]] std::size_t scratch_words() const override { return filters_.front->scratch_words(); }
   void run(const Input& input, std::int16_t* out, std::int32_t* scratch) const override {
-    device::mfe(params_, input.series, out, scratch);
+    with_log2_points(filters_.front->log2_points(),
+                     [&](auto log2) { device::mfe<log2>(params_, input.series, out, scratch); });
   }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
     code.include("features/mfe.hpp");
     code.line("mote::device::MfeParams p;");
     filters_.emit(code, "", params_);
-    code.line("mote::device::mfe(p, series, features, working);");
+    code.line("mote::device::mfe<" + std::to_string(filters_.front->log2_points()) +
+              ">(p, series, features, working);");
   }
 
-  [[nodiscard]] BlockResult warped(double alpha) const override { return make_mfe(std::get<MfeConfig>(config_), sensor_, alpha); }
+  [[nodiscard]] BlockResult warped(double alpha) const override {
+    return make_mfe(std::get<MfeConfig>(config_), sensor_, alpha);
+  }
 
  private:
   MelFilters filters_;
@@ -115,33 +124,42 @@ class MfeBlock final : public Block {
 class MfccBlock final : public Block {
  public:
   MfccBlock(const MfccConfig& config, const SensorSpec& sensor, MelFilters filters)
-      : Block(config, sensor), filters_(std::move(filters)), dct_(dct_table(config.mel.num_filters, config.num_cepstral)) {
-    params_ = {filters_.params(config.frame), static_cast<std::int32_t>(config.num_cepstral), static_cast<std::int32_t>(config.win_size),
-               dct_.shift, dct_.values.data()};
+      : Block(config, sensor),
+        filters_(std::move(filters)),
+        dct_(dct_table(config.mel.num_filters, config.num_cepstral)) {
+    params_ = {filters_.params(config.frame), static_cast<std::int32_t>(config.num_cepstral),
+               static_cast<std::int32_t>(config.win_size), dct_.shift, dct_.values.data()};
     shape_ = {filters_.front->frames(), config.num_cepstral, 1};
     scale_ = 1.0 / (1 << device::kCepstrumFractionBits);
     for (std::uint32_t k = 0; k < config.num_cepstral; ++k) names_.push_back("c" + std::to_string(k));
   }
 
-  [[nodiscard]] std::size_t scratch_words() const override { return static_cast<std::size_t>(device::mfcc_scratch_words(params_)); }
+  [[nodiscard]] std::size_t scratch_words() const override {
+    return static_cast<std::size_t>(device::mfcc_scratch_words(params_, filters_.front->log2_points()));
+  }
   void run(const Input& input, std::int16_t* out, std::int32_t* scratch) const override {
-    device::mfcc(params_, input.series, out, scratch);
+    with_log2_points(filters_.front->log2_points(),
+                     [&](auto log2) { device::mfcc<log2>(params_, input.series, out, scratch); });
   }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
     code.include("features/mfcc.hpp");
     code.line("mote::device::MfccParams p;");
     filters_.emit(code, "mel.", params_.mel);
-    const auto dct = code.table("dct", "First halves of the cosine transform's rows, times 2^" + std::to_string(dct_.shift) + ".",
-                                std::span<const std::int16_t>(dct_.values));
+    const auto dct =
+        code.table("dct", "First halves of the cosine transform's rows, times 2^" + std::to_string(dct_.shift) + ".",
+                   std::span<const std::int16_t>(dct_.values));
     code.field("num_cepstral", params_.num_cepstral);
     code.field("win_size", params_.win_size);
     code.field("dct_shift", params_.dct_shift);
     code.field("dct", dct);
-    code.line("mote::device::mfcc(p, series, features, working);");
+    code.line("mote::device::mfcc<" + std::to_string(filters_.front->log2_points()) +
+              ">(p, series, features, working);");
   }
 
-  [[nodiscard]] BlockResult warped(double alpha) const override { return make_mfcc(std::get<MfccConfig>(config_), sensor_, alpha); }
+  [[nodiscard]] BlockResult warped(double alpha) const override {
+    return make_mfcc(std::get<MfccConfig>(config_), sensor_, alpha);
+  }
 
  private:
   MelFilters filters_;

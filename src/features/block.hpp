@@ -57,7 +57,8 @@ class Block {
 using BlockResult = Result<std::shared_ptr<const Block>>;
 
 /// A parameter of a block that makes no sense: "mfe: frame_length: ...".
-[[nodiscard]] tl::unexpected<Error> bad_parameter(const FeatureConfig& config, std::string_view parameter, std::string_view why);
+[[nodiscard]] tl::unexpected<Error> bad_parameter(const FeatureConfig& config, std::string_view parameter,
+                                                  std::string_view why);
 
 /// @error invalid_argument  the sensor gives no series (or image).
 [[nodiscard]] Result<void> require_series(const FeatureConfig& config, const SensorSpec& sensor);

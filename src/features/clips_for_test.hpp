@@ -30,7 +30,8 @@ inline std::vector<std::int16_t> tone(std::size_t count, double cycles_per_sampl
 inline std::vector<std::int16_t> noise(std::size_t count, double amplitude, std::uint64_t seed) {
   Rng rng(seed);
   std::vector<std::int16_t> x(count);
-  for (auto& value : x) value = static_cast<std::int16_t>(std::clamp(std::lround(amplitude * rng.normal()), -32768L, 32767L));
+  for (auto& value : x)
+    value = static_cast<std::int16_t>(std::clamp(std::lround(amplitude * rng.normal()), -32768L, 32767L));
   return x;
 }
 
@@ -65,7 +66,8 @@ inline std::vector<Clip> synthetic_clips() {
   return clips;
 }
 
-/// The first `count` recordings of the spoken digits, in the order of their names; empty where the development data are absent.
+/// The first `count` recordings of the spoken digits, in the order of their names; empty where the development data are
+/// absent.
 inline std::vector<Clip> spoken_clips(std::size_t count) {
   std::vector<std::filesystem::path> paths;
   const std::filesystem::path folder = std::filesystem::path(MOTE_SHARED_DATA) / "audio" / "fsdd";

@@ -3,14 +3,30 @@
 #include <algorithm>
 
 namespace mote::features {
+namespace {
 
 template <class T>
-std::string CodeWriter::any_table(std::string_view type, std::string_view name, std::string_view comment, std::span<const T> values) {
+std::string literal(T value) {
+  return std::to_string(value);
+}
+
+std::string literal(std::uint32_t value) {
+  std::string text = "0x00000000";
+  for (std::size_t digit = 9; digit >= 2; --digit, value >>= 4) text[digit] = "0123456789abcdef"[value & 15u];
+  return text;
+}
+
+}  // namespace
+
+template <class T>
+std::string CodeWriter::any_table(std::string_view type, std::string_view name, std::string_view comment,
+                                  std::span<const T> values) {
   const std::string full = function_name_ + "_" + std::string(name);
-  tables_ += "// " + std::string(comment) + "\nstatic const " + std::string(type) + " " + full + "[" + std::to_string(values.size()) + "] = {\n";
+  tables_ += "// " + std::string(comment) + "\nstatic const " + std::string(type) + " " + full + "[" +
+             std::to_string(values.size()) + "] = {\n";
   std::string row = "   ";
   for (const T value : values) {
-    const std::string text = " " + std::to_string(value) + ",";
+    const std::string text = " " + literal(value) + ",";
     if (row.size() + text.size() > 118) {
       tables_ += row + "\n";
       row = "   ";
@@ -29,6 +45,9 @@ std::string CodeWriter::table(std::string_view name, std::string_view comment, s
 }
 std::string CodeWriter::table(std::string_view name, std::string_view comment, std::span<const std::int32_t> values) {
   return any_table("std::int32_t", name, comment, values);
+}
+std::string CodeWriter::table(std::string_view name, std::string_view comment, std::span<const std::uint32_t> values) {
+  return any_table("std::uint32_t", name, comment, values);
 }
 
 void CodeWriter::line(std::string_view text) { body_ += "  " + std::string(text) + "\n"; }

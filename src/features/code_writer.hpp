@@ -19,6 +19,8 @@ class CodeWriter {
   std::string table(std::string_view name, std::string_view comment, std::span<const std::int16_t> values);
   std::string table(std::string_view name, std::string_view comment, std::span<const std::uint16_t> values);
   std::string table(std::string_view name, std::string_view comment, std::span<const std::int32_t> values);
+  /// In hexadecimal: for packed words.
+  std::string table(std::string_view name, std::string_view comment, std::span<const std::uint32_t> values);
   /// A statement of the function's body.
   void line(std::string_view text);
   /// `p.<field> = <value>;`
@@ -34,7 +36,8 @@ class CodeWriter {
 
  private:
   template <class T>
-  std::string any_table(std::string_view type, std::string_view name, std::string_view comment, std::span<const T> values);
+  std::string any_table(std::string_view type, std::string_view name, std::string_view comment,
+                        std::span<const T> values);
 
   std::string function_name_;
   std::vector<std::string> includes_;

@@ -11,7 +11,8 @@ namespace {
 std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 Error bad_value(std::string_view block, std::string_view name, std::string_view value, std::string_view wanted) {
-  return {Code::invalid_argument, std::string(block) + ": " + std::string(name) + ": '" + std::string(value) + "' is not " + std::string(wanted)};
+  return {Code::invalid_argument, std::string(block) + ": " + std::string(name) + ": '" + std::string(value) +
+                                      "' is not " + std::string(wanted)};
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -115,10 +116,14 @@ struct BlockEntry {
 
 const std::vector<BlockEntry>& blocks() {
   static const std::vector<BlockEntry> table = {
-      {"raw", RawConfig{}},           {"image", ImageConfig{}},
-      {"flatten", FlattenConfig{}},   {"spectral", SpectralConfig{}},
-      {"spectrogram", SpectrogramConfig{}}, {"mfe", MfeConfig{}},
-      {"mfcc", MfccConfig{}},         {"trajectory", TrajectoryConfig{}},
+      {"raw", RawConfig{}},
+      {"image", ImageConfig{}},
+      {"flatten", FlattenConfig{}},
+      {"spectral", SpectralConfig{}},
+      {"spectrogram", SpectrogramConfig{}},
+      {"mfe", MfeConfig{}},
+      {"mfcc", MfccConfig{}},
+      {"trajectory", TrajectoryConfig{}},
   };
   return table;
 }
@@ -158,7 +163,8 @@ SensorSpec SensorSpec::strokes(std::uint32_t max_length) {
 
 std::string SensorSpec::schema() const {
   if (element == Element::u8) {
-    return "{\"element\":\"u8\",\"shape\":[" + std::to_string(height) + "," + std::to_string(width) + "," + std::to_string(channels) + "]}";
+    return "{\"element\":\"u8\",\"shape\":[" + std::to_string(height) + "," + std::to_string(width) + "," +
+           std::to_string(channels) + "]}";
   }
   return "{\"element\":\"i16\",\"length\":" + std::to_string(length) + ",\"channels\":" + std::to_string(channels) +
          ",\"variable_length\":" + (variable_length ? "true" : "false") + ",\"rate_hz\":" + Print::number(rate_hz) +
@@ -168,11 +174,14 @@ std::string SensorSpec::schema() const {
 Result<void> SensorSpec::validate() const {
   constexpr std::uint64_t kLimit = 1u << 24;
   const std::uint64_t size = element == Element::u8 ? std::uint64_t{height} * width : length;
-  if (size == 0 || channels == 0) return fail(Code::invalid_argument, "sensor: the shape " + schema() + " is empty; give every size");
+  if (size == 0 || channels == 0)
+    return fail(Code::invalid_argument, "sensor: the shape " + schema() + " is empty; give every size");
   if (height > 65535 || width > 65535 || channels > 1024 || size * channels > kLimit) {
-    return fail(Code::invalid_argument, "sensor: the shape " + schema() + " exceeds 2^24 values; shorten or scale the input");
+    return fail(Code::invalid_argument,
+                "sensor: the shape " + schema() + " exceeds 2^24 values; shorten or scale the input");
   }
-  if (!(rate_hz >= 0) || !std::isfinite(rate_hz)) return fail(Code::invalid_argument, "sensor: rate_hz must be a number from 0");
+  if (!(rate_hz >= 0) || !std::isfinite(rate_hz))
+    return fail(Code::invalid_argument, "sensor: rate_hz must be a number from 0");
   if (!(unit > 0) || !std::isfinite(unit)) return fail(Code::invalid_argument, "sensor: unit must be a number above 0");
   return {};
 }
@@ -198,19 +207,22 @@ Result<FeatureConfig> parse_config(std::string_view block, const std::vector<Par
     if (candidate.name == block) entry = &candidate;
     known += (known.empty() ? "" : ", ") + std::string(candidate.name);
   }
-  if (entry == nullptr) return fail(Code::invalid_argument, "features: no block " + quoted(block) + "; there are " + known);
+  if (entry == nullptr)
+    return fail(Code::invalid_argument, "features: no block " + quoted(block) + "; there are " + known);
   FeatureConfig config = entry->defaults;
   for (std::size_t i = 0; i < given.size(); ++i) {
     const auto& [name, text] = given[i];
     for (std::size_t j = 0; j < i; ++j) {
-      if (given[j].first == name) return fail(Code::invalid_argument, std::string(block) + ": " + name + " is given twice");
+      if (given[j].first == name)
+        return fail(Code::invalid_argument, std::string(block) + ": " + name + " is given twice");
     }
     Assign assign{name, text};
     std::visit([&](auto& values) { visit_parameters(values, assign); }, config);
     if (!assign.found) {
       std::string names;
       for (const auto& parameter : parameters(config)) names += (names.empty() ? "" : ", ") + parameter.first;
-      return fail(Code::invalid_argument, std::string(block) + ": no parameter " + quoted(name) + "; there are " + names);
+      return fail(Code::invalid_argument,
+                  std::string(block) + ": no parameter " + quoted(name) + "; there are " + names);
     }
     if (!assign.expected.empty()) return fail(bad_value(block, name, text, assign.expected));
   }

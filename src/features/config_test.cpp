@@ -1,7 +1,8 @@
+#include "mote/features/config.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "mote/features/config.hpp"
 #include "mote/features/extractor.hpp"
 
 namespace mote::features {
@@ -18,11 +19,14 @@ TEST(Config, every_block_reads_back_what_it_prints) {
 }
 
 TEST(Config, given_parameters_replace_defaults_and_read_back) {
-  const auto mfe = parse_config("mfe", {{"num_filters", "32"}, {"frame_length", "0.0333333333333333"}, {"window", "hamming"}}).value();
+  const auto mfe =
+      parse_config("mfe", {{"num_filters", "32"}, {"frame_length", "0.0333333333333333"}, {"window", "hamming"}})
+          .value();
   EXPECT_EQ(std::get<MfeConfig>(mfe).mel.num_filters, 32u);
   EXPECT_EQ(std::get<MfeConfig>(mfe).frame.window, Window::hamming);
   EXPECT_EQ(parse_config("mfe", parameters(mfe)).value(), mfe);
-  const auto spectral = parse_config("spectral", {{"spectral_power_edges", "[0.5, 1.5,4]"}, {"filter_type", "high"}}).value();
+  const auto spectral =
+      parse_config("spectral", {{"spectral_power_edges", "[0.5, 1.5,4]"}, {"filter_type", "high"}}).value();
   EXPECT_EQ(std::get<SpectralConfig>(spectral).spectral_power_edges, (std::vector<double>{0.5, 1.5, 4}));
   EXPECT_EQ(parse_config("spectral", parameters(spectral)).value(), spectral);
 }
@@ -82,7 +86,8 @@ TEST(Config, refuses_parameters_that_make_no_sense_and_names_them) {
   const SensorSpec motion = SensorSpec::series(128, 3, 62.5);
   const SensorSpec picture = SensorSpec::image(28, 28);
   const BadConfig cases[] = {
-      {mfe_with([](MfeConfig& c) { c.frame.frame_length = 0.064; }), audio, "mfe: frame_length: 512 samples exceed fft_length 256"},
+      {mfe_with([](MfeConfig& c) { c.frame.frame_length = 0.064; }), audio,
+       "mfe: frame_length: 512 samples exceed fft_length 256"},
       {mfe_with([](MfeConfig& c) { c.frame.frame_length = 0; }), audio, "mfe: frame_length: is shorter"},
       {mfe_with([](MfeConfig& c) { c.frame.frame_stride = 0; }), audio, "mfe: frame_stride: is shorter"},
       {mfe_with([](MfeConfig& c) { c.frame.frame_stride = -1; }), audio, "mfe: frame_stride"},
@@ -96,25 +101,45 @@ TEST(Config, refuses_parameters_that_make_no_sense_and_names_them) {
       {mfe_with([](MfeConfig& c) { c.frame.floor_relative_db = -40; }), audio, "mfe: floor_relative_db"},
       {mfe_with([](MfeConfig& c) { c.mel.num_filters = 0; }), audio, "mfe: num_filters: must be"},
       {mfe_with([](MfeConfig& c) { c.mel.num_filters = 128; }), audio, "mfe: num_filters: filter 0 around"},
-      {mfe_with([](MfeConfig& c) { c.mel.high_frequency = 4001; }), audio, "mfe: high_frequency: exceeds half the rate, 4000 Hz"},
+      {mfe_with([](MfeConfig& c) { c.mel.high_frequency = 4001; }), audio,
+       "mfe: high_frequency: exceeds half the rate, 4000 Hz"},
       {mfe_with([](MfeConfig& c) { c.mel.low_frequency = 4000; }), audio, "mfe: low_frequency: must be below"},
       {mfe_with([](MfeConfig& c) { c.mel.low_frequency = -1; }), audio, "mfe: low_frequency"},
       {mfe_with([](MfeConfig&) {}), motion, "mfe: needs one channel"},
       {mfe_with([](MfeConfig&) {}), picture, "mfe: needs a series"},
       {mfe_with([](MfeConfig&) {}), SensorSpec::audio(8000, 0), "rate_hz"},
-      {mfcc_with([](MfccConfig& c) { c.num_cepstral = 41; }), audio, "mfcc: num_cepstral: must be 1 to num_filters, 40"},
+      {mfcc_with([](MfccConfig& c) { c.num_cepstral = 41; }), audio,
+       "mfcc: num_cepstral: must be 1 to num_filters, 40"},
       {mfcc_with([](MfccConfig& c) { c.num_cepstral = 0; }), audio, "mfcc: num_cepstral"},
       {mfcc_with([](MfccConfig& c) { c.win_size = 100; }), audio, "mfcc: win_size"},
       {SpectrogramConfig{}, picture, "spectrogram: needs a series"},
       {spectral_with([](SpectralConfig& c) { c.fft_length = 16; }), motion, "spectral: fft_length"},
-      {spectral_with([](SpectralConfig& c) { c.spectral_power_edges = {1, 40}; }), motion, "spectral: spectral_power_edges: 40 Hz lies outside"},
-      {spectral_with([](SpectralConfig& c) { c.spectral_power_edges = {5, 4}; }), motion, "4 Hz is not above"},
+      {spectral_with([](SpectralConfig& c) {
+         c.spectral_power_edges = {1, 40};
+       }),
+       motion, "spectral: spectral_power_edges: 40 Hz lies outside"},
+      {spectral_with([](SpectralConfig& c) {
+         c.spectral_power_edges = {5, 4};
+       }),
+       motion, "4 Hz is not above"},
       {spectral_with([](SpectralConfig& c) { c.spectral_power_edges = {5}; }), motion, "one edge makes no band"},
-      {spectral_with([](SpectralConfig& c) { c.spectral_power_edges = {5, 5.1}; }), motion, "holds no bin"},
+      {spectral_with([](SpectralConfig& c) {
+         c.spectral_power_edges = {5, 5.1};
+       }),
+       motion, "holds no bin"},
       {spectral_with([](SpectralConfig& c) { c.spectral_peaks_count = 17; }), motion, "spectral: spectral_peaks_count"},
-      {spectral_with([](SpectralConfig& c) { c.spectral_peaks_threshold = -1; }), motion, "spectral: spectral_peaks_threshold"},
-      {spectral_with([](SpectralConfig& c) { c.filter_type = FilterType::low; c.filter_order = 3; }), motion, "spectral: filter_order"},
-      {spectral_with([](SpectralConfig& c) { c.filter_type = FilterType::low; c.filter_cutoff = 32; }), motion, "spectral: filter_cutoff"},
+      {spectral_with([](SpectralConfig& c) { c.spectral_peaks_threshold = -1; }), motion,
+       "spectral: spectral_peaks_threshold"},
+      {spectral_with([](SpectralConfig& c) {
+         c.filter_type = FilterType::low;
+         c.filter_order = 3;
+       }),
+       motion, "spectral: filter_order"},
+      {spectral_with([](SpectralConfig& c) {
+         c.filter_type = FilterType::low;
+         c.filter_cutoff = 32;
+       }),
+       motion, "spectral: filter_cutoff"},
       {SpectralConfig{}, SensorSpec::series(128, 3, 0), "spectral: the sensor's rate_hz"},
       {FlattenConfig{false, false, false, false, false, false, false}, motion, "flatten: average: no statistic"},
       {FlattenConfig{}, SensorSpec::series(40000, 1, 100), "flatten: the series is longer"},

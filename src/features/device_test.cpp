@@ -1,4 +1,5 @@
-// The generated functions on an emulated Cortex-M4: the same bytes as on the host, no floating point, no globals, no library.
+// The generated functions on an emulated Cortex-M4: the same bytes as on the host, no floating point, no globals, no
+// library.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,15 +19,16 @@ std::vector<std::vector<std::int16_t>> audio_clips() {
   return clips;
 }
 
-M4Case series_case(const std::string& name, const FeatureConfig& config, const SensorSpec& sensor, double input_scale, int zero_point,
-                   const std::vector<std::vector<std::int16_t>>& inputs) {
+M4Case series_case(const std::string& name, const FeatureConfig& config, const SensorSpec& sensor, double input_scale,
+                   int zero_point, const std::vector<std::vector<std::int16_t>>& inputs) {
   const auto extractor = Extractor::create(config, sensor).value();
   M4Case c{name, extractor, quantization_for(extractor.output_scale(), input_scale, zero_point).value(), {}};
   for (const auto& input : inputs) c.inputs.push_back(extractor.pack(input).value());
   return c;
 }
 
-M4Case image_case(const std::string& name, const FeatureConfig& config, const SensorSpec& sensor, double input_scale, int zero_point) {
+M4Case image_case(const std::string& name, const FeatureConfig& config, const SensorSpec& sensor, double input_scale,
+                  int zero_point) {
   const auto extractor = Extractor::create(config, sensor).value();
   M4Case c{name, extractor, quantization_for(extractor.output_scale(), input_scale, zero_point).value(), {}};
   Rng rng(11);
@@ -76,7 +78,8 @@ std::vector<M4Case> all_cases() {
   SpectralConfig spectral{.filter_type = FilterType::low, .filter_cutoff = 20, .filter_order = 4};
   spectral.spectral_power_edges = {0.5, 2, 5, 20};
   cases.push_back(series_case("spectral", spectral, motion, 0.4, -128, windows));
-  cases.push_back(series_case("spectral_plain", SpectralConfig{.fft_length = 1024, .spectral_power_edges = {}}, motion, 0.4, -128, windows));
+  cases.push_back(series_case("spectral_plain", SpectralConfig{.fft_length = 1024, .spectral_power_edges = {}}, motion,
+                              0.4, -128, windows));
   cases.push_back(series_case("raw_series", RawConfig{250}, motion, 250, 1, windows));
   cases.push_back(image_case("raw_image", RawConfig{}, SensorSpec::image(28, 28), 1.0 / 255, -128));
   cases.push_back(image_case("raw_image_scaled", RawConfig{}, SensorSpec::image(8, 8, 3), 0.01, -100));
@@ -106,7 +109,8 @@ TEST_P(Device, gives_the_hosts_bytes_for_every_block) {
   for (std::size_t c = 0; c < cases.size(); ++c) {
     std::uint32_t most = 0;
     for (std::size_t i = 0; i < cases[c].inputs.size(); ++i) {
-      EXPECT_EQ(report->runs[c][i].output, host_output(cases[c], cases[c].inputs[i])) << cases[c].name << " input " << i;
+      EXPECT_EQ(report->runs[c][i].output, host_output(cases[c], cases[c].inputs[i]))
+          << cases[c].name << " input " << i;
       most = std::max(most, report->runs[c][i].instructions);
     }
     RecordProperty(cases[c].name + "_instructions", static_cast<int>(most));
@@ -123,27 +127,32 @@ TEST_P(Device, needs_no_library_and_has_no_writable_data) {
   std::istringstream lines(report->symbols);
   for (std::string line; std::getline(lines, line);) {
     if (line.find("_GLOBAL_OFFSET_TABLE_") != std::string::npos) continue;
-    for (const char* kind : {" U ", " D ", " d ", " B ", " b ", " C "}) EXPECT_THAT(line, testing::Not(testing::HasSubstr(kind)));
+    for (const char* kind : {" U ", " D ", " d ", " B ", " b ", " C "})
+      EXPECT_THAT(line, testing::Not(testing::HasSubstr(kind)));
   }
   EXPECT_THAT(report->sizes, testing::Not(testing::HasSubstr(".data.rel")));
   // The compiler may park integers in the FPU's registers (vmov); arithmetic and conversions it must not do there.
-  for (const char* kind : {"\tvadd", "\tvsub", "\tvmul", "\tvdiv", "\tvsqrt", "\tvcvt", "\tvml", "\tvfm", "\tvcmp", "\tvneg", "\tvabs"}) {
+  for (const char* kind :
+       {"\tvadd", "\tvsub", "\tvmul", "\tvdiv", "\tvsqrt", "\tvcvt", "\tvml", "\tvfm", "\tvcmp", "\tvneg", "\tvabs"}) {
     EXPECT_EQ(report->disassembly.find(kind), std::string::npos) << kind;
   }
 }
 
 TEST_P(Device, spoken_digits_stay_within_their_instruction_budget) {
   if (!m4_tools_present()) GTEST_SKIP() << "arm-none-eabi-g++ or qemu-system-arm is not installed";
-  // A clip that fills the window is the worst case; the recorded baseline, which may shrink.
-  const std::uint32_t budget = std::string(GetParam()) == "-O2" ? 1'700'000 : 2'300'000;
-  const auto report = run_on_m4({series_case("digits", digits_config(), SensorSpec::audio(8000, 8000), 40.0 / 255, -128, {noise(8000, 5000, 1)})}, GetParam());
+  // A clip that fills the window is the worst case. Baselines, which may shrink: 1.15 and 1.29 million when recorded.
+  const std::uint32_t budget = std::string(GetParam()) == "-O2" ? 1'250'000 : 1'450'000;
+  const auto report = run_on_m4(
+      {series_case("digits", digits_config(), SensorSpec::audio(8000, 8000), 40.0 / 255, -128, {noise(8000, 5000, 1)})},
+      GetParam());
   ASSERT_TRUE(report) << report.error().message();
   RecordProperty("instructions", static_cast<int>(report->runs[0][0].instructions));
   EXPECT_LT(report->runs[0][0].instructions, budget);
   EXPECT_GT(report->runs[0][0].instructions, budget / 4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Optimization, Device, testing::Values("-O2", "-Os"), [](const auto& level) { return std::string(level.param + 1); });
+INSTANTIATE_TEST_SUITE_P(Optimization, Device, testing::Values("-O2", "-Os"),
+                         [](const auto& level) { return std::string(level.param + 1); });
 
 }  // namespace
 }  // namespace mote::features

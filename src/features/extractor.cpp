@@ -24,7 +24,8 @@ BlockResult make_block(const FeatureConfig& config, const SensorSpec& sensor) {
 }
 
 /// The `length` samples per channel with the most energy, of a longer clip; the first of several.
-std::span<const std::int16_t> loudest_stretch(std::span<const std::int16_t> samples, std::size_t length, std::size_t channels) {
+std::span<const std::int16_t> loudest_stretch(std::span<const std::int16_t> samples, std::size_t length,
+                                              std::size_t channels) {
   const std::size_t size = length * channels;
   if (samples.size() <= size) return samples;
   const auto square = [](std::int16_t x) { return static_cast<std::int64_t>(x) * x; };
@@ -33,7 +34,8 @@ std::span<const std::int16_t> loudest_stretch(std::span<const std::int16_t> samp
   std::int64_t best = energy;
   std::size_t best_begin = 0;
   for (std::size_t begin = channels; begin + size <= samples.size(); begin += channels) {
-    for (std::size_t c = 0; c < channels; ++c) energy += square(samples[begin + size - channels + c]) - square(samples[begin - channels + c]);
+    for (std::size_t c = 0; c < channels; ++c)
+      energy += square(samples[begin + size - channels + c]) - square(samples[begin - channels + c]);
     if (energy > best) {
       best = energy;
       best_begin = begin;
@@ -44,22 +46,25 @@ std::span<const std::int16_t> loudest_stretch(std::span<const std::int16_t> samp
 
 Result<std::span<const std::int16_t>> checked_samples(const Block& block, std::span<const std::int16_t> samples) {
   const SensorSpec& sensor = block.sensor();
-  if (sensor.element != Element::i16) return fail(Code::invalid_argument, "features: samples given, but the sensor's element is u8 (images)");
+  if (sensor.element != Element::i16)
+    return fail(Code::invalid_argument, "features: samples given, but the sensor's element is u8 (images)");
   if (samples.size() % sensor.channels != 0) {
-    return fail(Code::invalid_argument, "features: " + std::to_string(samples.size()) + " samples are no multiple of the sensor's " +
+    return fail(Code::invalid_argument, "features: " + std::to_string(samples.size()) +
+                                            " samples are no multiple of the sensor's " +
                                             std::to_string(sensor.channels) + " channels");
   }
   if (!sensor.variable_length && samples.size() != std::size_t{sensor.length} * sensor.channels) {
     return fail(Code::invalid_argument, "features: " + std::to_string(samples.size() / sensor.channels) +
-                                            " samples given, but the sensor's fixed length is " + std::to_string(sensor.length));
+                                            " samples given, but the sensor's fixed length is " +
+                                            std::to_string(sensor.length));
   }
   return loudest_stretch(samples, sensor.length, sensor.channels);
 }
 
 Result<void> check_output(const Block& block, std::span<std::int16_t> out) {
   if (out.size() == block.count()) return {};
-  return fail(Code::invalid_argument, "features: the output holds " + std::to_string(out.size()) + " values, but the block gives " +
-                                          std::to_string(block.count()));
+  return fail(Code::invalid_argument, "features: the output holds " + std::to_string(out.size()) +
+                                          " values, but the block gives " + std::to_string(block.count()));
 }
 
 void run_block(const Block& block, const Input& input, std::span<std::int16_t> out) {
@@ -68,7 +73,8 @@ void run_block(const Block& block, const Input& input, std::span<std::int16_t> o
 }
 
 std::string json_value(const std::string& text) {
-  const bool bare = text == "true" || text == "false" || text.front() == '[' || text.front() == '-' || (text.front() >= '0' && text.front() <= '9');
+  const bool bare = text == "true" || text == "false" || text.front() == '[' || text.front() == '-' ||
+                    (text.front() >= '0' && text.front() <= '9');
   return bare ? text : "\"" + text + "\"";
 }
 
@@ -90,7 +96,9 @@ Result<Quantization> quantization_for(double feature_scale, double input_scale, 
     ++exponent;
   }
   if (exponent < -31 || exponent > 14) {
-    return fail(Code::invalid_argument, "features: the model's input scale differs from the features' by more than 2^14 or 2^-31; recalibrate it");
+    return fail(
+        Code::invalid_argument,
+        "features: the model's input scale differs from the features' by more than 2^14 or 2^-31; recalibrate it");
   }
   return Quantization{static_cast<std::int32_t>(multiplier), exponent, input_zero_point};
 }
@@ -104,7 +112,8 @@ Result<Extractor> Extractor::create(const FeatureConfig& config, const SensorSpe
   MOTE_TRY_VOID(sensor.validate());
   MOTE_TRY(auto block, make_block(config, sensor));
   if (block->count() > (1u << 24)) {
-    return fail(Code::invalid_argument, std::string(block_name(config)) + ": gives more than 2^24 values; reduce its output");
+    return fail(Code::invalid_argument,
+                std::string(block_name(config)) + ": gives more than 2^24 values; reduce its output");
   }
   return Extractor(std::move(block));
 }
@@ -131,7 +140,8 @@ std::size_t Extractor::input_bytes() const {
 std::size_t Extractor::scratch_bytes() const { return (output_count() * 2 + 3) / 4 * 4 + block_->scratch_words() * 4; }
 
 std::string Extractor::schema() const {
-  std::string text = "{\"arithmetic\":" + std::to_string(kArithmeticVersion) + ",\"block\":\"" + std::string(block_name(config())) + "\"";
+  std::string text = "{\"arithmetic\":" + std::to_string(kArithmeticVersion) + ",\"block\":\"" +
+                     std::string(block_name(config())) + "\"";
   for (const auto& [name, value] : parameters(config())) text += ",\"" + name + "\":" + json_value(value);
   return text + ",\"sensor\":" + sensor().schema() + "}";
 }
@@ -147,10 +157,11 @@ Result<Bytes> Extractor::pack(std::span<const std::int16_t> samples) const {
 }
 
 Result<Bytes> Extractor::pack(ByteSpan pixels) const {
-  if (sensor().element != Element::u8) return fail(Code::invalid_argument, "features: an image given, but the sensor's element is i16 (series)");
+  if (sensor().element != Element::u8)
+    return fail(Code::invalid_argument, "features: an image given, but the sensor's element is i16 (series)");
   if (pixels.size() != input_bytes()) {
-    return fail(Code::invalid_argument, "features: an image of " + std::to_string(pixels.size()) + " bytes given, but the sensor's have " +
-                                            std::to_string(input_bytes()));
+    return fail(Code::invalid_argument, "features: an image of " + std::to_string(pixels.size()) +
+                                            " bytes given, but the sensor's have " + std::to_string(input_bytes()));
   }
   return Bytes(pixels.begin(), pixels.end());
 }
@@ -158,8 +169,8 @@ Result<Bytes> Extractor::pack(ByteSpan pixels) const {
 Result<void> Extractor::run(ByteSpan input, std::span<std::int16_t> out) const {
   MOTE_TRY_VOID(check_output(*block_, out));
   if (input.size() != input_bytes()) {
-    return fail(Code::invalid_argument, "features: a module input of " + std::to_string(input.size()) + " bytes given, but it has " +
-                                            std::to_string(input_bytes()));
+    return fail(Code::invalid_argument, "features: a module input of " + std::to_string(input.size()) +
+                                            " bytes given, but it has " + std::to_string(input_bytes()));
   }
   if (sensor().element == Element::u8) {
     run_block(*block_, {input.data(), {nullptr, 0}}, out);
@@ -170,7 +181,8 @@ Result<void> Extractor::run(ByteSpan input, std::span<std::int16_t> out) const {
   std::memcpy(aligned.data(), input.data(), input.size());
   const auto* bytes = reinterpret_cast<const unsigned char*>(aligned.data());
   const auto length = static_cast<std::int32_t>(sensor().length);
-  const auto series = sensor().variable_length ? device::read_variable_series(bytes, length) : device::read_fixed_series(bytes, length);
+  const auto series =
+      sensor().variable_length ? device::read_variable_series(bytes, length) : device::read_fixed_series(bytes, length);
   run_block(*block_, {nullptr, series}, out);
   return {};
 }

@@ -1,12 +1,13 @@
 // Layouts, hashing and code generation.
 
+#include "mote/features/extractor.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "clips_for_test.hpp"
 #include "mote/base/parallel.hpp"
 #include "mote/features/emit.hpp"
-#include "mote/features/extractor.hpp"
 
 namespace mote::features {
 namespace {
@@ -70,13 +71,16 @@ TEST(Extractor, refuses_inputs_of_the_wrong_kind_or_size) {
   const auto image = Extractor::create(RawConfig{}, SensorSpec::image(4, 4)).value();
   const auto motion = Extractor::create(RawConfig{}, SensorSpec::series(10, 3, 50)).value();
   std::vector<std::int16_t> out(2048), small(16), thirty(30);
-  EXPECT_THAT(audio.run(Bytes(10), out).error().message(), HasSubstr("a module input of 10 bytes given, but it has 16004"));
-  EXPECT_THAT(audio.run(Bytes(16004), small).error().message(), HasSubstr("the output holds 16 values, but the block gives 2048"));
+  EXPECT_THAT(audio.run(Bytes(10), out).error().message(),
+              HasSubstr("a module input of 10 bytes given, but it has 16004"));
+  EXPECT_THAT(audio.run(Bytes(16004), small).error().message(),
+              HasSubstr("the output holds 16 values, but the block gives 2048"));
   EXPECT_THAT(audio.pack(ByteSpan()).error().message(), HasSubstr("element is i16"));
   EXPECT_THAT(image.run_samples(small, small).error().message(), HasSubstr("element is u8"));
   EXPECT_THAT(image.pack(Bytes(15)).error().message(), HasSubstr("15 bytes given, but the sensor's have 16"));
   EXPECT_THAT(motion.run_samples(std::vector<std::int16_t>(31), thirty).error().message(), HasSubstr("no multiple"));
-  EXPECT_THAT(motion.run_samples(std::vector<std::int16_t>(33), thirty).error().message(), HasSubstr("fixed length is 10"));
+  EXPECT_THAT(motion.run_samples(std::vector<std::int16_t>(33), thirty).error().message(),
+              HasSubstr("fixed length is 10"));
 }
 
 TEST(Extractor, schema_changes_with_all_that_decides_the_output) {
@@ -97,10 +101,13 @@ TEST(Extractor, may_be_used_from_several_threads_at_once) {
   std::vector<std::int16_t> expected(2048);
   ASSERT_TRUE(extractor.run_samples(clip, expected));
   std::vector<int> equal(64);
-  parallel_for(64, [&](std::size_t i, std::size_t) {
-    std::vector<std::int16_t> out(2048);
-    equal[i] = extractor.run_samples(clip, out) && out == expected ? 1 : 0;
-  }, 4);
+  parallel_for(
+      64,
+      [&](std::size_t i, std::size_t) {
+        std::vector<std::int16_t> out(2048);
+        equal[i] = extractor.run_samples(clip, out) && out == expected ? 1 : 0;
+      },
+      4);
   EXPECT_EQ(equal, std::vector<int>(64, 1));
 }
 
@@ -144,8 +151,10 @@ TEST(Emit, refuses_a_name_that_is_no_identifier) {
 
 TEST(Emit, bytes_go_straight_to_int8_only_when_the_scale_is_theirs) {
   const auto image = Extractor::create(RawConfig{}, SensorSpec::image(28, 28)).value();
-  EXPECT_THAT(emit_cpp(image, "f", quantization_for(1.0 / 255, 1.0 / 255, -128).value()).value(), HasSubstr("raw_bytes_to_int8(input, 784, output)"));
-  EXPECT_THAT(emit_cpp(image, "f", quantization_for(1.0 / 255, 1.0 / 255, 0).value()).value(), HasSubstr("quantize_features(features, 784"));
+  EXPECT_THAT(emit_cpp(image, "f", quantization_for(1.0 / 255, 1.0 / 255, -128).value()).value(),
+              HasSubstr("raw_bytes_to_int8(input, 784, output)"));
+  EXPECT_THAT(emit_cpp(image, "f", quantization_for(1.0 / 255, 1.0 / 255, 0).value()).value(),
+              HasSubstr("quantize_features(features, 784"));
 }
 
 }  // namespace

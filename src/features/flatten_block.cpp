@@ -13,9 +13,12 @@ struct Statistic {
 };
 
 constexpr Statistic kStatistics[] = {
-    {"average", &FlattenConfig::average, device::flatten_average}, {"minimum", &FlattenConfig::minimum, device::flatten_minimum},
-    {"maximum", &FlattenConfig::maximum, device::flatten_maximum}, {"rms", &FlattenConfig::rms, device::flatten_rms},
-    {"stdev", &FlattenConfig::stdev, device::flatten_stdev},       {"skewness", &FlattenConfig::skewness, device::flatten_skewness},
+    {"average", &FlattenConfig::average, device::flatten_average},
+    {"minimum", &FlattenConfig::minimum, device::flatten_minimum},
+    {"maximum", &FlattenConfig::maximum, device::flatten_maximum},
+    {"rms", &FlattenConfig::rms, device::flatten_rms},
+    {"stdev", &FlattenConfig::stdev, device::flatten_stdev},
+    {"skewness", &FlattenConfig::skewness, device::flatten_skewness},
     {"kurtosis", &FlattenConfig::kurtosis, device::flatten_kurtosis},
 };
 
@@ -35,7 +38,9 @@ class FlattenBlock final : public Block {
     scale_ = 1.0 / (1 << device::kFlattenFractionBits);
   }
 
-  void run(const Input& input, std::int16_t* out, std::int32_t*) const override { device::flatten(params_, input.series, out); }
+  void run(const Input& input, std::int16_t* out, std::int32_t*) const override {
+    device::flatten(params_, input.series, out);
+  }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
     code.include("features/flatten.hpp");
@@ -57,7 +62,8 @@ BlockResult make_flatten(const FlattenConfig& config, const SensorSpec& sensor) 
     return fail(Code::invalid_argument, "flatten: the series is longer than 32768 samples; use shorter windows");
   }
   auto block = std::make_shared<FlattenBlock>(config, sensor);
-  if (block->count() == 0) return bad_parameter(config, "average", "no statistic is switched on; switch on at least one");
+  if (block->count() == 0)
+    return bad_parameter(config, "average", "no statistic is switched on; switch on at least one");
   return block;
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 /// One axis while the picture's place is being decided.
 struct Axis {
-  std::uint32_t begin;    // cropped input pixels
+  std::uint32_t begin;  // cropped input pixels
   std::uint32_t size;
   std::uint32_t output;   // output pixels
   std::uint32_t picture;  // of them, picture
@@ -22,7 +22,8 @@ void fit_shortest(Axis& x, Axis& y) {
   // The scale that just covers both outputs; of each axis the middle that is needed.
   const double scale = std::max(static_cast<double>(x.output) / x.size, static_cast<double>(y.output) / y.size);
   for (Axis* axis : {&x, &y}) {
-    const auto used = std::clamp<std::uint32_t>(static_cast<std::uint32_t>(std::lround(axis->output / scale)), 1, axis->size);
+    const auto used =
+        std::clamp<std::uint32_t>(static_cast<std::uint32_t>(std::lround(axis->output / scale)), 1, axis->size);
     axis->begin += (axis->size - used) / 2;
     axis->size = used;
   }
@@ -31,7 +32,8 @@ void fit_shortest(Axis& x, Axis& y) {
 void fit_longest(Axis& x, Axis& y) {
   const double scale = std::min(static_cast<double>(x.output) / x.size, static_cast<double>(y.output) / y.size);
   for (Axis* axis : {&x, &y}) {
-    axis->picture = std::clamp<std::uint32_t>(static_cast<std::uint32_t>(std::lround(axis->size * scale)), 1, axis->output);
+    axis->picture =
+        std::clamp<std::uint32_t>(static_cast<std::uint32_t>(std::lround(axis->size * scale)), 1, axis->output);
   }
 }
 
@@ -66,10 +68,13 @@ class ImageBlock final : public Block {
     shape_ = {static_cast<std::uint32_t>(params.y.size), static_cast<std::uint32_t>(params.x.size),
               static_cast<std::uint32_t>(params.out_channels)};
     scale_ = 1.0 / 255;
-    names_ = params.out_channels == 1 ? std::vector<std::string>{"gray"} : std::vector<std::string>{"red", "green", "blue"};
+    names_ =
+        params.out_channels == 1 ? std::vector<std::string>{"gray"} : std::vector<std::string>{"red", "green", "blue"};
   }
 
-  void run(const Input& input, std::int16_t* out, std::int32_t*) const override { device::image(params_, input.pixels, out); }
+  void run(const Input& input, std::int16_t* out, std::int32_t*) const override {
+    device::image(params_, input.pixels, out);
+  }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
     code.include("features/image.hpp");
@@ -87,11 +92,14 @@ class ImageBlock final : public Block {
   device::ImageParams params_;
 };
 
-Result<Axis> cropped_axis(const ImageConfig& config, std::string_view what, std::uint32_t begin, std::uint32_t crop, std::uint32_t input,
-                          std::uint32_t output) {
+Result<Axis> cropped_axis(const ImageConfig& config, std::string_view what, std::uint32_t begin, std::uint32_t crop,
+                          std::uint32_t input, std::uint32_t output) {
   const std::string size = std::to_string(input);
-  if (begin >= input) return bad_parameter(config, "crop_" + std::string(what == "width" ? "x" : "y"), "lies outside the image's " + size + " pixels");
-  if (crop > input - begin) return bad_parameter(config, "crop_" + std::string(what), "reaches beyond the image's " + size + " pixels");
+  if (begin >= input)
+    return bad_parameter(config, "crop_" + std::string(what == "width" ? "x" : "y"),
+                         "lies outside the image's " + size + " pixels");
+  if (crop > input - begin)
+    return bad_parameter(config, "crop_" + std::string(what), "reaches beyond the image's " + size + " pixels");
   if (output > 4096) return bad_parameter(config, what, "is at most 4096");
   const std::uint32_t used = crop == 0 ? input - begin : crop;
   const std::uint32_t out = output == 0 ? used : output;
@@ -104,8 +112,10 @@ Result<Axis> cropped_axis(const ImageConfig& config, std::string_view what, std:
 
 BlockResult make_image(const ImageConfig& config, const SensorSpec& sensor) {
   MOTE_TRY_VOID(require_image(config, sensor));
-  if (sensor.channels != 1 && sensor.channels != 3) return bad_parameter(config, "channels", "the sensor's images must have 1 or 3");
-  if (config.channels != 0 && config.channels != 1 && config.channels != 3) return bad_parameter(config, "channels", "must be 1 or 3");
+  if (sensor.channels != 1 && sensor.channels != 3)
+    return bad_parameter(config, "channels", "the sensor's images must have 1 or 3");
+  if (config.channels != 0 && config.channels != 1 && config.channels != 3)
+    return bad_parameter(config, "channels", "must be 1 or 3");
   MOTE_TRY(Axis x, cropped_axis(config, "width", config.crop_x, config.crop_width, sensor.width, config.width));
   MOTE_TRY(Axis y, cropped_axis(config, "height", config.crop_y, config.crop_height, sensor.height, config.height));
   if (config.resize_mode == ResizeMode::fit_shortest) fit_shortest(x, y);

@@ -23,7 +23,8 @@ struct M4Case {
 
 struct M4Run {
   std::vector<std::int8_t> output;
-  std::uint32_t instructions = 0;  ///< to the nearest 40: one tick of the board's 25 MHz timer at one instruction a nanosecond
+  std::uint32_t instructions =
+      0;  ///< to the nearest 40: one tick of the board's 25 MHz timer at one instruction a nanosecond
 };
 
 struct M4Report {
@@ -33,7 +34,9 @@ struct M4Report {
   std::string disassembly;               ///< `objdump -d` of it: floating-point instructions begin with v
 };
 
-inline bool m4_tools_present() { return !find_program("arm-none-eabi-g++").empty() && !find_program("qemu-system-arm").empty(); }
+inline bool m4_tools_present() {
+  return !find_program("arm-none-eabi-g++").empty() && !find_program("qemu-system-arm").empty();
+}
 
 namespace m4 {
 
@@ -110,7 +113,8 @@ inline std::string functions_source(const std::vector<M4Case>& cases) {
   std::string text;
   for (const auto& c : cases) {
     text += emit_cpp(c.extractor, c.name + "_features", c.quantization).value();
-    text += "void " + c.name + "_entry(const unsigned char* i, std::int8_t* o, void* s) { " + c.name + "_features(i, o, s); }\n\n";
+    text += "void " + c.name + "_entry(const unsigned char* i, std::int8_t* o, void* s) { " + c.name +
+            "_features(i, o, s); }\n\n";
   }
   return text;
 }
@@ -122,19 +126,23 @@ inline std::string entries_source(const std::vector<M4Case>& cases) {
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
       const std::string name = c.name + "_input_" + std::to_string(i);
       text += byte_array(name, c.inputs[i]);
-      table += "  {" + c.name + "_entry, " + name + ", sizeof " + name + ", " + std::to_string(c.extractor.output_count()) + "},\n";
+      table += "  {" + c.name + "_entry, " + name + ", sizeof " + name + ", " +
+               std::to_string(c.extractor.output_count()) + "},\n";
     }
   }
-  text += "struct Entry { void (*run)(const unsigned char*, std::int8_t*, void*); const unsigned char* input; std::uint32_t input_bytes, outputs; };\n";
-  return text + "extern const Entry entries[];\nextern const std::uint32_t entry_count;\nconst Entry entries[] = {\n" + table +
-         "};\nconst std::uint32_t entry_count = sizeof entries / sizeof entries[0];\n";
+  text +=
+      "struct Entry { void (*run)(const unsigned char*, std::int8_t*, void*); const unsigned char* input; "
+      "std::uint32_t input_bytes, outputs; };\n";
+  return text + "extern const Entry entries[];\nextern const std::uint32_t entry_count;\nconst Entry entries[] = {\n" +
+         table + "};\nconst std::uint32_t entry_count = sizeof entries / sizeof entries[0];\n";
 }
 
 inline Result<std::string> run_tool(std::vector<std::string> arguments, const std::filesystem::path& folder) {
   ProcessOptions options;
   options.folder = folder;
   MOTE_TRY(auto result, run_process(arguments, options));
-  if (result.exit_code != 0) return fail(Code::internal, arguments[0] + ": " + result.output + result.diagnostics.substr(0, 4000));
+  if (result.exit_code != 0)
+    return fail(Code::internal, arguments[0] + ": " + result.output + result.diagnostics.substr(0, 4000));
   // QEMU prints what the program says to standard error.
   return result.output.empty() ? result.diagnostics : result.output;
 }
@@ -146,7 +154,8 @@ inline Result<M4Report> parse(const std::string& text, const std::vector<M4Case>
     report.runs.emplace_back();
     for (std::size_t i = 0; i < c.inputs.size(); ++i) {
       const std::size_t end = text.find('\n', at);
-      if (end == std::string::npos || end < at + 9) return fail(Code::internal, "the board stopped at " + c.name + ": " + text.substr(at));
+      if (end == std::string::npos || end < at + 9)
+        return fail(Code::internal, "the board stopped at " + c.name + ": " + text.substr(at));
       M4Run run;
       run.instructions = static_cast<std::uint32_t>(std::stoul(text.substr(at, 8), nullptr, 16)) * 40;
       MOTE_TRY(const Bytes bytes, from_hex(text.substr(at + 9, end - at - 9)));
@@ -160,16 +169,30 @@ inline Result<M4Report> parse(const std::string& text, const std::vector<M4Case>
 
 }  // namespace m4
 
-/// Compiles with the flags a module gets, runs all cases in one program. @error internal  a tool failed; its output is the message.
+/// Compiles with the flags a module gets, runs all cases in one program. @error internal  a tool failed; its output is
+/// the message.
 inline Result<M4Report> run_on_m4(const std::vector<M4Case>& cases, const std::string& optimization) {
   MOTE_TRY(const auto folder, TemporaryFolder::create("mote-m4"));
   MOTE_TRY_VOID(write_file(folder.path() / "board.ld", m4::kLinkerScript));
   MOTE_TRY_VOID(write_file(folder.path() / "main.cpp", m4::kMain));
   MOTE_TRY_VOID(write_file(folder.path() / "functions.cpp", m4::functions_source(cases)));
   MOTE_TRY_VOID(write_file(folder.path() / "entries.cpp", m4::entries_source(cases)));
-  const std::vector<std::string> compile = {"arm-none-eabi-g++", "-std=c++17", optimization, "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard",
-                                            "-mfpu=fpv4-sp-d16", "-ffreestanding", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra",
-                                            "-Wconversion", "-Wshadow", "-Werror", std::string("-I") + MOTE_SOURCE_DIR + "/device"};
+  const std::vector<std::string> compile = {"arm-none-eabi-g++",
+                                            "-std=c++17",
+                                            optimization,
+                                            "-mcpu=cortex-m4",
+                                            "-mthumb",
+                                            "-mfloat-abi=hard",
+                                            "-mfpu=fpv4-sp-d16",
+                                            "-ffreestanding",
+                                            "-fno-exceptions",
+                                            "-fno-rtti",
+                                            "-Wall",
+                                            "-Wextra",
+                                            "-Wconversion",
+                                            "-Wshadow",
+                                            "-Werror",
+                                            std::string("-I") + MOTE_SOURCE_DIR + "/device"};
   for (const std::string unit : {"main", "functions", "entries"}) {
     auto command = compile;
     if (unit == "main") command.push_back("-fno-tree-loop-distribute-patterns");
@@ -177,17 +200,20 @@ inline Result<M4Report> run_on_m4(const std::vector<M4Case>& cases, const std::s
     command.insert(command.end(), {"-c", unit + ".cpp", "-o", unit + ".o"});
     MOTE_TRY(auto ignored, m4::run_tool(command, folder.path()));
   }
-  MOTE_TRY(auto ignored, m4::run_tool({"arm-none-eabi-g++", "-nostdlib", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16",
-                                        "-T", "board.ld", "main.o", "functions.o", "entries.o", "-o", "program.elf"},
-                                       folder.path()));
-  MOTE_TRY(const std::string printed,
-           m4::run_tool({"qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none", "-semihosting-config",
-                         "enable=on,target=native", "-icount", "shift=0", "-kernel", "program.elf"},
-                        folder.path()));
+  MOTE_TRY(auto ignored, m4::run_tool({"arm-none-eabi-g++", "-nostdlib", "-mcpu=cortex-m4", "-mthumb",
+                                       "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-T", "board.ld", "main.o",
+                                       "functions.o", "entries.o", "-o", "program.elf"},
+                                      folder.path()));
+  MOTE_TRY(
+      const std::string printed,
+      m4::run_tool({"qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none",
+                    "-semihosting-config", "enable=on,target=native", "-icount", "shift=0", "-kernel", "program.elf"},
+                   folder.path()));
   MOTE_TRY(auto report, m4::parse(printed, cases));
   MOTE_TRY(report.symbols, m4::run_tool({"arm-none-eabi-nm", "-S", "functions.o"}, folder.path()));
   MOTE_TRY(report.sizes, m4::run_tool({"arm-none-eabi-size", "-A", "functions.o"}, folder.path()));
-  MOTE_TRY(report.disassembly, m4::run_tool({"arm-none-eabi-objdump", "-d", "--no-show-raw-insn", "functions.o"}, folder.path()));
+  MOTE_TRY(report.disassembly,
+           m4::run_tool({"arm-none-eabi-objdump", "-d", "--no-show-raw-insn", "functions.o"}, folder.path()));
   return report;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Internal: the one list of every block's parameters, by name and in canonical order. Parsing, printing and hashing walk it.
+// Internal: the one list of every block's parameters, by name and in canonical order. Parsing, printing and hashing
+// walk it.
 
 #include <array>
 #include <span>

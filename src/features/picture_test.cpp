@@ -47,8 +47,10 @@ TEST(Raw, series_are_padded_and_cropped_around_their_middle) {
   sensor.variable_length = true;
   const auto extractor = Extractor::create(RawConfig{4}, sensor).value();
   EXPECT_EQ(extractor.output_scale(), 0.25);
-  EXPECT_EQ(extracted(extractor, std::vector<std::int16_t>{1, 2, 3, 4}), (std::vector<std::int16_t>{0, 0, 1, 2, 3, 4, 0, 0}));
-  EXPECT_EQ(extracted(extractor, std::vector<std::int16_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}), (std::vector<std::int16_t>{3, 4, 5, 6, 7, 8, 9, 10}));
+  EXPECT_EQ(extracted(extractor, std::vector<std::int16_t>{1, 2, 3, 4}),
+            (std::vector<std::int16_t>{0, 0, 1, 2, 3, 4, 0, 0}));
+  EXPECT_EQ(extracted(extractor, std::vector<std::int16_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}),
+            (std::vector<std::int16_t>{3, 4, 5, 6, 7, 8, 9, 10}));
   EXPECT_EQ(extracted(extractor, std::vector<std::int16_t>{}), std::vector<std::int16_t>(8, 0));
 }
 
@@ -57,23 +59,27 @@ struct Size {
 };
 
 /// Bilinear and nearest resize by the definition, in doubles; no cropping, no padding.
-double resized(const Bytes& image, Size in, Size out, std::uint32_t y, std::uint32_t x, std::uint32_t c, bool bilinear) {
+double resized(const Bytes& image, Size in, Size out, std::uint32_t y, std::uint32_t x, std::uint32_t c,
+               bool bilinear) {
   const auto position = [](std::uint32_t i, std::uint32_t from, std::uint32_t to) {
     return std::clamp((i + 0.5) * from / to - 0.5, 0.0, from - 1.0);
   };
   const auto at = [&](double row, double column) {
-    return static_cast<double>(image[(static_cast<std::size_t>(row) * in.width + static_cast<std::size_t>(column)) * in.channels + c]);
+    return static_cast<double>(
+        image[(static_cast<std::size_t>(row) * in.width + static_cast<std::size_t>(column)) * in.channels + c]);
   };
   const double py = position(y, in.height, out.height), px = position(x, in.width, out.width);
   if (!bilinear) return at(std::floor(py + 0.5), std::floor(px + 0.5));
-  const double y0 = std::floor(py), x0 = std::floor(px), y1 = std::min(y0 + 1, in.height - 1.0), x1 = std::min(x0 + 1, in.width - 1.0);
+  const double y0 = std::floor(py), x0 = std::floor(px), y1 = std::min(y0 + 1, in.height - 1.0),
+               x1 = std::min(x0 + 1, in.width - 1.0);
   const double top = at(y0, x0) * (1 - (px - x0)) + at(y0, x1) * (px - x0);
   const double bottom = at(y1, x0) * (1 - (px - x0)) + at(y1, x1) * (px - x0);
   return top * (1 - (py - y0)) + bottom * (py - y0);
 }
 
 TEST(Image, resize_is_within_two_levels_of_the_definition) {
-  const Size sizes[][2] = {{{28, 28, 1}, {32, 32, 1}}, {{28, 28, 1}, {14, 14, 1}}, {{48, 64, 3}, {24, 37, 3}}, {{5, 7, 3}, {40, 50, 3}}, {{9, 9, 1}, {9, 9, 1}}, {{1, 1, 1}, {4, 4, 1}}};
+  const Size sizes[][2] = {{{28, 28, 1}, {32, 32, 1}}, {{28, 28, 1}, {14, 14, 1}}, {{48, 64, 3}, {24, 37, 3}},
+                           {{5, 7, 3}, {40, 50, 3}},   {{9, 9, 1}, {9, 9, 1}},     {{1, 1, 1}, {4, 4, 1}}};
   for (const auto& [in, out] : sizes) {
     for (const auto interpolation : {Interpolation::bilinear, Interpolation::nearest}) {
       const ImageConfig config{.width = out.width, .height = out.height, .interpolation = interpolation};
@@ -82,9 +88,11 @@ TEST(Image, resize_is_within_two_levels_of_the_definition) {
       const auto got = extracted(extractor, image);
       const bool bilinear = interpolation == Interpolation::bilinear;
       for (std::size_t i = 0; i < got.size(); ++i) {
-        const auto c = static_cast<std::uint32_t>(i % out.channels), x = static_cast<std::uint32_t>(i / out.channels % out.width),
+        const auto c = static_cast<std::uint32_t>(i % out.channels),
+                   x = static_cast<std::uint32_t>(i / out.channels % out.width),
                    y = static_cast<std::uint32_t>(i / out.channels / out.width);
-        ASSERT_NEAR(got[i], resized(image, in, out, y, x, c, bilinear), bilinear ? 2 : 0) << out.width << " " << y << " " << x;
+        ASSERT_NEAR(got[i], resized(image, in, out, y, x, c, bilinear), bilinear ? 2 : 0)
+            << out.width << " " << y << " " << x;
       }
     }
   }
@@ -103,11 +111,14 @@ TEST(Image, crop_and_fits_place_the_picture) {
   Bytes image(16 * 8);  // 8 rows of 16
   for (std::size_t i = 0; i < image.size(); ++i) image[i] = static_cast<std::uint8_t>(i % 16 * 10 + 50);
   const SensorSpec sensor = SensorSpec::image(8, 16);
-  const auto crop = Extractor::create(ImageConfig{.crop_x = 3, .crop_y = 1, .crop_width = 4, .crop_height = 2}, sensor).value();
+  const auto crop =
+      Extractor::create(ImageConfig{.crop_x = 3, .crop_y = 1, .crop_width = 4, .crop_height = 2}, sensor).value();
   EXPECT_EQ(extracted(crop, image), (std::vector<std::int16_t>{80, 90, 100, 110, 80, 90, 100, 110}));
-  ImageConfig config{.width = 8, .height = 8, .resize_mode = ResizeMode::fit_shortest, .interpolation = Interpolation::nearest};
+  ImageConfig config{
+      .width = 8, .height = 8, .resize_mode = ResizeMode::fit_shortest, .interpolation = Interpolation::nearest};
   const auto shortest = extracted(Extractor::create(config, sensor).value(), image);
-  EXPECT_EQ(std::vector<std::int16_t>(shortest.begin(), shortest.begin() + 8), (std::vector<std::int16_t>{90, 100, 110, 120, 130, 140, 150, 160}));
+  EXPECT_EQ(std::vector<std::int16_t>(shortest.begin(), shortest.begin() + 8),
+            (std::vector<std::int16_t>{90, 100, 110, 120, 130, 140, 150, 160}));
   config.resize_mode = ResizeMode::fit_longest;
   const auto longest = extracted(Extractor::create(config, sensor).value(), image);
   for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(longest[i] == 0, i / 8 < 2 || i / 8 >= 6) << i;
@@ -134,9 +145,11 @@ TEST(Trajectory, is_within_a_thousandth_of_the_definition) {
         const auto index = std::min(static_cast<std::size_t>(position), count - 2);
         for (std::size_t axis = 0; axis < 2; ++axis) {
           const double a = path[2 * index + axis], b = path[2 * index + 2 + axis];
-          const double value = (a + (b - a) * (position - static_cast<double>(index)) - (low[axis] + high[axis]) / 2) / half;
+          const double value =
+              (a + (b - a) * (position - static_cast<double>(index)) - (low[axis] + high[axis]) / 2) / half;
           // The position is in 1/256 of a sample: a path that crosses the box in one sample is off by 2/256.
-          ASSERT_NEAR(got[4 * i + axis] / 16384.0, value, 0.001 + 1.05 * std::abs(b - a) / half / 256) << count << " " << i;
+          ASSERT_NEAR(got[4 * i + axis] / 16384.0, value, 0.001 + 1.05 * std::abs(b - a) / half / 256)
+              << count << " " << i;
           const double step = i == 0 ? 0 : got[4 * i + axis] - before[axis];
           EXPECT_NEAR(got[4 * i + 2 + axis], std::clamp(8 * step, -32768.0, 32767.0), 0.1);
           before[axis] = got[4 * i + axis];

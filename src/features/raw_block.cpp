@@ -11,7 +11,8 @@ class RawImageBlock final : public Block {
   RawImageBlock(const RawConfig& config, const SensorSpec& sensor) : Block(config, sensor) {
     shape_ = {sensor.height, sensor.width, sensor.channels};
     scale_ = 1.0 / 255;
-    for (std::uint32_t c = 0; c < sensor.channels; ++c) names_.push_back(sensor.channels == 1 ? "value" : "channel " + std::to_string(c));
+    for (std::uint32_t c = 0; c < sensor.channels; ++c)
+      names_.push_back(sensor.channels == 1 ? "value" : "channel " + std::to_string(c));
   }
 
   void run(const Input& input, std::int16_t* out, std::int32_t*) const override {
@@ -44,7 +45,9 @@ class RawSeriesBlock final : public Block {
     }
   }
 
-  void run(const Input& input, std::int16_t* out, std::int32_t*) const override { device::raw_series(params_, input.series, out); }
+  void run(const Input& input, std::int16_t* out, std::int32_t*) const override {
+    device::raw_series(params_, input.series, out);
+  }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
     code.include("features/raw.hpp");
@@ -62,10 +65,12 @@ class RawSeriesBlock final : public Block {
 
 BlockResult make_raw(const RawConfig& config, const SensorSpec& sensor) {
   if (sensor.element == Element::u8) {
-    if (config.length != 0) return bad_parameter(config, "length", "is for series; leave it 0 for images, or use the block image");
+    if (config.length != 0)
+      return bad_parameter(config, "length", "is for series; leave it 0 for images, or use the block image");
     return std::make_shared<RawImageBlock>(config, sensor);
   }
-  if (std::uint64_t{config.length} * sensor.channels > (1u << 24)) return bad_parameter(config, "length", "exceeds 2^24 values");
+  if (std::uint64_t{config.length} * sensor.channels > (1u << 24))
+    return bad_parameter(config, "length", "exceeds 2^24 values");
   return std::make_shared<RawSeriesBlock>(config, sensor);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Test only: the signal blocks once more, in double precision and in the most direct form (DFT by its definition, one triangle after the
-// other), written from the documentation in config.hpp and sharing no code with the blocks.
+// Test only: the signal blocks once more, in double precision and in the most direct form (DFT by its definition, one
+// triangle after the other), written from the documentation in config.hpp and sharing no code with the blocks.
 
 #include <algorithm>
 #include <cmath>
@@ -61,9 +61,11 @@ inline std::vector<double> dft_power(const std::vector<double>& x, std::size_t f
   }
   for (std::size_t k = 0; k <= fft_length / 2; ++k) {
     double re = 0, im = 0;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      re += x[i] * cosine[i * k % fft_length];
-      im -= x[i] * sine[i * k % fft_length];
+    std::size_t angle = 0;
+    for (const double value : x) {
+      re += value * cosine[angle];
+      im -= value * sine[angle];
+      angle = angle + k < fft_length ? angle + k : angle + k - fft_length;
     }
     power.push_back(re * re + im * im);
   }
@@ -87,9 +89,11 @@ inline Rows power_spectra(Samples clip, const FrameConfig& c, std::uint32_t max_
       const long n = origin + t * stride + i;
       if (n < s.begin || n >= s.end) continue;
       const double before = n > 0 ? clip[static_cast<std::size_t>(n - 1)] : 0;
-      x[static_cast<std::size_t>(i)] = (clip[static_cast<std::size_t>(n)] - c.pre_cof * before) * window_at(c.window, i, length);
+      x[static_cast<std::size_t>(i)] =
+          (clip[static_cast<std::size_t>(n)] - c.pre_cof * before) * window_at(c.window, i, length);
     }
-    auto power = dft_power(x, c.fft_length);
+    const bool silent = std::all_of(x.begin(), x.end(), [](double value) { return value == 0; });
+    auto power = silent ? std::vector<double>(c.fft_length / 2 + 1, 0.0) : dft_power(x, c.fft_length);
     for (auto& p : power) p /= std::pow(32768 * window_sum / 2, 2);
     rows.push_back(std::move(power));
   }
@@ -119,11 +123,15 @@ inline Rows spectrogram(Samples clip, const SpectrogramConfig& c, std::uint32_t 
   return rows;
 }
 
-inline Rows mfe(Samples clip, const FrameConfig& frame, const MelConfig& mel, std::uint32_t max_length, double rate_hz) {
+inline Rows mfe(Samples clip, const FrameConfig& frame, const MelConfig& mel, std::uint32_t max_length,
+                double rate_hz) {
   const auto to_mel = [](double hz) { return 2595 * std::log10(1 + hz / 700); };
   const double high = to_mel(mel.high_frequency == 0 ? rate_hz / 2 : mel.high_frequency);
   const double low = to_mel(mel.low_frequency);
-  const auto edge = [&](std::uint32_t i) { return 700 * (std::pow(10, (low + (high - low) * i / (mel.num_filters + 1)) / 2595) - 1); };
+  std::vector<double> edges;
+  for (std::uint32_t i = 0; i < mel.num_filters + 2; ++i) {
+    edges.push_back(700 * (std::pow(10, (low + (high - low) * i / (mel.num_filters + 1)) / 2595) - 1));
+  }
   Rows rows = power_spectra(clip, frame, max_length, rate_hz);
   for (auto& row : rows) {
     std::vector<double> levels;
@@ -131,8 +139,8 @@ inline Rows mfe(Samples clip, const FrameConfig& frame, const MelConfig& mel, st
       double energy = 0;
       for (std::size_t k = 0; k < row.size(); ++k) {
         const double hz = static_cast<double>(k) * rate_hz / frame.fft_length;
-        const double rise = (hz - edge(f)) / (edge(f + 1) - edge(f));
-        const double fall = (edge(f + 2) - hz) / (edge(f + 2) - edge(f + 1));
+        const double rise = (hz - edges[f]) / (edges[f + 1] - edges[f]);
+        const double fall = (edges[f + 2] - hz) / (edges[f + 2] - edges[f + 1]);
         energy += row[k] * std::max(0.0, std::min(rise, fall));
       }
       levels.push_back(decibels(energy));
@@ -151,7 +159,8 @@ inline Rows mfcc(Samples clip, const MfccConfig& c, std::uint32_t max_length, do
     std::vector<double> out;
     for (std::uint32_t k = 0; k < c.num_cepstral; ++k) {
       double sum = 0;
-      for (std::size_t m = 0; m < row.size(); ++m) sum += row[m] * std::cos(kPi * k * (static_cast<double>(m) + 0.5) / n);
+      for (std::size_t m = 0; m < row.size(); ++m)
+        sum += row[m] * std::cos(kPi * k * (static_cast<double>(m) + 0.5) / n);
       out.push_back(sum * std::sqrt((k == 0 ? 1.0 : 2.0) / n));
     }
     cepstra.push_back(std::move(out));
@@ -163,7 +172,8 @@ inline Rows mfcc(Samples clip, const MfccConfig& c, std::uint32_t max_length, do
   for (long t = 0; t < frames; ++t) {
     for (std::uint32_t k = 0; k < c.num_cepstral; ++k) {
       double sum = 0, count = 0;
-      for (long u = std::max(0L, t - reach); u <= std::min(frames - 1, t + reach); ++u, ++count) sum += cepstra[static_cast<std::size_t>(u)][k];
+      for (long u = std::max(0L, t - reach); u <= std::min(frames - 1, t + reach); ++u, ++count)
+        sum += cepstra[static_cast<std::size_t>(u)][k];
       normalised[static_cast<std::size_t>(t)][k] -= sum / count;
     }
   }

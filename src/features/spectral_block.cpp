@@ -35,7 +35,8 @@ class SpectralBlock final : public Block {
     // Summed powers are 2^-8 of power_spectrum's, whose full-scale sine has an amplitude of 2^15 counts.
     const double count_db = front_->full_scale_db() - 15 * 20 * std::log10(2.0) - 80 * std::log10(2.0);
     params_.peak_offset_db_q8 = rounded(-256 * count_db);
-    // |2X|^2 of a bin to mean square: a quarter for the 2, twice for the negative frequencies, over N times the window's power.
+    // |2X|^2 of a bin to mean square: a quarter for the 2, twice for the negative frequencies, over N times the
+    // window's power.
     const double bin_db = count_db - front_->window_gain_db();
     const double density_db = bin_db + front_->window_power_db() + 10 * std::log10(config.fft_length * 2.0);
     params_.band_offset_db_q8 = rounded(-256 * density_db);
@@ -44,9 +45,12 @@ class SpectralBlock final : public Block {
     name_outputs(config);
   }
 
-  [[nodiscard]] std::size_t scratch_words() const override { return static_cast<std::size_t>(device::spectral_scratch_words(params_)); }
+  [[nodiscard]] std::size_t scratch_words() const override {
+    return static_cast<std::size_t>(device::spectral_scratch_words(params_, front_->log2_points()));
+  }
   void run(const Input& input, std::int16_t* out, std::int32_t* scratch) const override {
-    device::spectral(params_, input.series, out, scratch);
+    with_log2_points(front_->log2_points(),
+                     [&](auto log2) { device::spectral<log2>(params_, input.series, out, scratch); });
   }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
@@ -57,14 +61,17 @@ class SpectralBlock final : public Block {
     code.field("max_length", params_.max_length);
     code.field("sections", params_.sections);
     code.field("biquads", biquads_.empty() ? "nullptr"
-                                           : code.table("biquads", "Filter sections b0 b1 b2 a1 a2, Q28.", std::span<const std::int32_t>(biquads_)));
+                                           : code.table("biquads", "Filter sections b0 b1 b2 a1 a2, Q28.",
+                                                        std::span<const std::int32_t>(biquads_)));
     code.field("peaks", params_.peaks);
     code.field("peaks_threshold_db_q8", params_.peaks_threshold_db_q8);
     code.field("bands", params_.bands);
-    code.field("band_edges", edges_.empty() ? "nullptr" : code.table("band_edges", "First bin of each band, and the end.", std::span<const std::uint16_t>(edges_)));
+    code.field("band_edges", edges_.empty() ? "nullptr"
+                                            : code.table("band_edges", "First bin of each band, and the end.",
+                                                         std::span<const std::uint16_t>(edges_)));
     code.field("peak_offset_db_q8", params_.peak_offset_db_q8);
     code.field("band_offset_db_q8", params_.band_offset_db_q8);
-    code.line("mote::device::spectral(p, series, features, working);");
+    code.line("mote::device::spectral<" + std::to_string(front_->log2_points()) + ">(p, series, features, working);");
   }
 
  private:
@@ -98,17 +105,22 @@ Result<std::vector<std::uint16_t>> band_edges(const SpectralConfig& config, cons
   for (std::size_t i = 0; i < edges.size(); ++i) {
     const std::string text = short_number(edges[i]) + " Hz";
     if (!(edges[i] >= 0) || edges[i] > sensor.rate_hz / 2) {
-      return bad_parameter(config, "spectral_power_edges", text + " lies outside 0 to half the rate, " + short_number(sensor.rate_hz / 2) + " Hz");
+      return bad_parameter(config, "spectral_power_edges",
+                           text + " lies outside 0 to half the rate, " + short_number(sensor.rate_hz / 2) + " Hz");
     }
-    const auto bin = static_cast<std::uint16_t>(edges[i] == sensor.rate_hz / 2 ? config.fft_length / 2 + 1 : std::ceil(edges[i] / bin_hz - 1e-9));
-    if (i > 0 && !(edges[i] > edges[i - 1])) return bad_parameter(config, "spectral_power_edges", text + " is not above the edge before it");
+    const auto bin = static_cast<std::uint16_t>(edges[i] == sensor.rate_hz / 2 ? config.fft_length / 2 + 1
+                                                                               : std::ceil(edges[i] / bin_hz - 1e-9));
+    if (i > 0 && !(edges[i] > edges[i - 1]))
+      return bad_parameter(config, "spectral_power_edges", text + " is not above the edge before it");
     if (i > 0 && bin == bins.back()) {
-      return bad_parameter(config, "spectral_power_edges", "the band that ends at " + text + " holds no bin (one every " + short_number(bin_hz) +
-                                                               " Hz); widen it or raise fft_length");
+      return bad_parameter(config, "spectral_power_edges",
+                           "the band that ends at " + text + " holds no bin (one every " + short_number(bin_hz) +
+                               " Hz); widen it or raise fft_length");
     }
     bins.push_back(bin);
   }
-  if (bins.size() == 1) return bad_parameter(config, "spectral_power_edges", "one edge makes no band; give two or more, or none");
+  if (bins.size() == 1)
+    return bad_parameter(config, "spectral_power_edges", "one edge makes no band; give two or more, or none");
   return bins;
 }
 
@@ -119,8 +131,9 @@ Result<void> check_filter(const SpectralConfig& config, const SensorSpec& sensor
   }
   // Below a thousandth of the rate the Q28 coefficients of a low-pass lose their meaning.
   if (!(config.filter_cutoff >= sensor.rate_hz / 1000 && config.filter_cutoff < sensor.rate_hz / 2)) {
-    return bad_parameter(config, "filter_cutoff", "must lie between " + short_number(sensor.rate_hz / 1000) + " Hz and half the rate, " +
-                                                      short_number(sensor.rate_hz / 2) + " Hz");
+    return bad_parameter(config, "filter_cutoff",
+                         "must lie between " + short_number(sensor.rate_hz / 1000) + " Hz and half the rate, " +
+                             short_number(sensor.rate_hz / 2) + " Hz");
   }
   return {};
 }

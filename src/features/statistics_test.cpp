@@ -60,8 +60,8 @@ std::vector<std::int16_t> interleaved(const std::vector<std::vector<std::int16_t
 TEST(Flatten, statistics_are_within_half_a_count_and_moments_within_a_thousandth) {
   auto skewed = noise(5000, 200, 1);
   for (auto& x : skewed) x = static_cast<std::int16_t>(std::clamp(x * x / 40 - 3000, -32768, 32767));
-  const std::vector<std::vector<std::int16_t>> channels = {noise(5000, 3000, 2), tone(5000, 0.031, 32767), skewed, noise(5000, 5, 3),
-                                                           std::vector<std::int16_t>(5000, -777)};
+  const std::vector<std::vector<std::int16_t>> channels = {noise(5000, 3000, 2), tone(5000, 0.031, 32767), skewed,
+                                                           noise(5000, 5, 3), std::vector<std::int16_t>(5000, -777)};
   const auto extractor = Extractor::create(FlattenConfig{}, SensorSpec::series(5000, 5, 100)).value();
   ASSERT_EQ(extractor.output_count(), 35u);
   const auto got = extracted(extractor, interleaved(channels));
@@ -159,7 +159,8 @@ TEST(Spectral, level_bands_and_peaks_are_within_a_twentieth_of_a_decibel) {
   for (const double v : x) square += v * v / static_cast<double>(x.size());
   EXPECT_NEAR(got[0], positive_db(square), 0.05);
   const double bin_hz = 62.5 / 128;
-  const std::size_t first = static_cast<std::size_t>(std::lround(5.3 / bin_hz)), second = static_cast<std::size_t>(std::lround(17.1 / bin_hz));
+  const std::size_t first = static_cast<std::size_t>(std::lround(5.3 / bin_hz)),
+                    second = static_cast<std::size_t>(std::lround(17.1 / bin_hz));
   const double half = w.window_sum / 2;
   EXPECT_NEAR(got[1] / 100 * 31.25, 5.3, 0.1);
   EXPECT_NEAR(got[2], positive_db(w.power[first] / (half * half)), 0.05);
@@ -170,7 +171,8 @@ TEST(Spectral, level_bands_and_peaks_are_within_a_twentieth_of_a_decibel) {
     for (std::size_t k = 0; k <= 64; ++k) {
       const double hz = static_cast<double>(k) * bin_hz;
       const bool last = band + 2 == config.spectral_power_edges.size() && k == 64;
-      if ((hz >= config.spectral_power_edges[band] && hz < config.spectral_power_edges[band + 1]) || last) power += 2 * w.power[k];
+      if ((hz >= config.spectral_power_edges[band] && hz < config.spectral_power_edges[band + 1]) || last)
+        power += 2 * w.power[k];
     }
     EXPECT_NEAR(got[5 + band], positive_db(power / (128 * w.window_squares)), 0.05) << band;
   }
@@ -199,8 +201,10 @@ TEST(Spectral, filters_attenuate_tones_as_butterworth_says) {
         const auto samples = tone(4000, hz / 100, 20000);
         const double expected = std::max(butterworth_db(type, order, hz, 10, 100), 0.0 - 60);
         const double got = extracted(extractor, samples)[1] - extracted(plain, samples)[1];
-        if (expected > -50) EXPECT_NEAR(got, expected, 0.3) << order << " " << hz;
-        else EXPECT_LT(got, -45);
+        if (expected > -50)
+          EXPECT_NEAR(got, expected, 0.3) << order << " " << hz;
+        else
+          EXPECT_LT(got, -45);
       }
     }
   }
@@ -211,7 +215,8 @@ TEST(Spectral, silence_has_no_peaks_and_a_short_series_is_padded) {
   sensor.variable_length = true;
   const auto extractor = Extractor::create(SpectralConfig{.fft_length = 128}, sensor).value();
   EXPECT_EQ(extracted(extractor, {}), std::vector<double>(extractor.output_count(), 0.0));
-  EXPECT_EQ(extracted(extractor, std::vector<std::int16_t>(400, 5000)), std::vector<double>(extractor.output_count(), 0.0));
+  EXPECT_EQ(extracted(extractor, std::vector<std::int16_t>(400, 5000)),
+            std::vector<double>(extractor.output_count(), 0.0));
   const auto x = tone(40, 0.2, 10000);
   const auto got = extracted(extractor, interleaved({x, x}));
   EXPECT_NEAR(got[1], 40, 2);  // 0.2 of the rate is 40 % of Nyquist

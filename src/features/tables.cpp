@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "features/word_ops.hpp"
+
 namespace mote::features {
 namespace {
 
@@ -12,8 +14,8 @@ constexpr double kPi = std::numbers::pi;
 double mel_of(double hz) { return 2595 * std::log10(1 + hz / 700); }
 double hz_of(double mel) { return 700 * (std::pow(10, mel / 2595) - 1); }
 
-/// Piecewise linear: slope alpha up to a corner, then a line that ends at half the rate (Jaitly and Hinton, "Vocal Tract Length
-/// Perturbation improves speech recognition", 2013, with the corner at 0.8 of half the rate).
+/// Piecewise linear: slope alpha up to a corner, then a line that ends at half the rate (Jaitly and Hinton, "Vocal
+/// Tract Length Perturbation improves speech recognition", 2013, with the corner at 0.8 of half the rate).
 double warped_hz(double hz, double alpha, double nyquist) {
   const double corner = 0.8 * nyquist * std::min(alpha, 1.0);
   if (hz <= corner / alpha) return hz * alpha;
@@ -22,22 +24,32 @@ double warped_hz(double hz, double alpha, double nyquist) {
 
 double window_value(Window window, double phase) {
   switch (window) {
-    case Window::hann: return 0.5 - 0.5 * std::cos(2 * kPi * phase);
-    case Window::hamming: return 0.54 - 0.46 * std::cos(2 * kPi * phase);
-    case Window::rectangular: return 1;
+    case Window::hann:
+      return 0.5 - 0.5 * std::cos(2 * kPi * phase);
+    case Window::hamming:
+      return 0.54 - 0.46 * std::cos(2 * kPi * phase);
+    case Window::rectangular:
+      return 1;
   }
   return 0;
 }
 
-std::int16_t q15(double value) { return static_cast<std::int16_t>(std::clamp(std::lround(value * 32768), -32767L, 32767L)); }
+std::int16_t q15(double value) {
+  return static_cast<std::int16_t>(std::clamp(std::lround(value * 32768), -32767L, 32767L));
+}
 
 }  // namespace
 
-std::int32_t rounded(double value) { return static_cast<std::int32_t>(std::clamp(std::round(value), -2147483648.0, 2147483647.0)); }
+std::int32_t rounded(double value) {
+  return static_cast<std::int32_t>(std::clamp(std::round(value), -2147483648.0, 2147483647.0));
+}
 
-std::vector<std::int16_t> sine_table_q15(std::uint32_t points) {
-  std::vector<std::int16_t> table(points);
-  for (std::uint32_t i = 0; i < points; ++i) table[i] = q15(std::sin(2 * kPi * i / points));
+std::vector<std::uint32_t> twiddle_table(std::uint32_t points) {
+  std::vector<std::uint32_t> table(points / 4 * 3);
+  for (std::uint32_t i = 0; i < table.size(); ++i) {
+    const double angle = 2 * kPi * i / points;
+    table[i] = device::dsp::pack_halves(q15(std::cos(angle)), q15(std::sin(angle)));
+  }
   return table;
 }
 
@@ -60,18 +72,22 @@ WindowSums window_sums(const std::vector<std::int16_t>& half, std::uint32_t leng
   return sums;
 }
 
-Result<MelBank> mel_bank(const MelConfig& mel, double high_frequency, std::uint32_t fft_length, double rate_hz, double warp) {
+Result<MelBank> mel_bank(const MelConfig& mel, double high_frequency, std::uint32_t fft_length, double rate_hz,
+                         double warp) {
   const double low_mel = mel_of(mel.low_frequency);
   const double step = (mel_of(high_frequency) - low_mel) / (mel.num_filters + 1);
   std::vector<double> edges(mel.num_filters + 2);
   for (std::size_t i = 0; i < edges.size(); ++i) {
-    const double hz = i == 0 ? mel.low_frequency : (i + 1 == edges.size() ? high_frequency : hz_of(low_mel + step * static_cast<double>(i)));
+    const double hz = i == 0
+                          ? mel.low_frequency
+                          : (i + 1 == edges.size() ? high_frequency : hz_of(low_mel + step * static_cast<double>(i)));
     edges[i] = warp == 1 ? hz : std::min(warped_hz(hz, warp, rate_hz / 2), rate_hz / 2);
   }
   const double bin_hz = rate_hz / fft_length;
   MelBank bank;
   std::vector<std::uint32_t> weights(mel.num_filters + 2, 0);  // of filter i at index i + 1
-  for (const double edge : edges) bank.first_bins.push_back(static_cast<std::uint16_t>(std::ceil(edge / bin_hz - 1e-9)));
+  for (const double edge : edges)
+    bank.first_bins.push_back(static_cast<std::uint16_t>(std::ceil(edge / bin_hz - 1e-9)));
   for (std::size_t i = 0; i + 1 < edges.size(); ++i) {
     for (std::uint32_t bin = bank.first_bins[i]; bin < bank.first_bins[i + 1]; ++bin) {
       const double share = (bin * bin_hz - edges[i]) / (edges[i + 1] - edges[i]);
@@ -84,8 +100,9 @@ Result<MelBank> mel_bank(const MelConfig& mel, double high_frequency, std::uint3
   for (std::uint32_t i = 0; i < mel.num_filters; ++i) {
     bank.centres_hz.push_back(edges[i + 1]);
     if (weights[i + 1] != 0) continue;
-    return fail(Code::invalid_argument, "num_filters: filter " + std::to_string(i) + " around " + std::to_string(std::lround(edges[i + 1])) +
-                                            " Hz holds no bin of the " + std::to_string(fft_length) +
+    return fail(Code::invalid_argument, "num_filters: filter " + std::to_string(i) + " around " +
+                                            std::to_string(std::lround(edges[i + 1])) + " Hz holds no bin of the " +
+                                            std::to_string(fft_length) +
                                             "-point transform; use fewer filters or a longer fft_length");
   }
   return bank;

@@ -9,8 +9,8 @@
 
 namespace mote::features {
 
-/// One period of the sine in `points` steps, Q15 limited to +-32767 (its negative must exist).
-[[nodiscard]] std::vector<std::int16_t> sine_table_q15(std::uint32_t points);
+/// Twiddle factors of a transform of `points`, see device/features/rfft.hpp.
+[[nodiscard]] std::vector<std::uint32_t> twiddle_table(std::uint32_t points);
 
 /// First (length + 1) / 2 values of the symmetric window, Q15.
 [[nodiscard]] std::vector<std::int16_t> window_table_q15(Window window, std::uint32_t length);
@@ -29,7 +29,8 @@ struct MelBank {
 };
 /// `warp` is applied to each edge of a filter (1: none).
 /// @error invalid_argument  a filter without a bin; the message begins with "num_filters".
-[[nodiscard]] Result<MelBank> mel_bank(const MelConfig& mel, double high_frequency, std::uint32_t fft_length, double rate_hz, double warp);
+[[nodiscard]] Result<MelBank> mel_bank(const MelConfig& mel, double high_frequency, std::uint32_t fft_length,
+                                       double rate_hz, double warp);
 
 /// Rows of the orthonormal DCT-II, first halves, as integers * 2^shift with the largest shift that fits int16.
 struct DctTable {
@@ -39,7 +40,8 @@ struct DctTable {
 [[nodiscard]] DctTable dct_table(std::uint32_t inputs, std::uint32_t outputs);
 
 /// Butterworth filter as order / 2 sections {b0, b1, b2, a1, a2} in Q28 (bilinear transform with pre-warping).
-[[nodiscard]] std::vector<std::int32_t> butterworth_q28(FilterType type, std::uint32_t order, double cutoff_hz, double rate_hz);
+[[nodiscard]] std::vector<std::int32_t> butterworth_q28(FilterType type, std::uint32_t order, double cutoff_hz,
+                                                        double rate_hz);
 
 /// Nearest integer, saturated to int32.
 [[nodiscard]] std::int32_t rounded(double value);

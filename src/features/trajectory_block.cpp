@@ -17,7 +17,9 @@ class TrajectoryBlock final : public Block {
     names_ = {"x", "y", "dx", "dy"};
   }
 
-  void run(const Input& input, std::int16_t* out, std::int32_t*) const override { device::trajectory(params_, input.series, out); }
+  void run(const Input& input, std::int16_t* out, std::int32_t*) const override {
+    device::trajectory(params_, input.series, out);
+  }
 
   void emit(CodeWriter& code, const device::FeatureQuantization&) const override {
     code.include("features/trajectory.hpp");
@@ -39,9 +41,11 @@ BlockResult make_trajectory(const TrajectoryConfig& config, const SensorSpec& se
     return fail(Code::invalid_argument, "trajectory: needs points with the 2 channels x and y, but the sensor gives " +
                                             std::to_string(sensor.channels));
   }
-  if (sensor.length > device::kTrajectoryMaxLength) return fail(Code::invalid_argument, "trajectory: paths have at most 8192 points");
+  if (sensor.length > device::kTrajectoryMaxLength)
+    return fail(Code::invalid_argument, "trajectory: paths have at most 8192 points");
   if (config.points < 2 || config.points > 1024) return bad_parameter(config, "points", "must be 2 to 1024");
-  if (!std::has_single_bit(config.delta_gain) || config.delta_gain > 16) return bad_parameter(config, "delta_gain", "must be 1, 2, 4, 8 or 16");
+  if (!std::has_single_bit(config.delta_gain) || config.delta_gain > 16)
+    return bad_parameter(config, "delta_gain", "must be 1, 2, 4, 8 or 16");
   return std::make_shared<TrajectoryBlock>(config, sensor);
 }
 

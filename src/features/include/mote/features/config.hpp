@@ -1,6 +1,6 @@
 #pragma once
-// What a user configures: the sensor's signal and one feature block with its parameters (the field's names and defaults).
-// Times are in seconds, frequencies in Hz, levels in dB relative to a full-scale sine unless stated.
+// What a user configures: the sensor's signal and one feature block with its parameters (the field's names and
+// defaults). Times are in seconds, frequencies in Hz, levels in dB relative to a full-scale sine unless stated.
 
 #include <cstdint>
 #include <string>
@@ -15,7 +15,8 @@ namespace mote::features {
 
 enum class Element : std::uint8_t { u8, i16 };
 
-/// The signal a module receives. Images are u8 [height][width][channels]; series are i16 [length][channels], oldest sample first.
+/// The signal a module receives. Images are u8 [height][width][channels]; series are i16 [length][channels], oldest
+/// sample first.
 struct SensorSpec {
   Element element = Element::i16;
   std::uint32_t height = 0;  ///< images only
@@ -57,8 +58,8 @@ enum class Interpolation : std::uint8_t { nearest, bilinear };
 
 /// `image`: crop, then resize, then grayscale. Output [height, width, channels].
 struct ImageConfig {
-  std::uint32_t width = 0;   ///< 0: the sensor's
-  std::uint32_t height = 0;  ///< 0: the sensor's
+  std::uint32_t width = 0;     ///< 0: the sensor's
+  std::uint32_t height = 0;    ///< 0: the sensor's
   std::uint32_t channels = 0;  ///< 1: grayscale, 3: RGB, 0: the sensor's
   ResizeMode resize_mode = ResizeMode::squash;
   Interpolation interpolation = Interpolation::bilinear;
@@ -69,8 +70,8 @@ struct ImageConfig {
   bool operator==(const ImageConfig&) const = default;
 };
 
-/// `flatten`: statistics of each channel. Output [channels * statistics]. Average to stdev are in counts, skewness and excess
-/// kurtosis are scaled by 2048: one tensor, one scale of 1/2048, so an amplitude of 2048 counts reads 1.
+/// `flatten`: statistics of each channel. Output [channels * statistics]. Average to stdev are in counts, skewness and
+/// excess kurtosis are scaled by 2048: one tensor, one scale of 1/2048, so an amplitude of 2048 counts reads 1.
 struct FlattenConfig {
   bool average = true;
   bool minimum = true;
@@ -84,8 +85,9 @@ struct FlattenConfig {
 
 enum class FilterType : std::uint8_t { none, low, high };
 
-/// `spectral`: vibration analysis. Output [channels * (1 + 2 * spectral_peaks_count + bands)]: level, then frequency (percent of
-/// Nyquist) and height of each peak, then the power of each band between two edges; levels in dB above one count, never negative.
+/// `spectral`: vibration analysis. Output [channels * (1 + 2 * spectral_peaks_count + bands)]: level, then frequency
+/// (percent of Nyquist) and height of each peak, then the power of each band between two edges; levels in dB above one
+/// count, never negative.
 struct SpectralConfig {
   FilterType filter_type = FilterType::none;
   double filter_cutoff = 3;        ///< Hz, Butterworth, -3 dB
@@ -102,15 +104,17 @@ enum class Window : std::uint8_t { hann, hamming, rectangular };
 /// How spectrogram, mfe and mfcc cut the signal into frames, and what level counts as nothing.
 /// The (trimmed) clip is centred in the window of frames; outside it is silence.
 struct FrameConfig {
-  double frame_length = 0.025;   ///< s; at most fft_length samples
-  double frame_stride = 0.0125;  ///< s
-  std::uint32_t frames = 0;      ///< number of frames; 0: as many as fit whole into the sensor's length
+  double frame_length = 0.025;     ///< s; at most fft_length samples
+  double frame_stride = 0.0125;    ///< s
+  std::uint32_t frames = 0;        ///< number of frames; 0: as many as fit whole into the sensor's length
   std::uint32_t fft_length = 256;  ///< 32..1024, a power of two
   Window window = Window::hann;
-  double pre_cof = 0;            ///< pre-emphasis y[n] = x[n] - pre_cof x[n-1]; 0..1
-  double trim_db = 0;            ///< > 0: cut the clip before its first and after its last stride whose energy is less than this below the peak's
-  double noise_floor_db = -80;   ///< output is dB above the floor, never negative
-  double floor_relative_db = 0;  ///< > 0: the floor lies this far below the loudest value, which makes the output independent of the volume
+  double pre_cof = 0;  ///< pre-emphasis y[n] = x[n] - pre_cof x[n-1]; 0..1
+  double trim_db = 0;  ///< > 0: cut the clip before its first and after its last stride whose energy is less than this
+                       ///< below the peak's
+  double noise_floor_db = -80;  ///< output is dB above the floor, never negative
+  double floor_relative_db =
+      0;  ///< > 0: the floor lies this far below the loudest value, which makes the output independent of the volume
   bool operator==(const FrameConfig&) const = default;
 };
 
@@ -152,8 +156,8 @@ struct TrajectoryConfig {
   bool operator==(const TrajectoryConfig&) const = default;
 };
 
-using FeatureConfig = std::variant<RawConfig, ImageConfig, FlattenConfig, SpectralConfig, SpectrogramConfig, MfeConfig, MfccConfig,
-                                   TrajectoryConfig>;
+using FeatureConfig = std::variant<RawConfig, ImageConfig, FlattenConfig, SpectralConfig, SpectrogramConfig, MfeConfig,
+                                   MfccConfig, TrajectoryConfig>;
 
 /// "raw", "image", "flatten", "spectral", "spectrogram", "mfe", "mfcc" or "trajectory".
 [[nodiscard]] std::string_view block_name(const FeatureConfig& config);
