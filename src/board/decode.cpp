@@ -10,13 +10,13 @@ constexpr unsigned kSp = 13, kLr = 14, kPc = 15;
 constexpr unsigned field(unsigned word, unsigned low, unsigned bits) { return (word >> low) & ((1u << bits) - 1u); }
 /// A register set; the program counter is never a dependency.
 constexpr std::uint16_t reg(unsigned number) { return number == kPc ? 0 : static_cast<std::uint16_t>(1u << number); }
-constexpr std::uint16_t operator_or(std::uint16_t a, std::uint16_t b) { return static_cast<std::uint16_t>(a | b); }
+constexpr std::uint16_t both(std::uint16_t a, std::uint16_t b) { return static_cast<std::uint16_t>(a | b); }
 template <class... More>
 constexpr std::uint16_t regs(unsigned number, More... more) {
   if constexpr (sizeof...(more) == 0) {
     return reg(number);
   } else {
-    return operator_or(reg(number), regs(more...));
+    return both(reg(number), regs(more...));
   }
 }
 
@@ -52,7 +52,7 @@ void shift_add_compare(Instruction& i, unsigned w) {
   if (field(w, 13, 1) == 0) {  // shifts by immediate; ADD, SUB of three registers or a 3-bit immediate
     i.reads = reg(field(w, 3, 3));
     const bool two_registers = field(w, 10, 4) == 0b0110;
-    if (two_registers) i.reads = operator_or(i.reads, reg(field(w, 6, 3)));
+    if (two_registers) i.reads = both(i.reads, reg(field(w, 6, 3)));
   } else if (field(w, 11, 2) != 0) {  // CMP, ADD, SUB with an 8-bit immediate; MOV reads nothing
     i.reads = reg(field(w, 8, 3));
   }
@@ -62,7 +62,7 @@ void data_processing_16(Instruction& i, unsigned w) {
   const unsigned operation = field(w, 6, 4);
   constexpr unsigned kRsb = 9, kMvn = 15;
   i.reads = reg(field(w, 3, 3));
-  if (operation != kRsb && operation != kMvn) i.reads = operator_or(i.reads, reg(field(w, 0, 3)));
+  if (operation != kRsb && operation != kMvn) i.reads = both(i.reads, reg(field(w, 0, 3)));
 }
 
 void special_16(Instruction& i, unsigned w) {
@@ -72,7 +72,7 @@ void special_16(Instruction& i, unsigned w) {
   i.reads = reg(source);
   if (operation == 3) return add(i, indirect_branch);  // BX, BLX
   const bool move = operation == 2, compare = operation == 1;
-  if (!move) i.reads = operator_or(i.reads, reg(target));
+  if (!move) i.reads = both(i.reads, reg(target));
   if (!compare && target == kPc) add(i, indirect_branch);
   if (!compare && target == kSp) add(i, writes_sp);
 }
@@ -235,7 +235,7 @@ void long_multiply_or_divide(Instruction& i, unsigned a, unsigned b) {
   const bool divide = operation == 1 || operation == 3;
   if (divide) i.cycles = 6;
   const bool accumulates = operation >= 4;
-  if (accumulates) i.reads = operator_or(i.reads, regs(field(b, 12, 4), field(b, 8, 4)));
+  if (accumulates) i.reads = both(i.reads, regs(field(b, 12, 4), field(b, 8, 4)));
 }
 
 // --- floating point
@@ -304,7 +304,7 @@ void decode_32(Instruction& i, unsigned a, unsigned b) {
       if ((op & 0x78u) == 0x38u) return long_multiply_or_divide(i, a, b);
       // Shifts by register, extensions, parallel arithmetic: two sources; multiplies: a third.
       i.reads = regs(field(a, 0, 4), field(b, 0, 4));
-      if ((op & 0x78u) == 0x30u) i.reads = operator_or(i.reads, reg(field(b, 12, 4)));
+      if ((op & 0x78u) == 0x30u) i.reads = both(i.reads, reg(field(b, 12, 4)));
       return;
   }
 }

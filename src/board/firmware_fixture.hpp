@@ -9,6 +9,7 @@
 
 #include "mote/base/bytes.hpp"
 #include "mote/base/file.hpp"
+#include "mote/base/hash.hpp"
 #include "mote/base/process.hpp"
 
 namespace mote::board {
@@ -26,6 +27,8 @@ struct BuiltModule {
   Bytes elf;   ///< the same with symbols, linked at 0
 };
 
+/// The Arm compiler, with a cache on disk: CTest runs every test in a process of its own, and most want the same
+/// firmware. What is cached is named by a hash of all it is made from.
 class Toolchain {
  public:
   static Toolchain& instance() {
@@ -34,32 +37,27 @@ class Toolchain {
   }
 
   BuiltModule build_module(const TestModule& module) {
-    const std::string header =
-        "#include <cstdint>\n__asm__(\".section .header,\\\"a\\\"\\n .word 0x65746f6d\\n .short 1,128\\n .word "
-        "module_bytes,0,1,3,1\\n .previous\\n .section .header_rest,\\\"a\\\"\\n .word " +
-        std::to_string(module.arena_bytes) + ",16,0," + std::to_string(module.input_offset) + "," +
-        std::to_string(module.input_bytes) + "," + std::to_string(module.output_offset) + "," +
-        std::to_string(module.output_bytes) + ",0,0,0,0\\n .zero 52\\n .previous\");\n";
-    write("module.cpp", header + module.source);
-    write(
-        "module.ld",
-        "ENTRY(invoke)\nSECTIONS { . = 0; .header : { KEEP(*(.header)) LONG(invoke & 0xfffffffe) KEEP(*(.header_rest)) "
-        "}\n"
-        ".text : { *(.text*) *(.rodata*) . = ALIGN(4); } module_bytes = .; /DISCARD/ : { *(.ARM.*) *(.comment) } }\n");
-    compile({"-O2", "-fpic", "module.cpp", "-T", "module.ld", "-o", "module.elf"});
-    run({"arm-none-eabi-objcopy", "-O", "binary", "module.elf", "module.bin"});
-    return {read("module.bin"), read("module.elf")};
+    const std::string source = header_of(module) + module.source;
+    const auto build = [&] {
+      write("module.cpp", source);
+      write("module.ld", kModuleScript);
+      compile({"-fpic", "module.cpp", "-T", "module.ld", "-o", "module.elf"});
+      run({"arm-none-eabi-objcopy", "-O", "binary", "module.elf", "module.bin"});
+    };
+    const std::string inputs = source + kModuleScript;
+    return {cached(inputs + "blob", "module.bin", build), cached(inputs + "elf", "module.elf", build)};
   }
 
   /// The bench firmware around `module`.
   Bytes build_firmware(ByteSpan module, std::uint32_t arena_bytes = 4096) {
-    write("module.bin", std::string(module.begin(), module.end()));
-    for (const char* part : {"startup", "memory", "markers"}) build_part(part);
-    compile({"-O2", "-I", device(), "-DMOTE_ARENA_BYTES=" + std::to_string(arena_bytes),
-             "-DMOTE_MODULE_FILE=\"" + (folder_.path() / "module.bin").string() + "\"",
-             device() + "/boards/bench_main.cpp", "startup.o", "memory.o", "markers.o", "-T",
-             device() + "/boards/bench.ld", "-lgcc", "-o", "firmware.elf"});
-    return read("firmware.elf");
+    const std::string blob(module.begin(), module.end());
+    return cached(blob + std::to_string(arena_bytes), "firmware.elf", [&] {
+      write("module.bin", blob);
+      compile({"-DMOTE_ARENA_BYTES=" + std::to_string(arena_bytes),
+               "-DMOTE_MODULE_FILE=\"" + (folder_.path() / "module.bin").string() + "\"", board_file("bench_main.cpp"),
+               board_file("startup.cpp"), board_file("memory.cpp"), board_file("markers.cpp"), "-T",
+               board_file("bench.ld"), "-lgcc", "-o", "firmware.elf"});
+    });
   }
   Bytes build_firmware(const TestModule& module, std::uint32_t arena_bytes = 4096) {
     return build_firmware(build_module(module).blob, arena_bytes);
@@ -67,46 +65,83 @@ class Toolchain {
 
   /// A firmware of its own: `source` defines extern "C" void mote_main().
   Bytes build_program(const std::string& source) {
-    write("program.cpp", source);
-    for (const char* part : {"startup", "memory", "markers"}) build_part(part);
-    compile({"-O2", "-I", device(), "program.cpp", "startup.o", "memory.o", "markers.o", "-T",
-             device() + "/boards/bench.ld", "-lgcc", "-o", "program.elf"});
-    return read("program.elf");
+    return cached(source, "program.elf", [&] {
+      write("program.cpp", source);
+      compile({"program.cpp", board_file("startup.cpp"), board_file("memory.cpp"), board_file("markers.cpp"), "-T",
+               board_file("bench.ld"), "-lgcc", "-o", "program.elf"});
+    });
   }
 
+  /// A scratch folder of this process.
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
 
  private:
-  Toolchain() : folder_(TemporaryFolder::create("mote-board-test").value()) {}
+  static constexpr const char* kModuleScript =
+      "ENTRY(invoke)\nSECTIONS { . = 0;\n"
+      ".header : { KEEP(*(.header)) LONG(invoke & 0xfffffffe) KEEP(*(.header_rest)) }\n"
+      ".text : { *(.text*) *(.rodata*) . = ALIGN(4); } module_bytes = .; /DISCARD/ : { *(.ARM.*) *(.comment) } }\n";
 
-  static std::string device() { return std::string(MOTE_SOURCE_DIR) + "/device"; }
-
-  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(write_file(folder_.path() / name, text)); }
-  Bytes read(const std::string& name) { return read_file(folder_.path() / name).value_or(Bytes{}); }
-
-  void build_part(const std::string& name) {
-    if (std::filesystem::exists(folder_.path() / (name + ".o"))) return;
-    compile({"-O2", "-I", device(), "-c", device() + "/boards/" + name + ".cpp", "-o", name + ".o"});
+  Toolchain() : folder_(TemporaryFolder::create("mote-board-test").value()) {
+    Hasher hasher;
+    for (const char* name :
+         {"bench_main.cpp", "startup.cpp", "memory.cpp", "markers.cpp", "bench.ld", "markers.hpp", "uart.hpp",
+          "protocol.hpp", "sensor_port.hpp", "flash_controller.hpp", "../abi/module.hpp"}) {
+      hasher.field(read_text(board_file(name)).value());
+    }
+    for (const std::string& flag : flags()) hasher.field(flag);
+    device_hash_ = hasher.finish();
   }
 
+  static std::string header_of(const TestModule& module) {
+    const auto word = [](std::uint32_t value) { return std::to_string(value) + ","; };
+    return "#include <cstdint>\n__asm__(\".section .header,\\\"a\\\"\\n .word 0x65746f6d\\n .short 1,128\\n"
+           " .word module_bytes,0,1,3,1\\n .previous\\n .section .header_rest,\\\"a\\\"\\n .word " +
+           word(module.arena_bytes) + "16,0," + word(module.input_offset) + word(module.input_bytes) +
+           word(module.output_offset) + word(module.output_bytes) + "0,0,0,0\\n .zero 52\\n .previous\");\n";
+  }
+
+  static std::string device() { return std::string(MOTE_SOURCE_DIR) + "/device"; }
+  static std::string board_file(const std::string& name) { return device() + "/boards/" + name; }
+
+  static std::vector<std::string> flags() {
+    return {"-std=c++17",
+            "-O2",
+            "-mcpu=cortex-m4",
+            "-mfpu=fpv4-sp-d16",
+            "-mfloat-abi=hard",
+            "-mthumb",
+            "-ffreestanding",
+            "-nostdlib",
+            "-fno-exceptions",
+            "-fno-rtti",
+            "-Wall",
+            "-Wextra",
+            "-Wconversion",
+            "-Wshadow",
+            "-Werror",
+            "-Wl,--defsym=mote_flash_bytes=524288",
+            "-Wl,--defsym=mote_ram_bytes=131072"};
+  }
+
+  /// The product `name` of `build`, unless one of the same inputs is in the cache.
+  template <class Build>
+  Bytes cached(const std::string& inputs, const std::string& name, Build build) {
+    const Digest key = Hasher().field(device_hash_.bytes).field(name).field(inputs).finish();
+    const std::filesystem::path kept = std::filesystem::path(MOTE_FIXTURE_CACHE) / key.hex();
+    if (auto hit = read_file(kept)) return std::move(*hit);
+    build();
+    Bytes product = read_file(folder_.path() / name).value_or(Bytes{});
+    EXPECT_TRUE(product.empty() || write_file(kept, product));
+    std::filesystem::remove(folder_.path() / name);
+    return product;
+  }
+
+  void write(const std::string& name, const std::string& text) { ASSERT_TRUE(write_file(folder_.path() / name, text)); }
+
   void compile(const std::vector<std::string>& arguments) {
-    std::vector<std::string> all{"arm-none-eabi-g++",
-                                 "-std=c++17",
-                                 "-mcpu=cortex-m4",
-                                 "-mfpu=fpv4-sp-d16",
-                                 "-mfloat-abi=hard",
-                                 "-mthumb",
-                                 "-ffreestanding",
-                                 "-fno-exceptions",
-                                 "-fno-rtti",
-                                 "-nostdlib",
-                                 "-Wall",
-                                 "-Wextra",
-                                 "-Wconversion",
-                                 "-Wshadow",
-                                 "-Werror",
-                                 "-Wl,--defsym=mote_flash_bytes=524288",
-                                 "-Wl,--defsym=mote_ram_bytes=131072"};
+    std::vector<std::string> all{"arm-none-eabi-g++"};
+    for (const std::string& flag : flags()) all.push_back(flag);
+    all.insert(all.end(), {"-I", device()});
     all.insert(all.end(), arguments.begin(), arguments.end());
     run(all);
   }
@@ -120,6 +155,7 @@ class Toolchain {
   }
 
   TemporaryFolder folder_;
+  Digest device_hash_;
 };
 
 /// `firmware` with one 32-bit field of the header of the module in it changed.
@@ -127,8 +163,9 @@ inline Bytes with_header_field(Bytes firmware, std::size_t offset, std::uint32_t
   const Bytes magic{0x6d, 0x6f, 0x74, 0x65, 1, 0, 128, 0};
   const auto header = std::search(firmware.begin(), firmware.end(), magic.begin(), magic.end());
   EXPECT_NE(header, firmware.end());
-  for (std::size_t i = 0; i < 4; ++i)
+  for (std::size_t i = 0; i < 4; ++i) {
     header[static_cast<std::ptrdiff_t>(offset + i)] = static_cast<std::uint8_t>(value >> (8 * i));
+  }
   return firmware;
 }
 

@@ -87,33 +87,43 @@ TEST(QemuBoard, silence_becomes_an_error) {
   EXPECT_EQ(QemuBoard::create(summing_firmware(), options).error().code(), Code::not_found);
 }
 
-/// Instructions that QEMU executes between the two markers, from its log of single instructions.
-std::size_t count_with_qemu(const Bytes& firmware) {
-  const auto& folder = Toolchain::instance().folder();
-  EXPECT_TRUE(write_file(folder / "counted.elf", firmware));
-  const ElfFile elf = ElfFile::parse(firmware).value();
+/// Runs a firmware for a moment and returns QEMU's log of single instructions.
+std::string log_of_instructions(const std::filesystem::path& folder, const std::vector<std::string>& single_step) {
   ProcessOptions options;
   options.folder = folder;
   // The log ends when QEMU is stopped; the program runs its inference right after boot and then idles.
   options.timeout = std::chrono::milliseconds(1500);
-  static_cast<void>(run_process(
-      {"qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "null", "-singlestep",
-       "-d", "exec,nochain", "-D", "counted.log", "-dfilter", "0x0..0x3fffff", "-kernel", "counted.elf"},
-      options));
-  std::istringstream log(read_text(folder / "counted.log", std::uint64_t{1} << 30).value_or(""));
-  const std::uint32_t begin = elf.find_symbol("mote_infer_begin")->address,
-                      end = elf.find_symbol("mote_infer_end")->address;
-  const std::uint32_t begin_end = begin + elf.find_symbol("mote_infer_begin")->bytes;
+  std::vector<std::string> arguments{"qemu-system-arm", "-M",         "mps2-an386",  "-display", "none",
+                                     "-monitor",        "none",       "-serial",     "null",     "-d",
+                                     "exec,nochain",    "-D",         "counted.log", "-dfilter", "0x0..0x3fffff",
+                                     "-kernel",         "counted.elf"};
+  arguments.insert(arguments.end(), single_step.begin(), single_step.end());
+  std::filesystem::remove(folder / "counted.log");
+  static_cast<void>(run_process(arguments, options));
+  return read_text(folder / "counted.log", std::uint64_t{1} << 30).value_or("");
+}
+
+/// Instructions that QEMU executes between the two markers.
+std::size_t count_with_qemu(const Bytes& firmware) {
+  const auto& folder = Toolchain::instance().folder();
+  EXPECT_TRUE(write_file(folder / "counted.elf", firmware));
+  const ElfFile elf = ElfFile::parse(firmware).value();
+  // QEMU 8.1 renamed the option.
+  std::string text = log_of_instructions(folder, {"-singlestep"});
+  if (text.empty()) text = log_of_instructions(folder, {"-accel", "tcg,one-insn-per-tb=on"});
+  std::istringstream log(text);
+  const ElfSymbol& begin = *elf.find_symbol("mote_infer_begin");
+  const std::uint32_t end = elf.find_symbol("mote_infer_end")->address;
   std::size_t counted = 0;
-  bool inside = false, seen_begin = false;
+  bool begun = false;
   for (std::string line; std::getline(log, line);) {
     const std::size_t slash = line.find('/');
     if (line.rfind("Trace", 0) != 0 || slash == std::string::npos) continue;
     const auto pc = static_cast<std::uint32_t>(std::stoul(line.substr(slash + 1), nullptr, 16));
-    seen_begin = seen_begin || pc == begin;
     if (pc == end) break;
-    inside = seen_begin && (pc < begin || pc >= begin_end);
-    counted += inside ? 1 : 0;
+    begun = begun || pc == begin.address;
+    const bool in_marker = pc >= begin.address && pc < begin.address + begin.bytes;
+    counted += begun && !in_marker ? 1 : 0;
   }
   return counted;
 }
