@@ -92,7 +92,8 @@ TEST(AugmentImage, a_quarter_turn_is_exact_and_no_turn_keeps_the_image) {
   rotate_scale_image(in, out, {3, 3, 1}, 0, 1, 0);
   EXPECT_EQ(out, in);
   rotate_scale_image(in, out, {3, 3, 1}, 0, 2, 0);
-  EXPECT_THAT(out, Pointwise(FloatNear(1e-4f), std::vector<float>{3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7})) << "twice as large";
+  EXPECT_THAT(out, Pointwise(FloatNear(1e-4f), std::vector<float>{3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7}))
+      << "twice as large";
 }
 
 TEST(AugmentImage, noise_has_its_standard_deviation) {
@@ -232,7 +233,8 @@ TEST(AugmentAudio, trim_finds_the_loud_part) {
   const auto [first, end] = energy_bounds(wave, 8'000, 25);
   EXPECT_NEAR(static_cast<double>(first), 3'000, 80);
   EXPECT_NEAR(static_cast<double>(end), 5'000, 80);
-  EXPECT_EQ(energy_bounds(std::vector<float>(100), 8'000, 25), (std::pair<std::size_t, std::size_t>{0, 100})) << "silence stays whole";
+  EXPECT_EQ(energy_bounds(std::vector<float>(100), 8'000, 25), (std::pair<std::size_t, std::size_t>{0, 100}))
+      << "silence stays whole";
 }
 
 TEST(AugmentAudio, compression_lifts_the_quiet_part) {

@@ -1,4 +1,5 @@
-// Inputs as the world sends them: each is refused with one sentence that names file, place and reason, and nothing else is lost.
+// Inputs as the world sends them: each is refused with one sentence that names file, place and reason, and nothing else
+// is lost.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,10 +26,10 @@ const int kInMemory = fs::is_directory("/dev/shm") ? ::setenv("TMPDIR", "/dev/sh
 /// One broken file among sound ones.
 struct Case {
   std::string name;
-  std::string file;      ///< relative; what the refusal must name
+  std::string file;  ///< relative; what the refusal must name
   Bytes content;
-  std::string place;     ///< "byte 4", "line 3, column 2", "strokes[1]"; may be empty where the whole file is the place
-  std::string reason;    ///< part of the sentence
+  std::string place;   ///< "byte 4", "line 3, column 2", "strokes[1]"; may be empty where the whole file is the place
+  std::string reason;  ///< part of the sentence
 };
 
 Bytes text(std::string_view content) {
@@ -119,14 +120,18 @@ TEST_F(BrokenInput, idx_files) {
       {"labels as images", labels, labels, "images: byte 3", "is this the label file?"},
       {"images as labels", images, images, "labels: byte 2", "is this the image file?"},
       {"no items", patched(images, 4, {0, 0, 0, 0}), labels, "images: byte 4", "is 0"},
-      {"four billion items", patched(images, 4, {0xff, 0xff, 0xff, 0xff}), labels, "images: byte 4", "4294967295 items"},
-      {"item overflow", patched(images, 8, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), labels, "images: byte 8", "larger than 64 MiB"},
-      {"giant item", patched(images, 8, {0, 0, 0x20, 0, 0, 0, 0x40, 0}), labels, "images: byte 12", "larger than 64 MiB"},
+      {"four billion items", patched(images, 4, {0xff, 0xff, 0xff, 0xff}), labels, "images: byte 4",
+       "4294967295 items"},
+      {"item overflow", patched(images, 8, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), labels, "images: byte 8",
+       "larger than 64 MiB"},
+      {"giant item", patched(images, 8, {0, 0, 0x20, 0, 0, 0, 0x40, 0}), labels, "images: byte 12",
+       "larger than 64 MiB"},
       {"bytes behind the last item", longer, labels, "images: byte 88", "more bytes follow"},
       {"too few labels", images, make_idx_labels(5), "labels: byte 4", "has 5 labels, images has 6 images"},
       {"too many labels", images, make_idx_labels(7), "labels: byte 4", "has 7 labels"},
       {"labels cut", images, cut(labels, 11), "labels: byte 11", "truncated in item 3 of 6"},
-      {"gzip cut", cut(packed, packed.size() / 2), labels, "images: byte " + std::to_string(packed.size() / 2), "gzip data is truncated"},
+      {"gzip cut", cut(packed, packed.size() / 2), labels, "images: byte " + std::to_string(packed.size() / 2),
+       "gzip data is truncated"},
       {"gzip without its trailer", cut(packed, packed.size() - 8), labels, "images: byte", "gzip data is truncated"},
       {"gzip with a wrong checksum", flipped_crc(), labels, "images: byte", "incorrect data check"},
       {"gzip broken inside", flipped_middle(), labels, "images: byte", "gzip data is broken"},
@@ -181,7 +186,8 @@ TEST_F(BrokenInput, audio_files) {
       {"only the magic", "x/bad.wav", text("RIFF"), "byte 4", "truncated in the WAV header"},
       {"RIFF of another kind", "x/bad.wav", patched(wav, 8, {'A', 'V', 'I', ' '}), "byte 0", "not a WAV file"},
       {"cut in the samples", "x/bad.wav", cut(wav, 500), "byte 4", "says 844 bytes, the file has 500"},
-      {"data longer than the file", "x/bad.wav", patched(wav, 40, {0xff, 0xff, 0xff, 0x7f}), "byte 40", "a WAV chunk says 2147483647 bytes"},
+      {"data longer than the file", "x/bad.wav", patched(wav, 40, {0xff, 0xff, 0xff, 0x7f}), "byte 40",
+       "a WAV chunk says 2147483647 bytes"},
       {"data of no size", "x/bad.wav", patched(wav, 40, {0, 0, 0, 0}), "byte 40", "no samples"},
       {"data of half a frame", "x/bad.wav", patched(wav, 40, {0x1f, 0x03, 0, 0}), "byte 40", "not whole frames"},
       {"no channels", "x/bad.wav", patched(wav, 22, {0, 0}), "byte 22", "says 0 channels"},
@@ -192,9 +198,12 @@ TEST_F(BrokenInput, audio_files) {
       {"compressed", "x/bad.wav", patched(wav, 20, {0x11, 0}), "byte 20", "encoding 17 is not supported"},
       {"short format chunk", "x/bad.wav", patched(wav, 16, {8, 0, 0, 0}), "byte 20", "format chunk is too short"},
       {"no samples chunk", "x/bad.wav", no_data, "byte 36", "no chunk of samples"},
-      {"samples before the format", "x/bad.wav", patched(wav, 12, {'d', 'a', 't', 'a'}), "byte 12", "before their format"},
-      {"NaN sample", "x/bad.wav", make_wav({3, 1, 8'000, 32, float_bytes({0, 0, nan})}), "frame 2", "not a finite number"},
-      {"infinite sample", "x/bad.wav", make_wav({3, 2, 8'000, 32, float_bytes({0, 0, 0, infinity})}), "frame 1", "not a finite number"},
+      {"samples before the format", "x/bad.wav", patched(wav, 12, {'d', 'a', 't', 'a'}), "byte 12",
+       "before their format"},
+      {"NaN sample", "x/bad.wav", make_wav({3, 1, 8'000, 32, float_bytes({0, 0, nan})}), "frame 2",
+       "not a finite number"},
+      {"infinite sample", "x/bad.wav", make_wav({3, 2, 8'000, 32, float_bytes({0, 0, 0, infinity})}), "frame 1",
+       "not a finite number"},
       {"other rate", "x/bad.wav", make_wav({1, 1, 11'025, 16, Bytes(8)}), "has 11025 Hz", "resample it first"},
       {"too long", "x/bad.wav", make_wav({1, 1, 8'000, 16, Bytes(8'000 * 2 * 3)}), "byte 0", "lasts 3 s, at most 2 s"},
       {"FLAC of garbage", "x/bad.flac", flac, "byte 0", "not readable as audio"},
@@ -216,7 +225,8 @@ TEST_F(BrokenInput, audio_settings_and_folders) {
   fs::create_directories(in_);
   EXPECT_THAT(error_of(spec), testing::HasSubstr("has no .wav or .flac file"));
   put("a/only.wav", text("RIFF"));
-  EXPECT_THAT(error_of(spec), testing::HasSubstr("no sample could be imported, 1 refused, the first: a/only.wav: byte 4"));
+  EXPECT_THAT(error_of(spec),
+              testing::HasSubstr("no sample could be imported, 1 refused, the first: a/only.wav: byte 4"));
   spec.naming = {Naming::Label::pattern, "{group}_{index}.wav", ""};
   EXPECT_THAT(error_of(spec), testing::HasSubstr("has no {label}"));
   spec.naming = {Naming::Label::pattern, "{label}_{speaker}.wav", ""};
@@ -234,7 +244,8 @@ TEST_F(BrokenInput, audio_settings_and_folders) {
   EXPECT_THAT(error_of(spec), testing::HasSubstr("the label 'a' is not among the listed labels"));
   put("file", text("x"));
   spec.labels = {};
-  EXPECT_THAT(import_audio(spec, in_ / "file", silent_).error().message(), testing::HasSubstr("exists and is not a dataset"));
+  EXPECT_THAT(import_audio(spec, in_ / "file", silent_).error().message(),
+              testing::HasSubstr("exists and is not a dataset"));
   EXPECT_THAT(import_audio(spec, in_ / "file" / "set", silent_).error().message(), testing::HasSubstr("file"));
 }
 
@@ -272,10 +283,15 @@ TEST_F(BrokenInput, image_files) {
       {"bomb", "x/bad.png", with_png_sides(png, 60'000, 60'000), "byte 0", "60000x60000 pixels"},
       {"no width", "x/bad.png", with_png_sides(png, 8, 0), "byte 16", "a side of 0 pixels"},
       {"more rows than data", "x/bad.png", with_png_sides(png, 1'000, 9), "byte 0", "cannot be unpacked"},
-      {"JPEG without its end", "x/bad.jpg", cut(jpeg, jpeg.size() - 2), "byte " + std::to_string(jpeg.size() - 2), "truncated"},
+      {"JPEG without its end", "x/bad.jpg", cut(jpeg, jpeg.size() - 2), "byte " + std::to_string(jpeg.size() - 2),
+       "truncated"},
       {"JPEG cut in its tables", "x/bad.jpg", cut(jpeg, 100), "byte", "truncated"},
       {"JPEG with an overlong Huffman table", "x/bad.jpg", overlong_table, "byte 6", "says 271 codes"},
-      {"JPEG with a cut Huffman table", "x/bad.jpg", {0xff, 0xd8, 0xff, 0xc4, 0, 4, 0, 1, 0xff, 0xd9}, "byte 6", "Huffman table is truncated"},
+      {"JPEG with a cut Huffman table",
+       "x/bad.jpg",
+       {0xff, 0xd8, 0xff, 0xc4, 0, 4, 0, 1, 0xff, 0xd9},
+       "byte 6",
+       "Huffman table is truncated"},
       {"JPEG without a picture", "x/bad.jpg", {0xff, 0xd8, 0xff, 0xd9}, "byte 2", "no picture"},
       {"other channels", "x/bad.png", make_png(8, 9, 1), "has 1 channels", "set the number of channels"},
   };
@@ -294,22 +310,29 @@ TEST_F(BrokenInput, csv_files) {
       {"only blank lines", "bad.csv", text("\n\n\n"), "line 1", "the file is empty"},
       {"only a header", "bad.csv", text("t,x,y\n"), "line 1", "no rows"},
       {"NaN", "bad.csv", text("t,x,y\n0,1,2\n1,nan,4\n"), "line 3, column 2 (x)", "'nan' is not a finite number"},
-      {"infinity", "bad.csv", text("t,x,y\n0,1,-inf\n1,1,4\n"), "line 2, column 3 (y)", "'-inf' is not a finite number"},
-      {"too large for a float", "bad.csv", text("t,x,y\n0,1,1e300\n1,1,4\n"), "line 2, column 3 (y)", "'1e300' is not a finite number"},
+      {"infinity", "bad.csv", text("t,x,y\n0,1,-inf\n1,1,4\n"), "line 2, column 3 (y)",
+       "'-inf' is not a finite number"},
+      {"too large for a float", "bad.csv", text("t,x,y\n0,1,1e300\n1,1,4\n"), "line 2, column 3 (y)",
+       "'1e300' is not a finite number"},
       {"empty cell", "bad.csv", text("t,x,y\n0,1,2\n1,,4\n"), "line 3, column 2 (x)", "the cell is empty"},
       {"not a number", "bad.csv", text("t,x,y\n0,1,2\n1,3,4 V\n"), "line 3, column 3 (y)", "'4 V' is not a number"},
       {"hexadecimal", "bad.csv", text("t,x,y\n0,0x10,2\n1,3,4\n"), "line 2, column 2 (x)", "'0x10' is not a number"},
       {"short row", "bad.csv", text("t,x,y\n0,1,2\n1,3\n"), "line 3, column 2", "2 cells, 3 are expected"},
       {"long row", "bad.csv", text("t,x,y\n0,1,2\n1,3,4,5\n"), "line 3, column 4", "4 cells, 3 are expected"},
-      {"other channels", "bad.csv", text("t,x,z\n0,1,2\n"), "line 1", "there is no column 'y'; the columns are t, x, z"},
+      {"other channels", "bad.csv", text("t,x,z\n0,1,2\n"), "line 1",
+       "there is no column 'y'; the columns are t, x, z"},
       {"huge cell", "bad.csv", text("t,x,y\n0,1," + huge + "\n"), "line 2, column 3", "longer than 65536 bytes"},
-      {"huge quoted cell", "bad.csv", text("t,x,y\n0,1,\"" + huge + "\"\n"), "line 2, column 3", "longer than 65536 bytes"},
+      {"huge quoted cell", "bad.csv", text("t,x,y\n0,1,\"" + huge + "\"\n"), "line 2, column 3",
+       "longer than 65536 bytes"},
       {"open quote", "bad.csv", text("t,x,y\n0,1,\"2\n1,3,4\n"), "line 2, column 3", "no closing quote"},
       {"text behind a quote", "bad.csv", text("t,x,y\n0,1,\"2\"3\n"), "line 2, column 3", "follows the closing quote"},
-      {"a million commas", "bad.csv", text("t,x,y\n" + std::string(1'000'000, ',') + "\n"), "line 2, column 4097", "more than 4096 cells"},
+      {"a million commas", "bad.csv", text("t,x,y\n" + std::string(1'000'000, ',') + "\n"), "line 2, column 4097",
+       "more than 4096 cells"},
       {"time backwards", "bad.csv", text("t,x,y\n5,1,2\n4,3,4\n"), "line 3, column 1 (t)", "'4' goes backwards"},
-      {"time that is none", "bad.csv", text("t,x,y\nnoon,1,2\n1,3,4\n"), "line 2, column 1 (t)", "neither a number nor a time"},
-      {"impossible date", "bad.csv", text("t,x,y\n2015-02-30 10:00:00,1,2\n"), "line 2, column 1 (t)", "neither a number nor a time"},
+      {"time that is none", "bad.csv", text("t,x,y\nnoon,1,2\n1,3,4\n"), "line 2, column 1 (t)",
+       "neither a number nor a time"},
+      {"impossible date", "bad.csv", text("t,x,y\n2015-02-30 10:00:00,1,2\n"), "line 2, column 1 (t)",
+       "neither a number nor a time"},
       {"too short for a window", "bad.csv", text("t,x,y\n0,1,2\n"), "line 2", "ends after 1 rows, a window needs 2"},
       {"binary", "bad.csv", make_png(8, 9, 3), "line 1", "there is no column"},
   };
@@ -330,7 +353,8 @@ TEST_F(BrokenInput, csv_settings) {
   spec.label = SeriesSpec::Label::column;
   EXPECT_THAT(error_of(spec), testing::HasSubstr("no label column is named"));
   spec.label_column = "label";
-  EXPECT_THAT(error_of(spec), testing::HasSubstr("x.csv: line 1: there is no column 'label'; the columns are t, x, who, what"));
+  EXPECT_THAT(error_of(spec),
+              testing::HasSubstr("x.csv: line 1: there is no column 'label'; the columns are t, x, who, what"));
   spec.label_column = "what";
   EXPECT_THAT(error_of(spec), testing::HasSubstr("x.csv: line 2, column 3 (who): 'ann' is not a number"));
   spec.group = SeriesSpec::Group::column;
@@ -366,11 +390,14 @@ TEST_F(BrokenInput, stroke_files) {
   };
   const std::vector<Case> single{
       {"label missing", "bad.json: strokes[0]", replaced("\"label\"", "\"lable\""), "strokes[0]", "has no \"label\""},
-      {"label of a wrong type", "bad.json: strokes[0]", replaced("\"1\"", "[1]"), "strokes[0]", "neither a string nor an integer"},
-      {"points missing", "bad.json: strokes[0]", replaced("strokePoints", "points"), "strokes[0]", "no array \"strokePoints\""},
+      {"label of a wrong type", "bad.json: strokes[0]", replaced("\"1\"", "[1]"), "strokes[0]",
+       "neither a string nor an integer"},
+      {"points missing", "bad.json: strokes[0]", replaced("strokePoints", "points"), "strokes[0]",
+       "no array \"strokePoints\""},
       {"x is text", "bad.json: strokes[0]", replaced("0.5", "\"0.5\""), "strokePoints[0].x", "not a finite number"},
       {"y missing", "bad.json: strokes[0]", replaced("\"y\":2", "\"z\":2"), "strokePoints[1].y", "missing"},
-      {"too large for a float", "bad.json: strokes[0]", replaced("0.25", "1e300"), "strokePoints[1].x", "not a finite number"},
+      {"too large for a float", "bad.json: strokes[0]", replaced("0.25", "1e300"), "strokePoints[1].x",
+       "not a finite number"},
   };
   put("a.json", text(good));
   StrokesSpec spec;
@@ -391,7 +418,8 @@ TEST_F(BrokenInput, stroke_files) {
   fs::remove_all(out_);
   EXPECT_THAT(error_of(StrokesSpec{"s", put("one.json", text(make_strokes({"1"}))), {}, {}, 10, 0}),
               testing::HasSubstr("one.json: strokes[0]: has 3 points, at least 10 are wanted"));
-  EXPECT_THAT(error_of(StrokesSpec{"s", put("none.json", text(R"({"strokes":[{"label":"1","strokePoints":[]}]})")), {}, {}, 2, 0}),
+  EXPECT_THAT(error_of(StrokesSpec{
+                  "s", put("none.json", text(R"({"strokes":[{"label":"1","strokePoints":[]}]})")), {}, {}, 2, 0}),
               testing::HasSubstr("\"strokePoints\" is empty"));
 }
 

@@ -17,37 +17,50 @@ static_assert(std::endian::native == std::endian::little, "samples.bin is little
 
 std::string_view name(Modality modality) {
   switch (modality) {
-    case Modality::image: return "image";
-    case Modality::audio: return "audio";
-    case Modality::series: return "series";
-    case Modality::strokes: return "strokes";
+    case Modality::image:
+      return "image";
+    case Modality::audio:
+      return "audio";
+    case Modality::series:
+      return "series";
+    case Modality::strokes:
+      return "strokes";
   }
   return "unknown";
 }
 
 std::string_view name(Element element) {
   switch (element) {
-    case Element::u8: return "u8";
-    case Element::i16: return "i16";
-    case Element::f32: return "f32";
+    case Element::u8:
+      return "u8";
+    case Element::i16:
+      return "i16";
+    case Element::f32:
+      return "f32";
   }
   return "unknown";
 }
 
 std::string_view name(Partition partition) {
   switch (partition) {
-    case Partition::none: return "none";
-    case Partition::train: return "train";
-    case Partition::test: return "test";
+    case Partition::none:
+      return "none";
+    case Partition::train:
+      return "train";
+    case Partition::test:
+      return "test";
   }
   return "unknown";
 }
 
 std::size_t element_bytes(Element element) {
   switch (element) {
-    case Element::u8: return 1;
-    case Element::i16: return 2;
-    case Element::f32: return 4;
+    case Element::u8:
+      return 1;
+    case Element::i16:
+      return 2;
+    case Element::f32:
+      return 4;
   }
   return 0;
 }
@@ -72,7 +85,10 @@ struct Dataset::State {
   IndexHeader header;
 
   State(std::filesystem::path folder_, MappedFile index_, MappedFile samples_, int fd, IndexHeader header_)
-      : folder(std::move(folder_)), index(std::move(index_)), samples(std::move(samples_)), samples_fd(fd),
+      : folder(std::move(folder_)),
+        index(std::move(index_)),
+        samples(std::move(samples_)),
+        samples_fd(fd),
         header(std::move(header_)) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -92,7 +108,8 @@ Result<Dataset> Dataset::open(const std::filesystem::path& folder) {
   const std::filesystem::path samples_path = folder / kSamplesFile;
   auto index = MappedFile::open(index_path);
   if (!index && index.error().code() == Code::not_found) {
-    return fail(Code::not_found, folder.string() + ": there is no dataset in this folder; make one with 'mote data import'");
+    return fail(Code::not_found,
+                folder.string() + ": there is no dataset in this folder; make one with 'mote data import'");
   }
   if (!index) return fail(std::move(index).error());
   auto header = decode_index(index->bytes());
@@ -139,8 +156,9 @@ Result<Bytes> Dataset::read(std::size_t i) const {
 Result<void> Dataset::read(std::size_t i, std::span<std::uint8_t> out) const {
   const IndexRecord record = state_->record(i);
   if (out.size() != state_->bytes_of(record)) {
-    return fail(Code::invalid_argument, "sample " + std::to_string(i) + " has " + std::to_string(state_->bytes_of(record)) +
-                                            " bytes, the buffer has " + std::to_string(out.size()));
+    return fail(Code::invalid_argument, "sample " + std::to_string(i) + " has " +
+                                            std::to_string(state_->bytes_of(record)) + " bytes, the buffer has " +
+                                            std::to_string(out.size()));
   }
   std::size_t done = 0;
   while (done < out.size()) {
@@ -166,13 +184,17 @@ void Dataset::to_floats(std::size_t i, std::span<float> out) const {
   const ByteSpan raw = view(i);
   MOTE_CHECK(out.size() * element_bytes(about().element) == raw.size());
   switch (about().element) {
-    case Element::u8: std::copy(raw.begin(), raw.end(), out.begin()); return;
+    case Element::u8:
+      std::copy(raw.begin(), raw.end(), out.begin());
+      return;
     case Element::i16: {
       const auto* values = reinterpret_cast<const std::int16_t*>(raw.data());
       std::copy(values, values + out.size(), out.begin());
       return;
     }
-    case Element::f32: std::memcpy(out.data(), raw.data(), raw.size()); return;
+    case Element::f32:
+      std::memcpy(out.data(), raw.data(), raw.size());
+      return;
   }
 }
 
@@ -187,8 +209,12 @@ std::vector<std::size_t> count_by(const Dataset& dataset, std::size_t names, std
 }
 }  // namespace
 
-std::vector<std::size_t> Dataset::class_counts() const { return count_by(*this, about().labels.size(), &SampleInfo::label); }
-std::vector<std::size_t> Dataset::group_counts() const { return count_by(*this, about().groups.size(), &SampleInfo::group); }
+std::vector<std::size_t> Dataset::class_counts() const {
+  return count_by(*this, about().labels.size(), &SampleInfo::label);
+}
+std::vector<std::size_t> Dataset::group_counts() const {
+  return count_by(*this, about().groups.size(), &SampleInfo::group);
+}
 
 std::optional<Shape> Dataset::uniform_shape() const {
   if (size() == 0) return std::nullopt;
@@ -212,11 +238,13 @@ Result<void> Dataset::verify(Progress& progress) const {
     if (digest_sample(about().element, records.back().shape, values) != records.back().digest) {
       return fail(Code::malformed, (state_->folder / kSamplesFile).string() + ": byte " +
                                        std::to_string(records.back().offset) + ": sample " + std::to_string(i) + " (" +
-                                       std::string(info(i).source) + ") was changed after the import; import the data again");
+                                       std::string(info(i).source) +
+                                       ") was changed after the import; import the data again");
     }
   }
   if (digest_dataset(about(), records) != content_hash()) {
-    return fail(Code::malformed, (state_->folder / kIndexFile).string() + ": byte 40: the content hash does not match the samples");
+    return fail(Code::malformed,
+                (state_->folder / kIndexFile).string() + ": byte 40: the content hash does not match the samples");
   }
   return {};
 }

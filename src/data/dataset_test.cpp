@@ -46,7 +46,8 @@ Result<Digest> write(const fs::path& folder, const Recipe& recipe = {}) {
     const std::string label = std::to_string(i % 11);
     const std::string group = i % 4 == 3 ? "" : "g" + std::to_string(i % 4);
     const std::string source = recipe.source_prefix + std::to_string(i);
-    MOTE_TRY_VOID(writer.append({Shape::image(3, 5, 1), values, label, group, i % 5 == 0 ? Partition::test : Partition::train, source}));
+    MOTE_TRY_VOID(writer.append(
+        {Shape::image(3, 5, 1), values, label, group, i % 5 == 0 ? Partition::test : Partition::train, source}));
   }
   return writer.finish("{}");
 }
@@ -117,7 +118,9 @@ TEST_F(DatasetTest, refuses_samples_that_contradict_their_shape) {
   const Bytes values(15);
   EXPECT_FALSE(writer.append({Shape::image(3, 5, 2), values, {}, {}, Partition::none, "x"}));
   EXPECT_FALSE(writer.append({Shape::image(0, 5, 3), {}, {}, {}, Partition::none, "x"}));
-  EXPECT_EQ(writer.append({Shape::image(0xffffffff, 0xffffffff, 0xffffffff), values, {}, {}, Partition::none, "x"}).error().code(),
+  EXPECT_EQ(writer.append({Shape::image(0xffffffff, 0xffffffff, 0xffffffff), values, {}, {}, Partition::none, "x"})
+                .error()
+                .code(),
             Code::too_large);
   EXPECT_EQ(writer.size(), 0u);
   EXPECT_FALSE(writer.finish("{}"));
@@ -130,17 +133,19 @@ TEST_F(DatasetTest, rewinding_leaves_no_trace) {
   for (std::size_t i = 0; i < 20; ++i) {
     const std::size_t before = writer.size();
     for (const std::uint32_t rows : {1u, 3'000'000u}) {
-      ASSERT_TRUE(writer.append({Shape::image(rows, 1, 1), ByteSpan(large).first(rows), "bad label", "bad group", Partition::none, "bad"}));
+      ASSERT_TRUE(writer.append(
+          {Shape::image(rows, 1, 1), ByteSpan(large).first(rows), "bad label", "bad group", Partition::none, "bad"}));
     }
     ASSERT_TRUE(writer.rewind(before));
     const Bytes values = values_of(i, 15);
     const std::string label = std::to_string(i % 11);
     const std::string group = i % 4 == 3 ? "" : "g" + std::to_string(i % 4);
-    ASSERT_TRUE(writer.append({Shape::image(3, 5, 1), values, label, group, i % 5 == 0 ? Partition::test : Partition::train,
-                               "file" + std::to_string(i)}));
+    ASSERT_TRUE(writer.append({Shape::image(3, 5, 1), values, label, group,
+                               i % 5 == 0 ? Partition::test : Partition::train, "file" + std::to_string(i)}));
   }
   EXPECT_EQ(writer.finish("{}").value(), plain);
-  EXPECT_EQ(read_file(temporary_.path() / "rewound" / "samples.bin").value(), read_file(folder_ / "samples.bin").value());
+  EXPECT_EQ(read_file(temporary_.path() / "rewound" / "samples.bin").value(),
+            read_file(folder_ / "samples.bin").value());
 }
 
 TEST_F(DatasetTest, replaces_a_dataset_but_nothing_else) {

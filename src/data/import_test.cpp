@@ -69,7 +69,8 @@ TEST_F(ImportTest, takes_idx_with_a_test_part) {
 TEST_F(ImportTest, takes_idx_of_wider_types_and_color) {
   IdxSpec spec;
   Bytes idx = make_idx(0x0b, {2, 1, 2, 1}, 0);
-  for (const int byte : {0x12, 0x34, 0xff, 0xfe, 0x00, 0x01, 0x80, 0x00}) idx.push_back(static_cast<std::uint8_t>(byte));
+  for (const int byte : {0x12, 0x34, 0xff, 0xfe, 0x00, 0x01, 0x80, 0x00})
+    idx.push_back(static_cast<std::uint8_t>(byte));
   spec.images = put("images", idx);
   imported(spec);
   std::vector<float> values(2);
@@ -176,7 +177,8 @@ TEST_F(ImportTest, cuts_series_into_windows_that_never_span_recordings) {
 }
 
 TEST_F(ImportTest, takes_series_labels_and_groups_from_columns) {
-  const auto path = put("all.tsv", "1\t5\ta\tann\n2\t5\ta\tann\n3\t5\tb\tann\n4\t5\tb\tbob\n5\t5\tb\tbob\n6\t5\tb\tbob\n");
+  const auto path =
+      put("all.tsv", "1\t5\ta\tann\n2\t5\ta\tann\n3\t5\tb\tann\n4\t5\tb\tbob\n5\t5\tb\tbob\n6\t5\tb\tbob\n");
   SeriesSpec spec;
   spec.path = path;
   spec.header = SeriesSpec::Header::no;
@@ -273,12 +275,16 @@ TEST_F(ImportTest, stops_when_asked_and_leaves_nothing) {
 TEST(FileName, matches_patterns_from_the_end_of_the_path) {
   const auto match = [](std::string_view pattern, std::string_view path) {
     const auto found = NamePattern::parse(pattern).value().match(path);
-    return found ? std::string(found->label) + "|" + std::string(found->group) + "|" + std::string(found->index) : std::string("no");
+    return found ? std::string(found->label) + "|" + std::string(found->group) + "|" + std::string(found->index)
+                 : std::string("no");
   };
   EXPECT_EQ(match("{label}_{group}_{index}.wav", "x/y/0_theo_12.wav"), "0|theo|12");
   EXPECT_EQ(match("{label}_{group}_{index}", "0_theo_12.flac"), "0|theo|12");
   EXPECT_EQ(match("{group}/{label}/{*}", "data/ann/yes/3.wav"), "yes|ann|");
-  EXPECT_EQ(match("{label}_{index}", "left_hand_4.wav"), "left|" "|hand_4") << "fields take as little as they can";
+  EXPECT_EQ(match("{label}_{index}", "left_hand_4.wav"),
+            "left|"
+            "|hand_4")
+      << "fields take as little as they can";
   EXPECT_EQ(match("{group}/{label}/{*}", "yes/3.wav"), "no");
   EXPECT_EQ(match("{label}_{index}.wav", "_3.wav"), "no");
   EXPECT_EQ(match("{*}a{*}a{*}a{*}a{*}b", std::string(4'000, 'a')), "no") << "in bounded time";

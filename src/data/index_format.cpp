@@ -15,7 +15,9 @@ std::uint64_t read_le(ByteSpan bytes, std::size_t offset, std::size_t count) {
   return value;
 }
 
-std::uint32_t read_u32(ByteSpan bytes, std::size_t offset) { return static_cast<std::uint32_t>(read_le(bytes, offset, 4)); }
+std::uint32_t read_u32(ByteSpan bytes, std::size_t offset) {
+  return static_cast<std::uint32_t>(read_le(bytes, offset, 4));
+}
 
 void write_name(ByteWriter& out, std::string_view text) {
   out.u32_le(static_cast<std::uint32_t>(text.size()));
@@ -80,34 +82,40 @@ Result<void> check_record(const IndexRecord& record, std::size_t i, const IndexH
   if (!in_names(record.label, header.info.labels)) return refuse("its label has no name");
   if (!in_names(record.group, header.info.groups)) return refuse("its group has no name");
   if (record.partition > Partition::test) return refuse("its partition is unknown");
-  if (record.source_offset > header.sources_bytes || record.source_bytes > header.sources_bytes - record.source_offset) {
+  if (record.source_offset > header.sources_bytes ||
+      record.source_bytes > header.sources_bytes - record.source_offset) {
     return refuse("its source text would lie outside of the index");
   }
   return {};
 }
 
 Result<IndexHeader> decode_header(ByteSpan index) {
-  if (index.size() < kIndexHeaderBytes + kChecksumBytes) return fail(Code::malformed, "byte 0: too short for a dataset index");
+  if (index.size() < kIndexHeaderBytes + kChecksumBytes)
+    return fail(Code::malformed, "byte 0: too short for a dataset index");
   if (!std::equal(kIndexMagic.begin(), kIndexMagic.end(), index.begin())) {
     return fail(Code::malformed, "byte 0: not a dataset index");
   }
   const std::uint32_t version = read_u32(index, 8);
   if (version != kIndexVersion) {
-    return fail(Code::unsupported, "byte 8: dataset format version " + std::to_string(version) + ", this mote reads version " +
-                                       std::to_string(kIndexVersion) + "; import the data again");
+    return fail(Code::unsupported, "byte 8: dataset format version " + std::to_string(version) +
+                                       ", this mote reads version " + std::to_string(kIndexVersion) +
+                                       "; import the data again");
   }
   const std::size_t body = index.size() - kChecksumBytes;
   const Digest checksum = sha256(index.first(body));
   if (!std::equal(checksum.bytes.begin(), checksum.bytes.end(), index.begin() + static_cast<std::ptrdiff_t>(body))) {
     return fail(Code::malformed, "the checksum does not match, the index was changed or cut; import the data again");
   }
-  if (index[12] > static_cast<std::uint8_t>(Modality::strokes)) return fail(Code::malformed, "byte 12: unknown modality");
-  if (index[13] > static_cast<std::uint8_t>(Element::f32)) return fail(Code::malformed, "byte 13: unknown element type");
+  if (index[12] > static_cast<std::uint8_t>(Modality::strokes))
+    return fail(Code::malformed, "byte 12: unknown modality");
+  if (index[13] > static_cast<std::uint8_t>(Element::f32))
+    return fail(Code::malformed, "byte 13: unknown element type");
   IndexHeader header;
   header.info.modality = static_cast<Modality>(index[12]);
   header.info.element = static_cast<Element>(index[13]);
   header.info.rate_hz = std::bit_cast<double>(read_le(index, 16, 8));
-  if (!(header.info.rate_hz >= 0) || !std::isfinite(header.info.rate_hz)) return fail(Code::malformed, "byte 16: bad rate");
+  if (!(header.info.rate_hz >= 0) || !std::isfinite(header.info.rate_hz))
+    return fail(Code::malformed, "byte 16: bad rate");
   header.sample_count = read_le(index, 24, 8);
   header.samples_bytes = read_le(index, 32, 8);
   std::copy_n(index.begin() + 40, 32, header.content_hash.bytes.begin());

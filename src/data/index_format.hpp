@@ -25,7 +25,7 @@ inline constexpr std::size_t kSampleAlignment = 16;
 
 /// One sample as the index has it.
 struct IndexRecord {
-  std::uint64_t offset = 0;         ///< in samples.bin
+  std::uint64_t offset = 0;  ///< in samples.bin
   Shape shape;
   Partition partition = Partition::none;
   std::int32_t label = -1;
@@ -40,7 +40,7 @@ struct IndexHeader {
   Digest content_hash;
   std::uint64_t sample_count = 0;
   std::uint64_t samples_bytes = 0;
-  std::size_t records_offset = 0;   ///< filled by decode_index
+  std::size_t records_offset = 0;  ///< filled by decode_index
   std::size_t sources_offset = 0;
   std::uint64_t sources_bytes = 0;
 };
@@ -50,7 +50,8 @@ struct IndexHeader {
 /// The dataset's hash, from what its index holds.
 [[nodiscard]] Digest digest_dataset(const DatasetInfo& info, std::span<const IndexRecord> records);
 
-[[nodiscard]] Bytes encode_index(const IndexHeader& header, std::span<const IndexRecord> records, std::string_view sources);
+[[nodiscard]] Bytes encode_index(const IndexHeader& header, std::span<const IndexRecord> records,
+                                 std::string_view sources);
 /// Checks everything that can be checked without samples.bin: checksum, ranges, overflow.
 /// @error malformed, unsupported
 [[nodiscard]] Result<IndexHeader> decode_index(ByteSpan index);

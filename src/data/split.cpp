@@ -11,9 +11,12 @@ namespace mote::data {
 
 std::string_view name(Part part) {
   switch (part) {
-    case Part::train: return "train";
-    case Part::validation: return "validation";
-    case Part::test: return "test";
+    case Part::train:
+      return "train";
+    case Part::validation:
+      return "validation";
+    case Part::test:
+      return "test";
   }
   return "unknown";
 }
@@ -49,7 +52,9 @@ class SplitBuilder {
 
 namespace {
 
-tl::unexpected<Error> refuse(std::string message) { return fail(Code::invalid_argument, "the split: " + std::move(message)); }
+tl::unexpected<Error> refuse(std::string message) {
+  return fail(Code::invalid_argument, "the split: " + std::move(message));
+}
 
 Result<void> check_fractions(double validation, double test) {
   if (!(validation >= 0) || !(test >= 0) || !(validation + test < 1)) {
@@ -71,8 +76,8 @@ std::vector<std::vector<std::size_t>> shuffled_classes(const Dataset& dataset, c
 }
 
 /// Moves a stratified fraction of `samples` to `part`; at least one of a class stays.
-void carve(const Dataset& dataset, const std::vector<std::size_t>& samples, double fraction, std::uint64_t seed, Part part,
-           std::vector<Part>& part_of_sample) {
+void carve(const Dataset& dataset, const std::vector<std::size_t>& samples, double fraction, std::uint64_t seed,
+           Part part, std::vector<Part>& part_of_sample) {
   if (fraction <= 0) return;
   for (const auto& members : shuffled_classes(dataset, samples, seed)) {
     if (members.empty()) continue;
@@ -91,12 +96,14 @@ std::vector<std::size_t> samples_in(const std::vector<Part>& part_of_sample, Par
 
 Result<void> check_not_empty(const Split& split, bool validation_wanted, bool test_wanted) {
   if (split.train().empty()) return refuse("no sample is left for training");
-  if (validation_wanted && split.validation().empty()) return refuse("the validation part is empty; raise its fraction");
+  if (validation_wanted && split.validation().empty())
+    return refuse("the validation part is empty; raise its fraction");
   if (test_wanted && split.test().empty()) return refuse("the test part is empty; raise its fraction");
   return {};
 }
 
-/// Every rule as one overload. Seeds of the drawing of test and validation differ, so that one does not shape the other.
+/// Every rule as one overload. Seeds of the drawing of test and validation differ, so that one does not shape the
+/// other.
 struct Maker {
   const Dataset& dataset;
   std::uint64_t seed;
@@ -126,7 +133,8 @@ struct Maker {
     std::vector<Part> parts(dataset.size(), Part::train);
     carve(dataset, samples_in(parts, Part::train), rule.test, mix(seed, 0), Part::test, parts);
     // The fraction is of the whole, what is carved from is what the test part left.
-    carve(dataset, samples_in(parts, Part::train), rule.validation / (1 - rule.test), mix(seed, 1), Part::validation, parts);
+    carve(dataset, samples_in(parts, Part::train), rule.validation / (1 - rule.test), mix(seed, 1), Part::validation,
+          parts);
     return finished(parts, rule.validation > 0, rule.test > 0);
   }
 
@@ -204,8 +212,8 @@ struct Maker {
     MOTE_TRY_VOID(check_groups());
     const std::size_t groups = dataset.about().groups.size();
     if (rule.fold >= groups) {
-      return refuse("group number " + std::to_string(rule.fold) + " does not exist; there are " + std::to_string(groups) +
-                    ", counted from 0");
+      return refuse("group number " + std::to_string(rule.fold) + " does not exist; there are " +
+                    std::to_string(groups) + ", counted from 0");
     }
     if (std::size_t{rule.validation_groups} + 2 > groups) {
       return refuse(std::to_string(groups) + " groups leave none for training beside one for the test and " +
@@ -230,10 +238,12 @@ struct Maker {
   }
 
   Result<void> check_groups() const {
-    if (dataset.about().groups.empty()) return refuse("the dataset has no groups; import it with a {group} pattern or column");
+    if (dataset.about().groups.empty())
+      return refuse("the dataset has no groups; import it with a {group} pattern or column");
     std::size_t without = 0;
     for (std::size_t i = 0; i < dataset.size(); ++i) without += dataset.info(i).group < 0 ? 1 : 0;
-    if (without > 0) return refuse(std::to_string(without) + " samples have no group, so a group-wise split cannot place them");
+    if (without > 0)
+      return refuse(std::to_string(without) + " samples have no group, so a group-wise split cannot place them");
     return {};
   }
 
@@ -282,7 +292,8 @@ Result<SplitCheck> verify(const Dataset& dataset, const Split& split) {
   std::unordered_map<std::uint64_t, PartSet> of_content;
   for (const Part part : {Part::train, Part::validation, Part::test}) {
     for (const std::uint32_t i : split.part(part)) {
-      if (i >= dataset.size() || of_sample[i] != 0) return fail(Code::internal, "the split: sample " + std::to_string(i) + " is in two parts");
+      if (i >= dataset.size() || of_sample[i] != 0)
+        return fail(Code::internal, "the split: sample " + std::to_string(i) + " is in two parts");
       const SampleInfo info = dataset.info(i);
       of_sample[i] = bit(part);
       of_content[info.content_id] |= bit(part);
@@ -305,7 +316,8 @@ Result<SplitCheck> verify(const Dataset& dataset, const Split& split) {
     check.shared_group_names.push_back(dataset.about().groups[k]);
   }
   if (split.group_wise() && check.shared_groups > 0) {
-    return fail(Code::internal, "the split: the group '" + check.shared_group_names[0] + "' is on two sides of a group-wise split");
+    return fail(Code::internal,
+                "the split: the group '" + check.shared_group_names[0] + "' is on two sides of a group-wise split");
   }
   return check;
 }

@@ -64,7 +64,8 @@ TEST_F(SplitTest, fractions_hold_in_every_class) {
   for (std::size_t k = 0; k < classes.size(); ++k) {
     EXPECT_NEAR(static_cast<double>(split.class_counts(Part::test)[k]), 0.2 * static_cast<double>(classes[k]), 1);
     EXPECT_NEAR(static_cast<double>(split.class_counts(Part::validation)[k]), 0.1 * static_cast<double>(classes[k]), 1);
-    EXPECT_EQ(split.class_counts(Part::train)[k] + split.class_counts(Part::validation)[k] + split.class_counts(Part::test)[k],
+    EXPECT_EQ(split.class_counts(Part::train)[k] + split.class_counts(Part::validation)[k] +
+                  split.class_counts(Part::test)[k],
               classes[k]);
   }
 }
@@ -77,7 +78,8 @@ TEST_F(SplitTest, folds_partition_the_dataset_and_each_class) {
     for (const std::uint32_t i : split.test()) EXPECT_TRUE(seen.insert(i).second) << i << " is tested twice";
     EXPECT_NEAR(static_cast<double>(split.test().size()), 333 / 5.0, 1);
     for (std::size_t k = 0; k < 3; ++k) {
-      EXPECT_NEAR(static_cast<double>(split.class_counts(Part::test)[k]), static_cast<double>(dataset.class_counts()[k]) / 5, 1);
+      EXPECT_NEAR(static_cast<double>(split.class_counts(Part::test)[k]),
+                  static_cast<double>(dataset.class_counts()[k]) / 5, 1);
     }
     EXPECT_TRUE(verify(dataset, split));
   }
@@ -94,7 +96,8 @@ TEST_F(SplitTest, group_wise_splits_never_share_a_group) {
     const Split split = make_split(dataset, spec).value();
     EXPECT_TRUE(split.group_wise());
     std::size_t groups = 0;
-    for (const Part part : {Part::train, Part::validation, Part::test}) groups += groups_of(dataset, split.part(part)).size();
+    for (const Part part : {Part::train, Part::validation, Part::test})
+      groups += groups_of(dataset, split.part(part)).size();
     EXPECT_EQ(groups, 9u);
     EXPECT_EQ(verify(dataset, split)->shared_groups, 0u);
   }
@@ -122,10 +125,14 @@ TEST_F(SplitTest, every_group_is_left_out_once) {
 
 TEST_F(SplitTest, refuses_groups_it_cannot_place) {
   const Dataset dataset = make(200, 4);
-  const auto reason = [&](const Dataset& set, const SplitSpec& spec) { return make_split(set, spec).error().message(); };
-  EXPECT_THAT(reason(dataset, {SplitByGroup{{"theo"}, {}}, 1}), HasSubstr("there is no group 'theo'; the groups are g0, g1, g2, g3"));
+  const auto reason = [&](const Dataset& set, const SplitSpec& spec) {
+    return make_split(set, spec).error().message();
+  };
+  EXPECT_THAT(reason(dataset, {SplitByGroup{{"theo"}, {}}, 1}),
+              HasSubstr("there is no group 'theo'; the groups are g0, g1, g2, g3"));
   EXPECT_THAT(reason(dataset, {SplitByGroup{{"g1"}, {"g1"}}, 1}), HasSubstr("held out twice"));
-  EXPECT_THAT(reason(dataset, {SplitByGroup{{"g0", "g1", "g2", "g3"}, {}}, 1}), HasSubstr("no sample is left for training"));
+  EXPECT_THAT(reason(dataset, {SplitByGroup{{"g0", "g1", "g2", "g3"}, {}}, 1}),
+              HasSubstr("no sample is left for training"));
   EXPECT_THAT(reason(dataset, {SplitLeaveOneGroupOut{4, 0}, 1}), HasSubstr("group number 4 does not exist"));
   EXPECT_THAT(reason(dataset, {SplitLeaveOneGroupOut{0, 3}, 1}), HasSubstr("leave none for training"));
   EXPECT_THAT(reason(make(50, 2), {SplitByGroupFraction{0.1, 0.1}, 1}), HasSubstr("2 groups for 3 parts"));

@@ -52,7 +52,7 @@ inline Bytes gzip(ByteSpan plain) {
 }
 
 struct WavRecipe {
-  std::uint16_t format = 1;   ///< 1 PCM, 3 float
+  std::uint16_t format = 1;  ///< 1 PCM, 3 float
   std::uint16_t channels = 1;
   std::uint32_t rate_hz = 8'000;
   std::uint16_t bits = 16;

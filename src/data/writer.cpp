@@ -72,8 +72,9 @@ Result<void> check_target(const fs::path& folder) {
   const fs::file_status status = fs::status(folder, error);
   if (!fs::exists(status)) return {};
   if (fs::is_directory(status) && (fs::is_empty(folder, error) || is_dataset_only(folder))) return {};
-  return fail(Code::invalid_argument,
-              folder.string() + ": exists and is not a dataset, so it is left alone; name another folder for the dataset");
+  return fail(
+      Code::invalid_argument,
+      folder.string() + ": exists and is not a dataset, so it is left alone; name another folder for the dataset");
 }
 
 Result<void> sync_folder(const fs::path& folder) {
@@ -203,7 +204,8 @@ struct DatasetWriter::State {
   Result<void> put(ByteSpan bytes) {
     std::size_t done = 0;
     while (done < bytes.size()) {
-      const ssize_t n = ::pwrite(samples.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(flushed_bytes));
+      const ssize_t n =
+          ::pwrite(samples.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(flushed_bytes));
       if (n < 0 && errno == EINTR) continue;
       if (n < 0) return failed(folder);
       done += static_cast<std::size_t>(n);
@@ -238,7 +240,8 @@ struct DatasetWriter::State {
                                               " values comes with " + std::to_string(sample.values.size()) + " bytes");
     }
     if (std::max({sample.label.size(), sample.group.size(), sample.source.size()}) > kMaxNameBytes) {
-      return fail(Code::too_large, "a label, group or source name is longer than " + std::to_string(kMaxNameBytes) + " bytes");
+      return fail(Code::too_large,
+                  "a label, group or source name is longer than " + std::to_string(kMaxNameBytes) + " bytes");
     }
     return {};
   }
@@ -269,12 +272,14 @@ Result<void> DatasetWriter::append(const NewSample& sample) {
   if (!sample.label.empty()) {
     record.label = s.labels.number(sample.label);
     if (record.label < 0) {
-      return fail(Code::invalid_argument, "the label '" + std::string(sample.label) + "' is not among the listed labels");
+      return fail(Code::invalid_argument,
+                  "the label '" + std::string(sample.label) + "' is not among the listed labels");
     }
   }
   if (!sample.group.empty()) record.group = s.groups.number(sample.group);
   if (s.labels.names().size() > kMaxLabels) {
-    return fail(Code::too_large, "more than " + std::to_string(kMaxLabels) + " different labels; is this really the label column?");
+    return fail(Code::too_large,
+                "more than " + std::to_string(kMaxLabels) + " different labels; is this really the label column?");
   }
   s.buffer.resize((s.buffer.size() + kSampleAlignment - 1) / kSampleAlignment * kSampleAlignment);
   record.offset = s.end();
@@ -318,7 +323,8 @@ void DatasetWriter::set_rate_hz(double rate_hz) { state_->info.rate_hz = rate_hz
 
 Result<Digest> DatasetWriter::finish(std::string provenance_json) {
   State& s = *state_;
-  if (s.records.empty()) return fail(Code::invalid_argument, s.folder.string() + ": a dataset needs at least one sample");
+  if (s.records.empty())
+    return fail(Code::invalid_argument, s.folder.string() + ": a dataset needs at least one sample");
   MOTE_TRY_VOID(s.flush());
   if (::fsync(s.samples.get()) != 0) return fail(s.failed(s.folder).error());
   IndexHeader header;

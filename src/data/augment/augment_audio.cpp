@@ -102,10 +102,13 @@ void add_background_noise(std::span<float> wave, NoiseColour colour, float snr_d
 
 void resample_speed(std::span<const float> in, float speed, Waveform& out) {
   MOTE_CHECK(speed > 0);
-  const auto count = std::max<std::size_t>(in.empty() ? 0 : 1, static_cast<std::size_t>(static_cast<float>(in.size()) / speed));
+  const auto count =
+      std::max<std::size_t>(in.empty() ? 0 : 1, static_cast<std::size_t>(static_cast<float>(in.size()) / speed));
   out.resize(count);
   const auto last = static_cast<std::ptrdiff_t>(in.size()) - 1;
-  const auto at = [&](std::ptrdiff_t k) { return in[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(k, 0, last))]; };
+  const auto at = [&](std::ptrdiff_t k) {
+    return in[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(k, 0, last))];
+  };
   for (std::size_t k = 0; k < count; ++k) {
     const double position = static_cast<double>(k) * speed;
     const auto i = static_cast<std::ptrdiff_t>(position);
@@ -133,7 +136,8 @@ void stretch_time(std::span<const float> in, float rate_hz, float factor, Wavefo
   std::ptrdiff_t start = 0;
   for (std::size_t written = 0; written < length; written += hop) {
     if (written > 0) {
-      // What would follow the frame just written is what the next one should look like, near where time says it should be.
+      // What would follow the frame just written is what the next one should look like, near where time says it should
+      // be.
       const std::ptrdiff_t natural = std::min(start + static_cast<std::ptrdiff_t>(hop), last_start);
       const auto target = static_cast<std::ptrdiff_t>(static_cast<double>(written) / factor);
       const std::ptrdiff_t low = std::clamp<std::ptrdiff_t>(target - reach, 0, last_start);
@@ -164,20 +168,22 @@ Biquad peak_filter(float rate_hz, float frequency_hz, float q, float gain_db) {
   const float omega = 2 * std::numbers::pi_v<float> * frequency_hz / rate_hz;
   const float alpha = std::sin(omega) / (2 * q);
   const float a0 = 1 + alpha / amplitude;
-  return {(1 + alpha * amplitude) / a0, -2 * std::cos(omega) / a0, (1 - alpha * amplitude) / a0, -2 * std::cos(omega) / a0,
-          (1 - alpha / amplitude) / a0};
+  return {(1 + alpha * amplitude) / a0, -2 * std::cos(omega) / a0, (1 - alpha * amplitude) / a0,
+          -2 * std::cos(omega) / a0, (1 - alpha / amplitude) / a0};
 }
 
 Biquad shelf_filter(float rate_hz, float frequency_hz, float gain_db) {
   const float amplitude = std::pow(10.0f, gain_db / 40);
   const float omega = 2 * std::numbers::pi_v<float> * frequency_hz / rate_hz;
   const float cosine = std::cos(omega);
-  const float slope = std::sqrt(2 * amplitude) * std::sin(omega);  // 2 sqrt(A) alpha at the steepest slope without overshoot
+  const float slope =
+      std::sqrt(2 * amplitude) * std::sin(omega);  // 2 sqrt(A) alpha at the steepest slope without overshoot
   const float a0 = (amplitude + 1) - (amplitude - 1) * cosine + slope;
   return {amplitude * ((amplitude + 1) + (amplitude - 1) * cosine + slope) / a0,
           -2 * amplitude * ((amplitude - 1) + (amplitude + 1) * cosine) / a0,
           amplitude * ((amplitude + 1) + (amplitude - 1) * cosine - slope) / a0,
-          2 * ((amplitude - 1) - (amplitude + 1) * cosine) / a0, ((amplitude + 1) - (amplitude - 1) * cosine - slope) / a0};
+          2 * ((amplitude - 1) - (amplitude + 1) * cosine) / a0,
+          ((amplitude + 1) - (amplitude - 1) * cosine - slope) / a0};
 }
 
 void filter_waveform(std::span<float> wave, const Biquad& f) {
@@ -205,7 +211,8 @@ void random_equalizer(std::span<float> wave, float rate_hz, float max_db, Rng& r
 std::pair<std::size_t, std::size_t> energy_bounds(std::span<const float> wave, float rate_hz, float threshold_db) {
   const std::size_t frame = std::max<std::size_t>(1, static_cast<std::size_t>(rate_hz / 100));
   float peak = 0;
-  for (std::size_t k = 0; k < wave.size(); k += frame) peak = std::max(peak, mean_power(wave.subspan(k, std::min(frame, wave.size() - k))));
+  for (std::size_t k = 0; k < wave.size(); k += frame)
+    peak = std::max(peak, mean_power(wave.subspan(k, std::min(frame, wave.size() - k))));
   const float threshold = peak * std::pow(10.0f, -threshold_db / 10);
   std::size_t first = wave.size();
   std::size_t end = 0;
@@ -251,8 +258,8 @@ AudioAugmentation AudioAugmentation::moderate() {
   return p;
 }
 
-void augment_audio(std::span<const std::int16_t> in, float rate_hz, const AudioAugmentation& p, Rng& rng, AudioScratch& scratch,
-                   std::vector<std::int16_t>& out) {
+void augment_audio(std::span<const std::int16_t> in, float rate_hz, const AudioAugmentation& p, Rng& rng,
+                   AudioScratch& scratch, std::vector<std::int16_t>& out) {
   Waveform& wave = scratch.a;
   wave.assign(in.begin(), in.end());
   if (rng.chance(p.trim)) {
@@ -270,7 +277,8 @@ void augment_audio(std::span<const std::int16_t> in, float rate_hz, const AudioA
   }
   if (p.equalizer_db > 0) random_equalizer(wave, rate_hz, p.equalizer_db, rng);
   if (rng.chance(p.compress)) compress_envelope(wave, rate_hz, between(p.compress_low, p.compress_high, rng));
-  if (p.gain_db_low != 0 || p.gain_db_high != 0) scale_waveform(wave, gain_of(between(p.gain_db_low, p.gain_db_high, rng)));
+  if (p.gain_db_low != 0 || p.gain_db_high != 0)
+    scale_waveform(wave, gain_of(between(p.gain_db_low, p.gain_db_high, rng)));
   if (p.max_shift_ms > 0) {
     const auto reach = static_cast<std::int64_t>(p.max_shift_ms * rate_hz / 1000);
     shift_waveform(wave, static_cast<std::ptrdiff_t>(rng.between(-reach, reach)));

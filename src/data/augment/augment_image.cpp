@@ -28,7 +28,8 @@ double draw_gamma(double shape, Rng& rng) {
 
 }  // namespace
 
-void crop_image(std::span<const float> in, ImageExtent from, std::span<float> out, ImageExtent to, int top, int left, float fill) {
+void crop_image(std::span<const float> in, ImageExtent from, std::span<float> out, ImageExtent to, int top, int left,
+                float fill) {
   MOTE_CHECK(from.channels == to.channels && in.size() == from.count() && out.size() == to.count());
   const auto channels = static_cast<Signed>(from.channels);
   const auto in_width = static_cast<Signed>(from.width);
@@ -66,11 +67,13 @@ void flip_horizontal(std::span<float> image, ImageExtent extent) {
 void flip_vertical(std::span<float> image, ImageExtent extent) {
   const std::size_t row = extent.width * extent.channels;
   for (std::size_t y = 0; y < extent.height / 2; ++y) {
-    std::swap_ranges(image.data() + y * row, image.data() + (y + 1) * row, image.data() + (extent.height - 1 - y) * row);
+    std::swap_ranges(image.data() + y * row, image.data() + (y + 1) * row,
+                     image.data() + (extent.height - 1 - y) * row);
   }
 }
 
-void rotate_scale_image(std::span<const float> in, std::span<float> out, ImageExtent extent, float radians, float scale, float fill) {
+void rotate_scale_image(std::span<const float> in, std::span<float> out, ImageExtent extent, float radians, float scale,
+                        float fill) {
   MOTE_CHECK(in.size() == extent.count() && out.size() == extent.count() && scale > 0);
   const float cosine = std::cos(radians) / scale;
   const float sine = std::sin(radians) / scale;
@@ -115,12 +118,14 @@ void add_noise(std::span<float> values, float sigma, Rng& rng) {
   const float scale = sigma * 1.7320508f / 65'536.0f;
   for (float& value : values) {
     const std::uint64_t bits = rng.next();
-    const auto sum = static_cast<std::int32_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
+    const auto sum =
+        static_cast<std::int32_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
     value += static_cast<float>(sum - 131'070) * scale;
   }
 }
 
-void cut_out(std::span<float> image, ImageExtent extent, int row, int column, std::size_t height, std::size_t width, float fill) {
+void cut_out(std::span<float> image, ImageExtent extent, int row, int column, std::size_t height, std::size_t width,
+             float fill) {
   const auto clip = [](Signed value, std::size_t limit) {
     return static_cast<std::size_t>(std::clamp<Signed>(value, 0, static_cast<Signed>(limit)));
   };
@@ -147,7 +152,8 @@ float draw_mix_weight(double alpha, Rng& rng) {
   return a + b > 0 ? static_cast<float>(a / (a + b)) : (rng.chance(0.5) ? 1.0f : 0.0f);
 }
 
-void augment_image(std::span<float> image, ImageExtent extent, const ImageAugmentation& p, Rng& rng, std::span<float> scratch) {
+void augment_image(std::span<float> image, ImageExtent extent, const ImageAugmentation& p, Rng& rng,
+                   std::span<float> scratch) {
   MOTE_CHECK(image.size() == extent.count() && scratch.size() >= image.size());
   scratch = scratch.first(image.size());
   if (rng.chance(p.flip_horizontal)) flip_horizontal(image, extent);

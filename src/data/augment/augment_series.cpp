@@ -73,7 +73,8 @@ void warp_time(std::span<const float> in, std::span<float> out, SeriesExtent ext
   }
   const auto intervals = static_cast<double>(extent.steps - 1);
   double total = 0;
-  for (std::size_t t = 0; t + 1 < extent.steps; ++t) total += speed_at(speeds, (static_cast<double>(t) + 0.5) / intervals);
+  for (std::size_t t = 0; t + 1 < extent.steps; ++t)
+    total += speed_at(speeds, (static_cast<double>(t) + 0.5) / intervals);
   double position = 0;
   for (std::size_t t = 0; t < extent.steps; ++t) {
     const double at = std::min(position / total * intervals, intervals);
@@ -86,7 +87,8 @@ void warp_time(std::span<const float> in, std::span<float> out, SeriesExtent ext
   }
 }
 
-void augment_series(std::span<float> values, SeriesExtent extent, const SeriesAugmentation& p, Rng& rng, std::span<float> scratch) {
+void augment_series(std::span<float> values, SeriesExtent extent, const SeriesAugmentation& p, Rng& rng,
+                    std::span<float> scratch) {
   MOTE_CHECK(values.size() == extent.count() && scratch.size() >= values.size());
   scratch = scratch.first(values.size());
   if (p.max_time_warp > 0) {
@@ -99,7 +101,8 @@ void augment_series(std::span<float> values, SeriesExtent extent, const SeriesAu
     const auto reach = static_cast<std::int64_t>(p.max_shift_steps);
     shift_steps(values, extent, static_cast<std::ptrdiff_t>(rng.between(-reach, reach)));
   }
-  if (p.max_rotation_degrees > 0) rotate_pairs(values, extent, symmetric(p.max_rotation_degrees, rng) * std::numbers::pi_v<float> / 180);
+  if (p.max_rotation_degrees > 0)
+    rotate_pairs(values, extent, symmetric(p.max_rotation_degrees, rng) * std::numbers::pi_v<float> / 180);
   const float common = 1 + (p.max_scale > 0 ? symmetric(p.max_scale, rng) : 0.0f);
   for (std::size_t c = 0; c < extent.channels; ++c) {
     const float factor = common * (1 + (p.max_scale_per_channel > 0 ? symmetric(p.max_scale_per_channel, rng) : 0.0f));

@@ -42,8 +42,9 @@ void warp_bands(std::span<float> map, SpectrogramExtent extent, float factor) {
       const float weight = position - static_cast<float>(low);
       return row[low] * (1 - weight) + row[low + 1] * weight;
     };
-    // Written in the order in which nothing is overwritten before it is read: sources lie above their targets for a factor
-    // of 1 and more, at or below them for less. Below 1, low + 1 may be the target itself, read before it is written.
+    // Written in the order in which nothing is overwritten before it is read: sources lie above their targets for a
+    // factor of 1 and more, at or below them for less. Below 1, low + 1 may be the target itself, read before it is
+    // written.
     if (factor >= 1) {
       for (std::size_t f = 0; f < extent.bands; ++f) row[f] = at(f);
     } else {

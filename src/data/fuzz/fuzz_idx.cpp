@@ -1,6 +1,6 @@
-#include "parse/idx.hpp"
-
 #include <algorithm>
+
+#include "parse/idx.hpp"
 
 /// Plain and gzip input; reads every item, as an import does.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

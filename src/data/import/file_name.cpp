@@ -53,22 +53,26 @@ Result<NamePattern> NamePattern::parse(std::string_view text) {
     if (close == std::string_view::npos) return refuse("has a { without }");
     const std::string_view field = rest.substr(1, close - 1);
     if (std::find(kFields.begin(), kFields.end(), field) == kFields.end()) {
-      return refuse("has the unknown field {" + std::string(field) + "}; known are label, group, index, partition and *");
+      return refuse("has the unknown field {" + std::string(field) +
+                    "}; known are label, group, index, partition and *");
     }
     if (field != "*" && pattern.has(field)) return refuse("has the field {" + std::string(field) + "} twice");
-    if (!pattern.pieces_.empty() && pattern.pieces_.back().is_field) return refuse("has two fields with no text between them");
+    if (!pattern.pieces_.empty() && pattern.pieces_.back().is_field)
+      return refuse("has two fields with no text between them");
     pattern.pieces_.push_back({true, std::string(field)});
     rest.remove_prefix(close + 1);
   }
   if (pattern.pieces_.size() > 32) return refuse("has too many parts");
   pattern.components_ = 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '/'));
   const std::size_t last_brace = text.rfind('}');
-  pattern.open_extension_ = text.substr(last_brace == std::string_view::npos ? 0 : last_brace).find('.') == std::string_view::npos;
+  pattern.open_extension_ =
+      text.substr(last_brace == std::string_view::npos ? 0 : last_brace).find('.') == std::string_view::npos;
   return pattern;
 }
 
 bool NamePattern::has(std::string_view field) const {
-  return std::any_of(pieces_.begin(), pieces_.end(), [&](const Piece& piece) { return piece.is_field && piece.text == field; });
+  return std::any_of(pieces_.begin(), pieces_.end(),
+                     [&](const Piece& piece) { return piece.is_field && piece.text == field; });
 }
 
 /// Backtracking, with the dead ends remembered: time is bounded by pieces x length squared.
@@ -125,7 +129,8 @@ Result<NamingRule::TestRule> NamingRule::parse_test(std::string_view text) {
     k = end + 1;
   }
   constexpr std::array<std::string_view, 6> kOperations{"<", "<=", ">", ">=", "==", "!="};
-  if (words.size() != 3 || std::find(kOperations.begin(), kOperations.end(), words[1]) == kOperations.end()) return refuse();
+  if (words.size() != 3 || std::find(kOperations.begin(), kOperations.end(), words[1]) == kOperations.end())
+    return refuse();
   if (words[0] != "index" && words[0] != "group" && words[0] != "label") return refuse();
   if (words[1] != "==" && words[1] != "!=" && !number(words[2])) return refuse();
   return TestRule{words[0], words[1], words[2]};
@@ -138,15 +143,17 @@ Result<NamingRule> NamingRule::create(const Naming& naming) {
     MOTE_TRY(rule.pattern_, NamePattern::parse(naming.pattern));
   }
   if (naming.label == Naming::Label::pattern && (!rule.pattern_ || !rule.pattern_->has("label"))) {
-    return fail(Code::invalid_argument, "the file name pattern '" + naming.pattern +
-                                            "' has no {label}, though labels are to come from it; add it, as in '{label}_{index}.wav'");
+    return fail(Code::invalid_argument,
+                "the file name pattern '" + naming.pattern +
+                    "' has no {label}, though labels are to come from it; add it, as in '{label}_{index}.wav'");
   }
   if (naming.test_when.empty()) return rule;
   MOTE_TRY(rule.test_, parse_test(naming.test_when));
   const std::string& field = rule.test_->field;
   const bool label_from_folder = field == "label" && naming.label == Naming::Label::folder;
   if (!label_from_folder && (!rule.pattern_ || !rule.pattern_->has(field))) {
-    return fail(Code::invalid_argument, "the test rule '" + naming.test_when + "' needs {" + field + "} in the file name pattern");
+    return fail(Code::invalid_argument,
+                "the test rule '" + naming.test_when + "' needs {" + field + "} in the file name pattern");
   }
   return rule;
 }
@@ -157,8 +164,9 @@ Result<bool> NamingRule::is_test(const FileRole& role, std::string_view index) c
   const auto right = number(test_->value);
   if (left && right) return compare(*left, test_->operation, *right);
   if (right && test_->operation != "==" && test_->operation != "!=") {
-    return fail(Code::malformed, "the " + test_->field + " '" + std::string(text) + "' in its name is not a number, which the test rule '" +
-                                     naming_.test_when + "' needs");
+    return fail(Code::malformed, "the " + test_->field + " '" + std::string(text) +
+                                     "' in its name is not a number, which the test rule '" + naming_.test_when +
+                                     "' needs");
   }
   return compare(text, test_->operation, std::string_view(test_->value));
 }
@@ -176,15 +184,18 @@ Result<FileRole> NamingRule::role(std::string_view path) const {
   if (naming_.label == Naming::Label::folder) {
     const std::size_t slash = path.rfind('/');
     if (slash == std::string_view::npos) {
-      return fail(Code::malformed, "lies in no label folder; move it into one, or use a file name pattern for the labels");
+      return fail(Code::malformed,
+                  "lies in no label folder; move it into one, or use a file name pattern for the labels");
     }
     const std::size_t start = slash == 0 ? std::string_view::npos : path.rfind('/', slash - 1);
-    role.label = path.substr(start == std::string_view::npos ? 0 : start + 1, slash - (start == std::string_view::npos ? 0 : start + 1));
+    role.label = path.substr(start == std::string_view::npos ? 0 : start + 1,
+                             slash - (start == std::string_view::npos ? 0 : start + 1));
   }
   if (match.partition == "train") role.partition = Partition::train;
   if (match.partition == "test") role.partition = Partition::test;
   if (!match.partition.empty() && role.partition == Partition::none) {
-    return fail(Code::malformed, "the partition '" + std::string(match.partition) + "' in its path is neither train nor test");
+    return fail(Code::malformed,
+                "the partition '" + std::string(match.partition) + "' in its path is neither train nor test");
   }
   if (test_) {
     MOTE_TRY(const bool is_test_file, is_test(role, match.index));

@@ -28,7 +28,7 @@ class NamePattern {
  private:
   struct Piece {
     bool is_field;
-    std::string text;   ///< literal, or the field's name
+    std::string text;  ///< literal, or the field's name
   };
   bool match_from(std::size_t piece, std::string_view rest, Match& match, std::vector<bool>& failed) const;
   std::vector<Piece> pieces_;
@@ -46,7 +46,8 @@ struct FileRole {
 /// A checked Naming.
 class NamingRule {
  public:
-  /// @error invalid_argument  a pattern that does not parse or lacks what is asked of it; a test rule that does not parse or
+  /// @error invalid_argument  a pattern that does not parse or lacks what is asked of it; a test rule that does not
+  /// parse or
   ///                          uses a field the pattern lacks.
   [[nodiscard]] static Result<NamingRule> create(const Naming& naming);
   /// @param path  relative, with '/'.

@@ -15,9 +15,12 @@ struct Recording {
 
 const char* name(AudioSpec::Channels channels) {
   switch (channels) {
-    case AudioSpec::Channels::mix_to_mono: return "mix_to_mono";
-    case AudioSpec::Channels::first: return "first";
-    case AudioSpec::Channels::keep: return "keep";
+    case AudioSpec::Channels::mix_to_mono:
+      return "mix_to_mono";
+    case AudioSpec::Channels::first:
+      return "first";
+    case AudioSpec::Channels::keep:
+      return "keep";
   }
   return "unknown";
 }
@@ -46,8 +49,8 @@ struct Common {
   Result<void> admit(const AudioClip& clip, const std::string& file) {
     const std::string why = first_file.empty() ? "the settings say " : first_file + " has ";
     if (rate_hz > 0 && clip.rate_hz != rate_hz) {
-      return fail(Code::malformed, "has " + std::to_string(clip.rate_hz) + " Hz, " + why + std::to_string(std::lround(rate_hz)) +
-                                       " Hz; resample it first");
+      return fail(Code::malformed, "has " + std::to_string(clip.rate_hz) + " Hz, " + why +
+                                       std::to_string(std::lround(rate_hz)) + " Hz; resample it first");
     }
     if (channels > 0 && clip.channels != channels) {
       return fail(Code::malformed, "has " + std::to_string(clip.channels) + " channels, " + first_file + " has " +

@@ -23,12 +23,16 @@ Result<IdxReader> open_idx(const fs::path& path) {
 
 std::optional<Element> element_of(IdxType type) {
   switch (type) {
-    case IdxType::u8: return Element::u8;
-    case IdxType::i16: return Element::i16;
-    case IdxType::f32: return Element::f32;
+    case IdxType::u8:
+      return Element::u8;
+    case IdxType::i16:
+      return Element::i16;
+    case IdxType::f32:
+      return Element::f32;
     case IdxType::i8:
     case IdxType::i32:
-    case IdxType::f64: return std::nullopt;
+    case IdxType::f64:
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -55,7 +59,8 @@ Result<ImageFile> open_images(const fs::path& path) {
 Result<std::vector<std::int64_t>> read_labels(const fs::path& path) {
   MOTE_TRY(IdxReader reader, open_idx(path));
   if (reader.dims().size() != 1 || (reader.type() != IdxType::u8 && reader.type() != IdxType::i32)) {
-    return fail(Code::malformed, path.string() + ": byte 2: labels must be u8 or i32 of one dimension; is this the image file?");
+    return fail(Code::malformed,
+                path.string() + ": byte 2: labels must be u8 or i32 of one dimension; is this the image file?");
   }
   std::vector<std::int64_t> labels;
   const std::size_t width = reader.item_bytes();
@@ -92,14 +97,16 @@ class PairImport {
     if (labels_path.empty()) return {};
     MOTE_TRY(labels_, read_labels(labels_path));
     if (labels_.size() != images.reader.items()) {
-      return fail(Code::malformed, labels_path.string() + ": byte 4: has " + std::to_string(labels_.size()) + " labels, " +
-                                       images_path.filename().string() + " has " + std::to_string(images.reader.items()) + " images");
+      return fail(Code::malformed, labels_path.string() + ": byte 4: has " + std::to_string(labels_.size()) +
+                                       " labels, " + images_path.filename().string() + " has " +
+                                       std::to_string(images.reader.items()) + " images");
     }
     for (std::size_t k = 0; k < labels_.size(); ++k) {
       const bool named = spec_.label_names.empty() || labels_[k] < static_cast<std::int64_t>(spec_.label_names.size());
       if (labels_[k] < 0 || !named) {
-        return fail(Code::malformed, labels_path.string() + ": item " + std::to_string(k) + ": label " + std::to_string(labels_[k]) +
-                                         " has no name, " + std::to_string(spec_.label_names.size()) + " names are given");
+        return fail(Code::malformed, labels_path.string() + ": item " + std::to_string(k) + ": label " +
+                                         std::to_string(labels_[k]) + " has no name, " +
+                                         std::to_string(spec_.label_names.size()) + " names are given");
       }
     }
     return {};
@@ -128,18 +135,20 @@ class PairImport {
   }
 
  private:
-  Result<void> add_item(const ImageFile& images, ByteSpan values, std::size_t item, const std::string& file, Partition partition) {
+  Result<void> add_item(const ImageFile& images, ByteSpan values, std::size_t item, const std::string& file,
+                        Partition partition) {
     if (images.element == Element::f32) {
       for (std::size_t k = 0; k < values.size(); k += 4) {
         float value = 0;
         std::memcpy(&value, values.data() + k, 4);
         if (!std::isfinite(value)) {
-          run_.refuse(file + "#" + std::to_string(item), Error(Code::malformed, "value " + std::to_string(k / 4) + " is not a finite number"));
+          run_.refuse(file + "#" + std::to_string(item),
+                      Error(Code::malformed, "value " + std::to_string(k / 4) + " is not a finite number"));
           return {};
         }
       }
     }
-    const std::string label = labels_.empty()              ? std::string()
+    const std::string label = labels_.empty()             ? std::string()
                               : spec_.label_names.empty() ? std::to_string(labels_[item])
                                                           : spec_.label_names[static_cast<std::size_t>(labels_[item])];
     const std::string source = file + "#" + std::to_string(item);
@@ -166,7 +175,8 @@ Result<ImportReport> import_idx(const IdxSpec& spec, const fs::path& out, Progre
   if (has_test) {
     MOTE_TRY(test, open_images(spec.test_images));
     if (test->element != train.element) {
-      return fail(Code::malformed, spec.test_images.string() + ": byte 2: has another element type than " + spec.images.string());
+      return fail(Code::malformed,
+                  spec.test_images.string() + ": byte 2: has another element type than " + spec.images.string());
     }
   }
   DatasetInfo info{spec.name, Modality::image, train.element, 0, spec.label_names, {}, {}};

@@ -38,8 +38,9 @@ Result<ImportReport> import_images(const ImageSpec& spec, const std::filesystem:
   const auto consume = [&](const SourceFile& file, NamedPicture named) -> Result<void> {
     const Picture& picture = named.picture;
     if (channels != 0 && picture.channels != channels) {
-      run.refuse(file.relative, Error(Code::malformed, "has " + std::to_string(picture.channels) + " channels, " + first_file + " has " +
-                                                           std::to_string(channels) + "; set the number of channels to convert to"));
+      run.refuse(file.relative, Error(Code::malformed, "has " + std::to_string(picture.channels) + " channels, " +
+                                                           first_file + " has " + std::to_string(channels) +
+                                                           "; set the number of channels to convert to"));
       return {};
     }
     if (channels == 0) first_file = file.relative;

@@ -30,7 +30,14 @@ Result<ImportRun> ImportRun::start(const fs::path& out, DatasetInfo info, std::s
   return ImportRun(std::move(writer), std::move(importer), progress);
 }
 
+std::size_t ImportRun::files_at_once() const {
+  constexpr std::uint64_t kBudgetBytes = std::uint64_t{256} << 20;
+  if (largest_bytes_ == 0) return 4 * core_count();
+  return static_cast<std::size_t>(std::clamp<std::uint64_t>(kBudgetBytes / largest_bytes_, core_count(), 128));
+}
+
 Result<bool> ImportRun::append(const NewSample& sample, std::string_view file) {
+  note_file_bytes(sample.values.size());
   auto appended = writer_.append(sample);
   if (appended) return true;
   if (appended.error().code() == Code::io) return fail(std::move(appended).error());
@@ -83,7 +90,8 @@ Result<std::vector<SourceFile>> list_files(const fs::path& root, const std::vect
   }
   if (error) return fail(Code::io, root.string() + ": cannot be listed: " + error.message());
   if (files.empty()) return fail(Code::not_found, root.string() + ": has no " + joined(extensions) + " file");
-  std::sort(files.begin(), files.end(), [](const SourceFile& a, const SourceFile& b) { return a.relative < b.relative; });
+  std::sort(files.begin(), files.end(),
+            [](const SourceFile& a, const SourceFile& b) { return a.relative < b.relative; });
   return files;
 }
 
@@ -101,9 +109,15 @@ Result<Bytes> read_source(const SourceFile& file, std::uint64_t limit_bytes) {
 
 void describe(Provenance& provenance, const Naming& naming) {
   switch (naming.label) {
-    case Naming::Label::folder: provenance.setting("label", "folder"); break;
-    case Naming::Label::pattern: provenance.setting("label", "pattern"); break;
-    case Naming::Label::none: provenance.setting("label", "none"); break;
+    case Naming::Label::folder:
+      provenance.setting("label", "folder");
+      break;
+    case Naming::Label::pattern:
+      provenance.setting("label", "pattern");
+      break;
+    case Naming::Label::none:
+      provenance.setting("label", "none");
+      break;
   }
   if (!naming.pattern.empty()) provenance.setting("pattern", naming.pattern);
   if (!naming.test_when.empty()) provenance.setting("test_when", naming.test_when);

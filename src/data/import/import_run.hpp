@@ -1,6 +1,8 @@
 #pragma once
-// What all importers of folders share: listing, decoding on all cores, refusing single files, provenance, the last word.
+// What all importers of folders share: listing, decoding on all cores, refusing single files, provenance, the last
+// word.
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -19,7 +21,7 @@ namespace mote::data {
 
 struct SourceFile {
   std::filesystem::path path;
-  std::string relative;   ///< with '/', for people and for naming rules
+  std::string relative;  ///< with '/', for people and for naming rules
 };
 
 /// Collects what a dataset was made of, as JSON.
@@ -27,7 +29,9 @@ class Provenance {
  public:
   explicit Provenance(std::string importer) : importer_(std::move(importer)) {}
   void setting(std::string name, std::string value) { settings_.emplace_back(std::move(name), std::move(value)); }
-  void source(std::string file, std::uint64_t bytes, const Digest& digest) { sources_.push_back({std::move(file), bytes, digest}); }
+  void source(std::string file, std::uint64_t bytes, const Digest& digest) {
+    sources_.push_back({std::move(file), bytes, digest});
+  }
   /// {"importer":..., "settings":{...}, "sources":[{"file","bytes","sha256"}...], "date":"2025-01-31T12:00:00Z"}
   [[nodiscard]] std::string json() const;
 
@@ -58,6 +62,9 @@ class ImportRun {
   /// Appends a sample. A sample the writer refuses (its shape, its label) is a refusal of `file`; false then.
   /// @error io
   [[nodiscard]] Result<bool> append(const NewSample& sample, std::string_view file);
+  /// How many files to decode before the next are read: few until their size is known, then what fits into memory.
+  [[nodiscard]] std::size_t files_at_once() const;
+  void note_file_bytes(std::uint64_t bytes) { largest_bytes_ = std::max(largest_bytes_, bytes); }
   /// @error cancelled
   [[nodiscard]] Result<void> check_cancelled() const;
   /// Ends the import. `root` names the source in the error when no sample is left.
@@ -70,35 +77,38 @@ class ImportRun {
   ImportReport report_;
   Provenance provenance_;
   Progress* progress_;
+  std::uint64_t largest_bytes_ = 0;  // of a file or of a sample so far
 };
 
-/// Files below `root` with one of `extensions` (lower case, with dot), in byte order of their relative paths; `root` itself
-/// when it is a file. Hidden ones and other extensions are counted in `ignored`. Links to folders are not followed.
+/// Files below `root` with one of `extensions` (lower case, with dot), in byte order of their relative paths; `root`
+/// itself when it is a file. Hidden ones and other extensions are counted in `ignored`. Links to folders are not
+/// followed.
 /// @error not_found  no such folder, or no such file in it.   @error io
 [[nodiscard]] Result<std::vector<SourceFile>> list_files(const std::filesystem::path& root,
-                                                         const std::vector<std::string_view>& extensions, std::size_t& ignored);
+                                                         const std::vector<std::string_view>& extensions,
+                                                         std::size_t& ignored);
 
 /// Reads a file; the error's message does not repeat the name.
 [[nodiscard]] Result<Bytes> read_source(const SourceFile& file, std::uint64_t limit_bytes);
 
-/// Reads and decodes files on all cores, then consumes them in order on this thread; a file that cannot be read or decoded is
-/// refused and the next one follows. At most a block of files is in memory.
+/// Reads and decodes files on all cores, then consumes them in order on this thread; a file that cannot be read or
+/// decoded is refused and the next one follows. At most a block of files is in memory.
 /// @param decode   Result<T>(const SourceFile&, ByteSpan), called concurrently.
 /// @param consume  Result<void>(const SourceFile&, T&&); its errors end the import.
 template <class Decode, class Consume>
-[[nodiscard]] Result<void> for_each_file(ImportRun& run, const std::vector<SourceFile>& files, std::uint64_t limit_bytes,
-                                         Decode decode, Consume consume) {
+[[nodiscard]] Result<void> for_each_file(ImportRun& run, const std::vector<SourceFile>& files,
+                                         std::uint64_t limit_bytes, Decode decode, Consume consume) {
   using Decoded = decltype(decode(files[0], ByteSpan{}));
   struct Loaded {
     std::optional<Decoded> value;
     std::uint64_t bytes = 0;
     Digest digest;
   };
-  constexpr std::size_t kBlock = 128;
-  for (std::size_t first = 0; first < files.size(); first += kBlock) {
+  for (std::size_t first = 0, count = 0; first < files.size(); first += count) {
     MOTE_TRY_VOID(run.check_cancelled());
     run.progress().step("import", first, files.size(), "");
-    std::vector<Loaded> block(std::min(kBlock, files.size() - first));
+    count = std::min(run.files_at_once(), files.size() - first);
+    std::vector<Loaded> block(count);
     parallel_for(block.size(), [&](std::size_t k, std::size_t) {
       const SourceFile& file = files[first + k];
       auto bytes = read_source(file, limit_bytes);
@@ -112,6 +122,7 @@ template <class Decode, class Consume>
     });
     for (std::size_t k = 0; k < block.size(); ++k) {
       const SourceFile& file = files[first + k];
+      run.note_file_bytes(block[k].bytes);
       Decoded& value = *block[k].value;
       if (!value) {
         run.refuse(file.relative, value.error());

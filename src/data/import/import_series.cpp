@@ -12,7 +12,9 @@ namespace mote::data {
 namespace fs = std::filesystem;
 namespace {
 
-std::string shown(std::string_view cell) { return "'" + std::string(cell.substr(0, 40)) + (cell.size() > 40 ? "...'" : "'"); }
+std::string shown(std::string_view cell) {
+  return "'" + std::string(cell.substr(0, 40)) + (cell.size() > 40 ? "...'" : "'");
+}
 
 /// What the first good file fixes for all others.
 struct Common {
@@ -36,10 +38,18 @@ class WindowCutter {
     ++recording_;
     skip_rows_ = 0;
     switch (spec_.group) {
-      case SeriesSpec::Group::recording: group_ = file_.relative + (recording_ > 1 ? "#" + std::to_string(recording_) : ""); break;
-      case SeriesSpec::Group::column: group_ = column_group; break;
-      case SeriesSpec::Group::pattern: group_ = role_.group; break;
-      case SeriesSpec::Group::none: group_.clear(); break;
+      case SeriesSpec::Group::recording:
+        group_ = file_.relative + (recording_ > 1 ? "#" + std::to_string(recording_) : "");
+        break;
+      case SeriesSpec::Group::column:
+        group_ = column_group;
+        break;
+      case SeriesSpec::Group::pattern:
+        group_ = role_.group;
+        break;
+      case SeriesSpec::Group::none:
+        group_.clear();
+        break;
     }
   }
 
@@ -110,7 +120,8 @@ class WindowCutter {
   }
 
   Result<void> emit() {
-    const bool uniform = std::all_of(labels_.begin(), labels_.end(), [&](std::size_t label) { return label == labels_.front(); });
+    const bool uniform =
+        std::all_of(labels_.begin(), labels_.end(), [&](std::size_t label) { return label == labels_.front(); });
     if (!uniform && spec_.mixed == MixedLabels::drop) {
       ++dropped_;
       return {};
@@ -140,14 +151,14 @@ class WindowCutter {
   const SourceFile& file_;
   const FileRole& role_;
   std::size_t channels_ = 0;
-  std::vector<float> values_;          // [rows, channels]
+  std::vector<float> values_;  // [rows, channels]
   std::vector<std::size_t> lines_;
   std::vector<std::size_t> labels_;
   std::vector<std::string> label_names_;
   std::map<std::string, std::size_t, std::less<>> label_numbers_;
   std::string group_;
   std::size_t recording_ = 0;
-  std::size_t windows_ = 0;            // of this recording
+  std::size_t windows_ = 0;  // of this recording
   std::size_t skip_rows_ = 0;
   std::size_t dropped_ = 0;
   std::size_t left_over_ = 0;
@@ -191,7 +202,8 @@ class FileImport {
     MOTE_TRY(columns_, resolve_columns(spec_, reader.row(), has_header));
     cutter_.set_width(columns_.channels.size());
     if (!common_.first_file.empty() && common_.channel_names != columns_.channel_names()) {
-      return fail(Code::malformed, "line " + std::to_string(reader.line()) + ": has other channels than " + common_.first_file);
+      return fail(Code::malformed,
+                  "line " + std::to_string(reader.line()) + ": has other channels than " + common_.first_file);
     }
     return has_header ? Result<void>() : add_row(reader);
   }
@@ -205,8 +217,9 @@ class FileImport {
     const auto& row = reader.row();
     if (row.empty()) return end_recording();
     if (row.size() != columns_.count) {
-      return fail(Code::malformed, "line " + std::to_string(reader.line()) + ", column " + std::to_string(row.size()) + ": the row has " +
-                                       std::to_string(row.size()) + " cells, " + std::to_string(columns_.count) + " are expected");
+      return fail(Code::malformed, "line " + std::to_string(reader.line()) + ", column " + std::to_string(row.size()) +
+                                       ": the row has " + std::to_string(row.size()) + " cells, " +
+                                       std::to_string(columns_.count) + " are expected");
     }
     MOTE_TRY_VOID(follow_group(reader));
     MOTE_TRY_VOID(follow_time(reader));
@@ -214,7 +227,8 @@ class FileImport {
       const auto value = parse_number(row[column]);
       if (!value) {
         const bool blank = row[column].find_first_not_of(" \t") == std::string_view::npos;
-        return fail(Code::malformed, place(reader, column) + (blank ? "the cell is empty" : shown(row[column]) + " is not a number"));
+        return fail(Code::malformed,
+                    place(reader, column) + (blank ? "the cell is empty" : shown(row[column]) + " is not a number"));
       }
       cutter_.values().push_back(static_cast<float>(*value));
       if (!std::isfinite(cutter_.values().back())) {
@@ -253,7 +267,8 @@ class FileImport {
     if (time) *time *= spec_.time_scale;
     if (!time) time = parse_timestamp(cell);
     if (!time || !std::isfinite(*time)) {
-      return fail(Code::malformed, place(reader, *columns_.time) + shown(cell) + " is neither a number nor a time like 2015-09-01 13:45:00");
+      return fail(Code::malformed, place(reader, *columns_.time) + shown(cell) +
+                                       " is neither a number nor a time like 2015-09-01 13:45:00");
     }
     if (rows_in_recording_ == 0) {
       first_time_ = *time;
@@ -296,7 +311,8 @@ Result<NamingRule> naming_rule(const SeriesSpec& spec) {
                                                            : Naming::Label::none;
   MOTE_TRY(NamingRule rule, NamingRule::create(naming));
   if (spec.group == SeriesSpec::Group::pattern && !rule.has_group()) {
-    return fail(Code::invalid_argument, "the file name pattern '" + naming.pattern + "' has no {group}, though groups are to come from it");
+    return fail(Code::invalid_argument,
+                "the file name pattern '" + naming.pattern + "' has no {group}, though groups are to come from it");
   }
   return rule;
 }
@@ -317,8 +333,58 @@ Result<void> check_spec(const SeriesSpec& spec) {
   return {};
 }
 
+const char* name(SeriesSpec::Label label) {
+  switch (label) {
+    case SeriesSpec::Label::column:
+      return "column";
+    case SeriesSpec::Label::file_name:
+      return "file_name";
+    case SeriesSpec::Label::folder:
+      return "folder";
+    case SeriesSpec::Label::pattern:
+      return "pattern";
+    case SeriesSpec::Label::none:
+      return "none";
+  }
+  return "unknown";
+}
+
+const char* name(SeriesSpec::Group group) {
+  switch (group) {
+    case SeriesSpec::Group::recording:
+      return "recording";
+    case SeriesSpec::Group::column:
+      return "column";
+    case SeriesSpec::Group::pattern:
+      return "pattern";
+    case SeriesSpec::Group::none:
+      return "none";
+  }
+  return "unknown";
+}
+
+void describe(Provenance& provenance, const SeriesSpec& spec) {
+  provenance.setting("label", name(spec.label));
+  provenance.setting("group", name(spec.group));
+  const auto given = [&](const char* name, const std::string& value) {
+    if (!value.empty()) provenance.setting(name, value);
+  };
+  given("label_column", spec.label_column);
+  given("group_column", spec.group_column);
+  given("time_column", spec.time_column);
+  given("pattern", spec.naming.pattern);
+  given("test_when", spec.naming.test_when);
+  std::string channels;
+  for (const std::string& channel : spec.channels) channels += (channels.empty() ? "" : ",") + channel;
+  given("channels", channels);
+  provenance.setting("window_rows", std::to_string(spec.window_rows));
+  provenance.setting("stride_rows", std::to_string(spec.stride_rows));
+  provenance.setting("mixed", spec.mixed == MixedLabels::majority ? "majority" : "drop");
+}
+
 /// Refuses what is wrong with the file; an error ends the whole import.
-Result<void> import_file(const SeriesSpec& spec, ImportRun& run, const NamingRule& rule, const SourceFile& file, Common& common) {
+Result<void> import_file(const SeriesSpec& spec, ImportRun& run, const NamingRule& rule, const SourceFile& file,
+                         Common& common) {
   auto role = rule.role(file.relative);
   auto text = MappedFile::open(file.path);
   if (!role || !text) {
@@ -327,8 +393,8 @@ Result<void> import_file(const SeriesSpec& spec, ImportRun& run, const NamingRul
   }
   if (spec.label == SeriesSpec::Label::file_name) role->label = file.path.stem().string();
   const std::size_t before = run.writer().size();
-  FileImport import(spec, run, file, *role, common);
-  if (auto done = import.run(text->bytes()); !done) {
+  FileImport one(spec, run, file, *role, common);
+  if (auto done = one.run(text->bytes()); !done) {
     if (done.error().code() == Code::cancelled || done.error().code() == Code::io) return done;
     // A window of a broken recording is not worth keeping: the file is in or out as a whole.
     run.refuse(file.relative, done.error());
@@ -349,9 +415,7 @@ Result<ImportReport> import_series(const SeriesSpec& spec, const fs::path& out, 
   DatasetInfo info{spec.name, Modality::series, Element::f32, spec.rate_hz, spec.labels, {}, {}};
   MOTE_TRY(ImportRun run, ImportRun::start(out, std::move(info), "series", progress));
   run.report().files_ignored = ignored;
-  describe(run.provenance(), spec.naming);
-  run.provenance().setting("window_rows", std::to_string(spec.window_rows));
-  run.provenance().setting("stride_rows", std::to_string(spec.stride_rows));
+  describe(run.provenance(), spec);
 
   Common common;
   for (std::size_t k = 0; k < files.size(); ++k) {

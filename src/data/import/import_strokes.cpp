@@ -17,7 +17,8 @@ struct NamedStrokes {
 }  // namespace
 
 Result<ImportReport> import_strokes(const StrokesSpec& spec, const std::filesystem::path& out, Progress& progress) {
-  if (!(spec.rate_hz >= 0) || !std::isfinite(spec.rate_hz)) return fail(Code::invalid_argument, "rate_hz must not be negative");
+  if (!(spec.rate_hz >= 0) || !std::isfinite(spec.rate_hz))
+    return fail(Code::invalid_argument, "rate_hz must not be negative");
   Naming naming = spec.naming;
   naming.label = Naming::Label::none;
   MOTE_TRY(const NamingRule rule, NamingRule::create(naming));
@@ -35,15 +36,18 @@ Result<ImportReport> import_strokes(const StrokesSpec& spec, const std::filesyst
     return named;
   };
   const auto consume = [&](const SourceFile& file, NamedStrokes named) -> Result<void> {
-    const auto item = [&](std::size_t position) { return file.relative + ": strokes[" + std::to_string(position) + "]"; };
+    const auto item = [&](std::size_t position) {
+      return file.relative + ": strokes[" + std::to_string(position) + "]";
+    };
     for (const RefusedStroke& refused : named.file.refused) {
       run.refuse(item(refused.position), Error(Code::malformed, refused.reason));
     }
     for (const Stroke& stroke : named.file.strokes) {
       const std::size_t points = stroke.points.size() / 2;
       if (points < spec.min_points) {
-        run.refuse(item(stroke.position), Error(Code::malformed, "has " + std::to_string(points) + " points, at least " +
-                                                                     std::to_string(spec.min_points) + " are wanted"));
+        run.refuse(item(stroke.position),
+                   Error(Code::malformed, "has " + std::to_string(points) + " points, at least " +
+                                              std::to_string(spec.min_points) + " are wanted"));
         continue;
       }
       const std::string source = file.relative + "#" + std::to_string(stroke.position);

@@ -20,10 +20,12 @@ Result<std::size_t> find_column(const SeriesColumns& columns, const std::string&
   std::size_t number = 0;
   if (wanted.size() > 1 && wanted.front() == '#') {
     const auto [end, error] = std::from_chars(wanted.data() + 1, wanted.data() + wanted.size(), number);
-    if (error == std::errc() && end == wanted.data() + wanted.size() && number >= 1 && number <= columns.count) return number - 1;
+    if (error == std::errc() && end == wanted.data() + wanted.size() && number >= 1 && number <= columns.count)
+      return number - 1;
   }
   std::string known;
-  for (std::size_t k = 0; k < std::min<std::size_t>(columns.names.size(), 12); ++k) known += (k == 0 ? "" : ", ") + columns.names[k];
+  for (std::size_t k = 0; k < std::min<std::size_t>(columns.names.size(), 12); ++k)
+    known += (k == 0 ? "" : ", ") + columns.names[k];
   return fail(Code::malformed, "line 1: there is no column '" + wanted + "'; the columns are " + known +
                                    (columns.names.size() > 12 ? ", ..." : ""));
 }
@@ -44,10 +46,12 @@ std::vector<std::string> SeriesColumns::channel_names() const {
 
 bool is_header(const SeriesSpec& spec, const std::vector<std::string_view>& row) {
   if (spec.header != SeriesSpec::Header::detect) return spec.header == SeriesSpec::Header::yes;
-  return std::any_of(row.begin(), row.end(), [](std::string_view cell) { return !parse_number(cell) && !parse_timestamp(cell); });
+  return std::any_of(row.begin(), row.end(),
+                     [](std::string_view cell) { return !parse_number(cell) && !parse_timestamp(cell); });
 }
 
-Result<SeriesColumns> resolve_columns(const SeriesSpec& spec, const std::vector<std::string_view>& row, bool has_header) {
+Result<SeriesColumns> resolve_columns(const SeriesSpec& spec, const std::vector<std::string_view>& row,
+                                      bool has_header) {
   SeriesColumns columns;
   columns.count = row.size();
   for (std::size_t k = 0; k < row.size(); ++k) {

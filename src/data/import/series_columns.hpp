@@ -12,8 +12,8 @@
 namespace mote::data {
 
 struct SeriesColumns {
-  std::size_t count = 0;                   ///< cells a row must have
-  std::vector<std::string> names;          ///< from the header, or "#1", "#2", ...
+  std::size_t count = 0;           ///< cells a row must have
+  std::vector<std::string> names;  ///< from the header, or "#1", "#2", ...
   std::vector<std::size_t> channels;
   std::optional<std::size_t> time;
   std::optional<std::size_t> label;
@@ -24,7 +24,8 @@ struct SeriesColumns {
 
 /// @param row  the header, or the first row of values when the file has none.
 /// @error malformed  a column that the settings name is missing, or one has two roles.
-[[nodiscard]] Result<SeriesColumns> resolve_columns(const SeriesSpec& spec, const std::vector<std::string_view>& row, bool has_header);
+[[nodiscard]] Result<SeriesColumns> resolve_columns(const SeriesSpec& spec, const std::vector<std::string_view>& row,
+                                                    bool has_header);
 
 /// Whether the first row of a file is a header, under the rule of the settings.
 [[nodiscard]] bool is_header(const SeriesSpec& spec, const std::vector<std::string_view>& row);

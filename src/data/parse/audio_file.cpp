@@ -55,7 +55,8 @@ std::string broken_at(sf_count_t frame, SNDFILE* file) {
 /// Reads to the end in blocks: no allocation follows a number in the header.
 Result<std::vector<std::int16_t>> read_integers(SNDFILE* file, const SF_INFO& info) {
   std::vector<std::int16_t> samples;
-  std::vector<std::int16_t> block(kBlockValues / static_cast<std::size_t>(info.channels) * static_cast<std::size_t>(info.channels));
+  std::vector<std::int16_t> block(kBlockValues / static_cast<std::size_t>(info.channels) *
+                                  static_cast<std::size_t>(info.channels));
   const auto block_frames = static_cast<sf_count_t>(block.size()) / info.channels;
   sf_count_t done = 0;
   while (done < info.frames) {
@@ -69,7 +70,8 @@ Result<std::vector<std::int16_t>> read_integers(SNDFILE* file, const SF_INFO& in
 
 Result<std::vector<std::int16_t>> read_floats(SNDFILE* file, const SF_INFO& info) {
   std::vector<std::int16_t> samples;
-  std::vector<float> block(kBlockValues / static_cast<std::size_t>(info.channels) * static_cast<std::size_t>(info.channels));
+  std::vector<float> block(kBlockValues / static_cast<std::size_t>(info.channels) *
+                           static_cast<std::size_t>(info.channels));
   const auto block_frames = static_cast<sf_count_t>(block.size()) / info.channels;
   sf_count_t done = 0;
   while (done < info.frames) {
@@ -78,7 +80,8 @@ Result<std::vector<std::int16_t>> read_floats(SNDFILE* file, const SF_INFO& info
     for (sf_count_t k = 0; k < count * info.channels; ++k) {
       const float value = block[static_cast<std::size_t>(k)];
       if (!std::isfinite(value)) {
-        return fail(Code::malformed, "frame " + std::to_string(done + k / info.channels) + ": a sample is not a finite number");
+        return fail(Code::malformed,
+                    "frame " + std::to_string(done + k / info.channels) + ": a sample is not a finite number");
       }
       samples.push_back(static_cast<std::int16_t>(std::lrint(std::clamp(value * 32767.0f, -32768.0f, 32767.0f))));
     }
@@ -98,7 +101,8 @@ Result<void> check_info(const SF_INFO& info, double max_seconds) {
   const double seconds = static_cast<double>(info.frames) / info.samplerate;
   if (seconds > max_seconds) {
     return fail(Code::too_large, "byte 0: lasts " + std::to_string(std::lround(seconds)) + " s, at most " +
-                                     std::to_string(std::lround(max_seconds)) + " s are taken; cut it, or raise max_seconds");
+                                     std::to_string(std::lround(max_seconds)) +
+                                     " s are taken; cut it, or raise max_seconds");
   }
   return {};
 }
@@ -119,7 +123,8 @@ Result<AudioClip> decode_audio(ByteSpan bytes, double max_seconds) {
   const SoundFile file(sf_open_virtual(&io, SFM_READ, &info, &memory));
   if (!file) return fail(Code::malformed, std::string("byte 0: not readable as audio (") + sf_strerror(nullptr) + ")");
   MOTE_TRY_VOID(check_info(info, max_seconds));
-  if (wav && (static_cast<std::uint64_t>(info.frames) != wav->frames || static_cast<unsigned>(info.channels) != wav->channels)) {
+  if (wav && (static_cast<std::uint64_t>(info.frames) != wav->frames ||
+              static_cast<unsigned>(info.channels) != wav->channels)) {
     return fail(Code::malformed, "byte 4: the WAV header says " + std::to_string(wav->frames) + " frames, " +
                                      std::to_string(info.frames) + " can be read");
   }

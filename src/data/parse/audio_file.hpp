@@ -16,7 +16,7 @@ inline constexpr unsigned kMaxAudioRateHz = 768'000;
 struct AudioClip {
   unsigned rate_hz = 0;
   unsigned channels = 0;
-  std::vector<std::int16_t> samples;   ///< [frames, channels]
+  std::vector<std::int16_t> samples;  ///< [frames, channels]
   [[nodiscard]] std::size_t frames() const { return channels == 0 ? 0 : samples.size() / channels; }
 };
 

@@ -39,7 +39,8 @@ Result<std::string_view> CsvReader::quoted_cell() {
       return fail(Code::too_large, place() + "a cell is longer than " + std::to_string(kCsvMaxFieldBytes) + " bytes");
     }
     cell.append(rest_.substr(0, quote));
-    next_line_ += static_cast<std::size_t>(std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(quote), '\n'));
+    next_line_ +=
+        static_cast<std::size_t>(std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(quote), '\n'));
     rest_.remove_prefix(quote + 1);
     if (rest_.empty() || rest_.front() != '"') break;
     cell.push_back('"');
@@ -115,12 +116,15 @@ std::optional<double> parse_timestamp(std::string_view cell) {
   for (std::size_t k = 0; k < kFields.size(); ++k) {
     const char* begin = cell.data() + kFields[k][0];
     const char* end = begin + kFields[k][1];
-    if (const auto parsed = std::from_chars(begin, end, field[k]); parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+    if (const auto parsed = std::from_chars(begin, end, field[k]); parsed.ec != std::errc() || parsed.ptr != end)
+      return std::nullopt;
   }
   const auto seconds = parse_number(cell.substr(17));
-  const std::chrono::year_month_day date{std::chrono::year(field[0]), std::chrono::month(static_cast<unsigned>(field[1])),
+  const std::chrono::year_month_day date{std::chrono::year(field[0]),
+                                         std::chrono::month(static_cast<unsigned>(field[1])),
                                          std::chrono::day(static_cast<unsigned>(field[2]))};
-  if (!seconds || !(*seconds >= 0 && *seconds < 61) || !date.ok() || field[3] > 23 || field[4] > 59 || field[3] < 0 || field[4] < 0) {
+  if (!seconds || !(*seconds >= 0 && *seconds < 61) || !date.ok() || field[3] > 23 || field[4] > 59 || field[3] < 0 ||
+      field[4] < 0) {
     return std::nullopt;
   }
   const auto days = std::chrono::sys_days(date).time_since_epoch().count();

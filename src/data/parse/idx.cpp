@@ -25,11 +25,15 @@ std::string hex_byte(std::uint8_t value) { return "0x" + to_hex(std::span(&value
 std::size_t value_bytes(IdxType type) {
   switch (type) {
     case IdxType::u8:
-    case IdxType::i8: return 1;
-    case IdxType::i16: return 2;
+    case IdxType::i8:
+      return 1;
+    case IdxType::i16:
+      return 2;
     case IdxType::i32:
-    case IdxType::f32: return 4;
-    case IdxType::f64: return 8;
+    case IdxType::f32:
+      return 4;
+    case IdxType::f64:
+      return 8;
   }
   return 0;
 }
@@ -42,10 +46,11 @@ Result<IdxReader> IdxReader::open(std::unique_ptr<ByteStream> stream) {
     return fail(Code::malformed, "byte 0: starts with " + hex_byte(magic[0]) + " " + hex_byte(magic[1]) +
                                      " instead of 0x00 0x00, so this is not an IDX file");
   }
-  if (!is_known(magic[2])) return fail(Code::malformed, "byte 2: " + hex_byte(magic[2]) + " is not an IDX element type");
+  if (!is_known(magic[2]))
+    return fail(Code::malformed, "byte 2: " + hex_byte(magic[2]) + " is not an IDX element type");
   if (magic[3] == 0 || magic[3] > kIdxMaxRank) {
-    return fail(Code::unsupported, "byte 3: " + std::to_string(magic[3]) + " dimensions, 1 to " + std::to_string(kIdxMaxRank) +
-                                       " are supported");
+    return fail(Code::unsupported, "byte 3: " + std::to_string(magic[3]) + " dimensions, 1 to " +
+                                       std::to_string(kIdxMaxRank) + " are supported");
   }
   reader.type_ = static_cast<IdxType>(magic[2]);
   reader.offset_ = 4;
@@ -58,12 +63,13 @@ Result<IdxReader> IdxReader::open(std::unique_ptr<ByteStream> stream) {
     const std::string at = "byte " + std::to_string(reader.offset_) + ": dimension " + std::to_string(k + 1);
     if (extent == 0) return fail(Code::malformed, at + " is 0, there is nothing to import");
     if (k == 0 && extent > kIdxMaxItems) {
-      return fail(Code::too_large, at + " says " + std::to_string(extent) + " items, at most " + std::to_string(kIdxMaxItems) +
-                                       " are taken");
+      return fail(Code::too_large, at + " says " + std::to_string(extent) + " items, at most " +
+                                       std::to_string(kIdxMaxItems) + " are taken");
     }
     // Both factors are below 2^32 here, so the product cannot wrap before it is compared.
     if (k > 0 && (item_bytes *= extent) > kIdxMaxItemBytes) {
-      return fail(Code::too_large, at + " makes one item larger than " + std::to_string(kIdxMaxItemBytes >> 20) + " MiB");
+      return fail(Code::too_large,
+                  at + " makes one item larger than " + std::to_string(kIdxMaxItemBytes >> 20) + " MiB");
     }
     reader.dims_.push_back(extent);
     reader.offset_ += 4;
@@ -78,7 +84,8 @@ Result<void> IdxReader::read_items(std::span<std::uint8_t> out) {
   offset_ += count;
   if (count != out.size()) {
     return fail(Code::malformed, "byte " + std::to_string(offset_) + ": truncated in item " +
-                                     std::to_string((offset_ - header_bytes) / item_bytes_) + " of " + std::to_string(items()));
+                                     std::to_string((offset_ - header_bytes) / item_bytes_) + " of " +
+                                     std::to_string(items()));
   }
   const std::size_t width = value_bytes(type_);
   for (std::size_t k = 0; width > 1 && k < out.size(); k += width) {
@@ -91,7 +98,8 @@ Result<void> IdxReader::expect_end() {
   std::array<std::uint8_t, 1> extra{};
   MOTE_TRY(const std::size_t count, stream_->read(extra));
   if (count == 0) return {};
-  return fail(Code::malformed, "byte " + std::to_string(offset_) + ": more bytes follow than the header's dimensions allow");
+  return fail(Code::malformed,
+              "byte " + std::to_string(offset_) + ": more bytes follow than the header's dimensions allow");
 }
 
 }  // namespace mote::data

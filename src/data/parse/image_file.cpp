@@ -34,9 +34,10 @@ Result<Picture> decode_image(ByteSpan file, unsigned channels, std::uint32_t max
   int width = 0;
   int height = 0;
   int stored = 0;
-  const std::unique_ptr<stbi_uc, Free> pixels(stbi_load_from_memory(file.data(), static_cast<int>(file.size()), &width, &height,
-                                                                    &stored, static_cast<int>(channels)));
-  if (!pixels) return fail(Code::malformed, std::string("byte 0: the picture cannot be unpacked (") + stbi_failure_reason() + ")");
+  const std::unique_ptr<stbi_uc, Free> pixels(stbi_load_from_memory(file.data(), static_cast<int>(file.size()), &width,
+                                                                    &height, &stored, static_cast<int>(channels)));
+  if (!pixels)
+    return fail(Code::malformed, std::string("byte 0: the picture cannot be unpacked (") + stbi_failure_reason() + ")");
   Picture picture{static_cast<std::uint32_t>(height), static_cast<std::uint32_t>(width), channels, {}};
   picture.values.assign(pixels.get(), pixels.get() + std::size_t{picture.height} * picture.width * channels);
   return picture;

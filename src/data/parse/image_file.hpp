@@ -1,6 +1,6 @@
 #pragma once
-// PNG and JPEG from memory to u8 [H,W,C]. Structure and size are checked here first: the decoder ignores PNG checksums and
-// fills a truncated JPEG with gray.
+// PNG and JPEG from memory to u8 [H,W,C]. Structure and size are checked here first: the decoder ignores PNG checksums
+// and fills a truncated JPEG with gray.
 
 #include <cstdint>
 
@@ -12,14 +12,14 @@ namespace mote::data {
 struct ImageSize {
   std::uint32_t height = 0;
   std::uint32_t width = 0;
-  unsigned channels = 0;   ///< as stored: 1 gray, 2 gray+alpha, 3 RGB (also palette and JPEG), 4 RGBA
+  unsigned channels = 0;  ///< as stored: 1 gray, 2 gray+alpha, 3 RGB (also palette and JPEG), 4 RGBA
 };
 
 struct Picture {
   std::uint32_t height = 0;
   std::uint32_t width = 0;
   unsigned channels = 0;
-  Bytes values;            ///< [H,W,C]
+  Bytes values;  ///< [H,W,C]
 };
 
 /// Walks the chunks of a PNG (with their CRCs) or the segments of a JPEG to its end mark.

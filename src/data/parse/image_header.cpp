@@ -25,8 +25,10 @@ Result<ImageSize> read_png_header(ByteSpan chunk, std::size_t offset) {
   MOTE_TRY(size.height, reader.u32_be());
   constexpr std::array<unsigned, 7> kChannels{1, 0, 3, 3, 2, 0, 4};  // by PNG colour type (ISO 15948, table 11.1)
   const std::uint8_t colour = chunk[9];
-  if (size.width == 0 || size.height == 0) return fail(Code::malformed, at(offset) + "the PNG header says a side of 0 pixels");
-  if (colour >= kChannels.size() || kChannels[colour] == 0) return fail(Code::malformed, at(offset + 9) + "unknown PNG colour type");
+  if (size.width == 0 || size.height == 0)
+    return fail(Code::malformed, at(offset) + "the PNG header says a side of 0 pixels");
+  if (colour >= kChannels.size() || kChannels[colour] == 0)
+    return fail(Code::malformed, at(offset + 9) + "unknown PNG colour type");
   size.channels = kChannels[colour];
   return size;
 }
@@ -40,14 +42,16 @@ Result<ImageSize> check_png(ByteSpan file) {
     if (reader.remaining() < 12) return fail(Code::malformed, at(file.size()) + "the PNG file is truncated");
     MOTE_TRY(const std::uint32_t length, reader.u32_be());
     if (length > reader.remaining() - 8) {
-      return fail(Code::malformed, at(start) + "a PNG chunk says " + std::to_string(length) + " bytes, the file is truncated");
+      return fail(Code::malformed,
+                  at(start) + "a PNG chunk says " + std::to_string(length) + " bytes, the file is truncated");
     }
     const ByteSpan checked = file.subspan(reader.offset(), std::size_t{length} + 4);
     MOTE_TRY_VOID(reader.take(checked.size()));
     MOTE_TRY(const std::uint32_t crc, reader.u32_be());
     if (crc32_of(checked) != crc) return fail(Code::malformed, at(start) + "a PNG chunk's checksum does not match");
     const bool is_header = std::memcmp(checked.data(), "IHDR", 4) == 0;
-    if (is_header != (start == kPngMagic.size())) return fail(Code::malformed, at(start) + "the PNG header is missing or doubled");
+    if (is_header != (start == kPngMagic.size()))
+      return fail(Code::malformed, at(start) + "the PNG header is missing or doubled");
     if (is_header) {
       MOTE_TRY(size, read_png_header(checked.subspan(4), start + 8));
     }
@@ -102,13 +106,16 @@ Result<ImageSize> check_jpeg(ByteSpan file) {
     if (offset + 4 > file.size()) return fail(Code::malformed, at(file.size()) + "the JPEG file is truncated");
     const std::uint32_t length = u16_be(file, offset + 2);
     if (length < 2 || offset + 2 + length > file.size()) {
-      return fail(Code::malformed, at(offset + 2) + "a JPEG segment says " + std::to_string(length) + " bytes, the file is truncated");
+      return fail(Code::malformed,
+                  at(offset + 2) + "a JPEG segment says " + std::to_string(length) + " bytes, the file is truncated");
     }
     if (marker == 0xc4) MOTE_TRY_VOID(check_huffman_tables(file.subspan(offset + 4, length - 2), offset + 4));
     if (is_frame_header(marker)) {
-      if (length < 8 || size.width != 0) return fail(Code::malformed, at(offset) + "the JPEG frame header is broken or doubled");
+      if (length < 8 || size.width != 0)
+        return fail(Code::malformed, at(offset) + "the JPEG frame header is broken or doubled");
       size = {u16_be(file, offset + 5), u16_be(file, offset + 7), file[offset + 9] == 1 ? 1u : 3u};
-      if (size.height == 0 || size.width == 0) return fail(Code::malformed, at(offset + 5) + "the JPEG header says a side of 0 pixels");
+      if (size.height == 0 || size.width == 0)
+        return fail(Code::malformed, at(offset + 5) + "the JPEG header says a side of 0 pixels");
     }
     offset += 2 + length;
     if (marker == 0xda) offset = skip_scan(file, offset);

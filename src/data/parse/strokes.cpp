@@ -32,7 +32,8 @@ std::string read_stroke(const Json& json, Stroke& stroke) {
   if (points == json.end() || !points->is_array()) return "has no array \"strokePoints\"";
   if (points->empty()) return "\"strokePoints\" is empty";
   if (points->size() > kMaxStrokePoints) {
-    return "has " + std::to_string(points->size()) + " points, at most " + std::to_string(kMaxStrokePoints) + " are taken";
+    return "has " + std::to_string(points->size()) + " points, at most " + std::to_string(kMaxStrokePoints) +
+           " are taken";
   }
   stroke.points.reserve(points->size() * 2);
   for (std::size_t k = 0; k < points->size(); ++k) {

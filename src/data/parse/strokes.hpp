@@ -12,9 +12,9 @@ namespace mote::data {
 inline constexpr std::size_t kMaxStrokePoints = 1'000'000;
 
 struct Stroke {
-  std::size_t position = 0;       ///< in the file's array
-  std::string label;              ///< empty when the file has an empty label
-  std::vector<float> points;      ///< x0 y0 x1 y1 ...
+  std::size_t position = 0;   ///< in the file's array
+  std::string label;          ///< empty when the file has an empty label
+  std::vector<float> points;  ///< x0 y0 x1 y1 ...
 };
 
 struct RefusedStroke {

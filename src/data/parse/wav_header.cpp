@@ -45,8 +45,9 @@ Result<Format> read_format(ByteSpan chunk, std::size_t offset) {
     return fail(Code::malformed, at(offset + 4) + "the WAV header says " + std::to_string(rate_hz) + " Hz");
   }
   if (bits == 0 || bits > 64 || frame_bytes != channels * ((bits + 7) / 8)) {
-    return fail(Code::malformed, at(offset + 12) + "the WAV header says " + std::to_string(frame_bytes) + " bytes a frame for " +
-                                     std::to_string(channels) + " channels of " + std::to_string(bits) + " bits");
+    return fail(Code::malformed, at(offset + 12) + "the WAV header says " + std::to_string(frame_bytes) +
+                                     " bytes a frame for " + std::to_string(channels) + " channels of " +
+                                     std::to_string(bits) + " bits");
   }
   return Format{{rate_hz, channels, 0}, frame_bytes};
 }
@@ -71,8 +72,8 @@ Result<WavHeader> check_wav(ByteSpan file) {
     MOTE_TRY(const std::uint32_t id, reader.u32_le());
     MOTE_TRY(const std::uint32_t size, reader.u32_le());
     if (size > reader.remaining()) {
-      return fail(Code::malformed, at(start + 4) + "a WAV chunk says " + std::to_string(size) + " bytes, the file has " +
-                                       std::to_string(reader.remaining()) + " left");
+      return fail(Code::malformed, at(start + 4) + "a WAV chunk says " + std::to_string(size) +
+                                       " bytes, the file has " + std::to_string(reader.remaining()) + " left");
     }
     const std::size_t body = reader.offset();
     MOTE_TRY(const ByteSpan chunk, reader.take(size));
@@ -82,8 +83,8 @@ Result<WavHeader> check_wav(ByteSpan file) {
       if (format.frame_bytes == 0) return fail(Code::malformed, at(start) + "WAV samples come before their format");
       if (size == 0) return fail(Code::malformed, at(start + 4) + "the WAV file has no samples");
       if (size % format.frame_bytes != 0) {
-        return fail(Code::malformed, at(start + 4) + "the WAV samples' " + std::to_string(size) + " bytes are not whole frames of " +
-                                         std::to_string(format.frame_bytes));
+        return fail(Code::malformed, at(start + 4) + "the WAV samples' " + std::to_string(size) +
+                                         " bytes are not whole frames of " + std::to_string(format.frame_bytes));
       }
       format.header.frames = size / format.frame_bytes;
       return format.header;

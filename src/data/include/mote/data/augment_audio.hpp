@@ -1,7 +1,8 @@
 #pragma once
 // Augmentation of mono waveforms before the features: what made spoken digits of unheard speakers work.
 // Measured there (left-out speakers): moderate augmentation gained up to 12 points, the largest single effect.
-// Waveforms are float in units of i16 counts (full scale 32768); buffers are caller-owned vectors that keep their capacity.
+// Waveforms are float in units of i16 counts (full scale 32768); buffers are caller-owned vectors that keep their
+// capacity.
 
 #include <cstddef>
 #include <cstdint>
@@ -47,24 +48,26 @@ void filter_waveform(std::span<float> wave, const Biquad& filter);
 void random_equalizer(std::span<float> wave, float rate_hz, float max_db, Rng& rng);
 
 /// First and one-past-last sample of what is within `threshold_db` (positive) of the loudest 10 ms frame.
-[[nodiscard]] std::pair<std::size_t, std::size_t> energy_bounds(std::span<const float> wave, float rate_hz, float threshold_db);
+[[nodiscard]] std::pair<std::size_t, std::size_t> energy_bounds(std::span<const float> wave, float rate_hz,
+                                                                float threshold_db);
 
-/// In place: divides by (envelope / peak)^amount, so that 0 changes nothing and 1 flattens; the envelope falls over 20 ms
-/// and has a floor 40 dB below its peak.
+/// In place: divides by (envelope / peak)^amount, so that 0 changes nothing and 1 flattens; the envelope falls over 20
+/// ms and has a floor 40 dB below its peak.
 void compress_envelope(std::span<float> wave, float rate_hz, float amount);
 
-/// Everything off by default; `moderate()` is the recipe of the spoken-digits measurements. Ranges are [low, high], uniform.
+/// Everything off by default; `moderate()` is the recipe of the spoken-digits measurements. Ranges are [low, high],
+/// uniform.
 struct AudioAugmentation {
   float max_shift_ms = 0;
   float gain_db_low = 0, gain_db_high = 0;
-  double noise = 0;                                ///< chance; white or pink evenly
+  double noise = 0;  ///< chance; white or pink evenly
   float snr_db_low = 8, snr_db_high = 38;
   float speed_low = 1, speed_high = 1;
   float stretch_low = 1, stretch_high = 1;
   float equalizer_db = 0;
-  double trim = 0;                                 ///< chance
+  double trim = 0;  ///< chance
   float trim_db_low = 12, trim_db_high = 30;
-  double compress = 0;                             ///< chance
+  double compress = 0;  ///< chance
   float compress_low = 0, compress_high = 0.5f;
 
   [[nodiscard]] static AudioAugmentation moderate();
@@ -76,7 +79,8 @@ struct AudioScratch {
 };
 
 /// Order: trim, speed, stretch, equalizer, compression, gain, shift, noise; then rounding and clipping to i16.
-/// The result's length differs from the input's where speed, stretch or trim are on; it is never empty for a non-empty input.
+/// The result's length differs from the input's where speed, stretch or trim are on; it is never empty for a non-empty
+/// input.
 void augment_audio(std::span<const std::int16_t> in, float rate_hz, const AudioAugmentation& parameters, Rng& rng,
                    AudioScratch& scratch, std::vector<std::int16_t>& out);
 

@@ -21,19 +21,19 @@ void scale_series(std::span<float> values, SeriesExtent extent, std::span<const 
 void rotate_pairs(std::span<float> values, SeriesExtent extent, float radians);
 /// In place: moves by `steps` (positive: later); the first or last row repeats.
 void shift_steps(std::span<float> values, SeriesExtent extent, std::ptrdiff_t steps);
-/// Row t of `out` is `in` at a time that runs unevenly: `speeds` are relative speeds at evenly spaced knots, linear between,
-/// normalized so that first and last rows stay. Linear interpolation. At least one speed, all positive.
+/// Row t of `out` is `in` at a time that runs unevenly: `speeds` are relative speeds at evenly spaced knots, linear
+/// between, normalized so that first and last rows stay. Linear interpolation. At least one speed, all positive.
 void warp_time(std::span<const float> in, std::span<float> out, SeriesExtent extent, std::span<const float> speeds);
 
 /// Everything that is 0 is off.
 struct SeriesAugmentation {
-  float max_scale = 0;             ///< 0.1: one factor for all channels, uniform in [0.9, 1.1]
-  float max_scale_per_channel = 0; ///< besides, one a channel
-  float max_rotation_degrees = 0;  ///< pairs of channels; strokes: the plane
-  float jitter_sigma = 0;          ///< in units of the values
-  float max_time_warp = 0;         ///< 0.3: speeds uniform in [0.7, 1.3] at 5 knots
+  float max_scale = 0;              ///< 0.1: one factor for all channels, uniform in [0.9, 1.1]
+  float max_scale_per_channel = 0;  ///< besides, one a channel
+  float max_rotation_degrees = 0;   ///< pairs of channels; strokes: the plane
+  float jitter_sigma = 0;           ///< in units of the values
+  float max_time_warp = 0;          ///< 0.3: speeds uniform in [0.7, 1.3] at 5 knots
   std::size_t max_shift_steps = 0;
-  float max_offset = 0;            ///< in units of the values, one a channel: where a stroke lies
+  float max_offset = 0;  ///< in units of the values, one a channel: where a stroke lies
 };
 
 /// `scratch` needs `extent.count()` values. The result is in `values`.

@@ -21,24 +21,25 @@ void mask_time(std::span<float> map, SpectrogramExtent extent, std::size_t first
 void mask_frequency(std::span<float> map, SpectrogramExtent extent, std::size_t first, std::size_t count, float fill);
 /// Moves by `frames` (positive: later); `fill` comes in.
 void shift_frames(std::span<float> map, SpectrogramExtent extent, std::ptrdiff_t frames, float fill);
-/// Band f takes what was at band f * factor (linear between bands, the last band repeats): what another vocal-tract length
-/// does to a mel spectrogram, roughly (Jaitly and Hinton 2013). `factor` in (0, 2].
+/// Band f takes what was at band f * factor (linear between bands, the last band repeats): what another vocal-tract
+/// length does to a mel spectrogram, roughly (Jaitly and Hinton 2013). `factor` in (0, 2].
 void warp_bands(std::span<float> map, SpectrogramExtent extent, float factor);
 [[nodiscard]] float mean_of(std::span<const float> map);
 
 /// Everything that is 0 is off.
 struct SpectrogramAugmentation {
-  double chance = 1;                    ///< of masks being applied at all; shift and warp do not depend on it
+  double chance = 1;  ///< of masks being applied at all; shift and warp do not depend on it
   std::size_t time_masks = 0;
-  std::size_t max_time_mask_frames = 0; ///< width uniform in [0, max]
+  std::size_t max_time_mask_frames = 0;  ///< width uniform in [0, max]
   std::size_t frequency_masks = 0;
   std::size_t max_frequency_mask_bands = 0;
-  std::size_t max_shift_frames = 0;     ///< uniform in [-max, max]
-  float max_warp = 0;                   ///< 0.1: factor uniform in [0.9, 1.1]
-  bool fill_with_mean = true;           ///< masks take the map's mean, else `fill`
-  float fill = 0;                       ///< for masks and for what a shift brings in when fill_with_mean is off
+  std::size_t max_shift_frames = 0;  ///< uniform in [-max, max]
+  float max_warp = 0;                ///< 0.1: factor uniform in [0.9, 1.1]
+  bool fill_with_mean = true;        ///< masks take the map's mean, else `fill`
+  float fill = 0;                    ///< for masks and for what a shift brings in when fill_with_mean is off
 };
 
-void augment_spectrogram(std::span<float> map, SpectrogramExtent extent, const SpectrogramAugmentation& parameters, Rng& rng);
+void augment_spectrogram(std::span<float> map, SpectrogramExtent extent, const SpectrogramAugmentation& parameters,
+                         Rng& rng);
 
 }  // namespace mote::data

@@ -56,21 +56,22 @@ struct DatasetInfo {
   std::string name;
   Modality modality = Modality::image;
   Element element = Element::u8;
-  double rate_hz = 0;                ///< samples a second; 0 when it does not apply or is not known
-  std::vector<std::string> labels;   ///< class names; a sample's label is an index into them
-  std::vector<std::string> groups;   ///< names of speakers, volunteers, devices, recordings ...
-  std::string provenance;            ///< JSON text: importer, settings, source files with their hashes, date
+  double rate_hz = 0;               ///< samples a second; 0 when it does not apply or is not known
+  std::vector<std::string> labels;  ///< class names; a sample's label is an index into them
+  std::vector<std::string> groups;  ///< names of speakers, volunteers, devices, recordings ...
+  std::string provenance;           ///< JSON text: importer, settings, source files with their hashes, date
 };
 
 /// One sample without its values. Views borrow from the Dataset it came from.
 struct SampleInfo {
   Shape shape;
-  std::int32_t label = -1;           ///< index into labels, -1 for none
-  std::int32_t group = -1;           ///< index into groups, -1 for none
+  std::int32_t label = -1;  ///< index into labels, -1 for none
+  std::int32_t group = -1;  ///< index into groups, -1 for none
   Partition partition = Partition::none;
-  std::uint64_t content_id = 0;      ///< first 8 bytes of the SHA-256 of type, shape and values; equal samples have equal ids
+  std::uint64_t content_id =
+      0;  ///< first 8 bytes of the SHA-256 of type, shape and values; equal samples have equal ids
   std::uint64_t bytes = 0;
-  std::string_view source;           ///< "0_theo_12.wav", "train-images.idx#123"
+  std::string_view source;  ///< "0_theo_12.wav", "train-images.idx#123"
 };
 
 /// A handle on an opened dataset; copies share it. All members are thread-safe.
@@ -78,15 +79,16 @@ struct SampleInfo {
 class Dataset {
  public:
   /// Opens a dataset folder and validates its whole index (not the samples' bytes: see `verify`).
-  /// @error not_found  no dataset in the folder.   @error malformed  broken index, or samples of another size than promised.
+  /// @error not_found  no dataset in the folder.   @error malformed  broken index, or samples of another size than
+  /// promised.
   /// @error unsupported  written by a newer version of the format.   @error io
   [[nodiscard]] static Result<Dataset> open(const std::filesystem::path& folder);
 
   [[nodiscard]] const DatasetInfo& about() const;
   [[nodiscard]] const std::filesystem::path& folder() const;
   [[nodiscard]] std::size_t size() const;
-  /// SHA-256 over modality, element type, rate, label and group names, and each sample's values, shape, label, group and
-  /// partition, in order. Name, sources, provenance, place and time do not enter.
+  /// SHA-256 over modality, element type, rate, label and group names, and each sample's values, shape, label, group
+  /// and partition, in order. Name, sources, provenance, place and time do not enter.
   [[nodiscard]] const Digest& content_hash() const;
   /// Bytes of all samples together, alignment included.
   [[nodiscard]] std::uint64_t samples_bytes() const;
@@ -102,8 +104,8 @@ class Dataset {
   /// The same into a caller's buffer of exactly `info(i).bytes` bytes.
   /// @error invalid_argument  `out` has another size.   @error io
   [[nodiscard]] Result<void> read(std::size_t i, std::span<std::uint8_t> out) const;
-  /// The values in the memory map, 16-byte aligned: no copy and no error path. Lives as long as any copy of the Dataset.
-  /// For hot loops on local files; a file that is truncated by someone else while mapped ends the process.
+  /// The values in the memory map, 16-byte aligned: no copy and no error path. Lives as long as any copy of the
+  /// Dataset. For hot loops on local files; a file that is truncated by someone else while mapped ends the process.
   [[nodiscard]] ByteSpan view(std::size_t i) const;
   /// `view` converted to float without any scaling: u8 stays 0..255, i16 stays -32768..32767.
   /// @param out  exactly `info(i).shape.count()` values.

@@ -30,7 +30,8 @@ struct SplitByFraction {
   double validation = 0.1;
   double test = 0.2;
 };
-/// Fold `fold` of `folds` is the test part, each class dealt out evenly; validation is a stratified fraction of the rest.
+/// Fold `fold` of `folds` is the test part, each class dealt out evenly; validation is a stratified fraction of the
+/// rest.
 struct SplitKFold {
   unsigned folds = 5;
   unsigned fold = 0;
@@ -54,14 +55,15 @@ struct SplitLeaveOneGroupOut {
 };
 
 struct SplitSpec {
-  std::variant<SplitByHint, SplitByFraction, SplitKFold, SplitByGroup, SplitByGroupFraction, SplitLeaveOneGroupOut> rule;
+  std::variant<SplitByHint, SplitByFraction, SplitKFold, SplitByGroup, SplitByGroupFraction, SplitLeaveOneGroupOut>
+      rule;
   std::uint64_t seed = 1;
 };
 
 /// What holds between the parts. Zero everywhere is clean.
 struct SplitCheck {
-  std::size_t shared_groups = 0;           ///< groups with samples in more than one part
-  std::size_t duplicates_train_test = 0;   ///< test samples whose exact content is also in train
+  std::size_t shared_groups = 0;          ///< groups with samples in more than one part
+  std::size_t duplicates_train_test = 0;  ///< test samples whose exact content is also in train
   std::size_t duplicates_train_validation = 0;
   std::size_t duplicates_validation_test = 0;
   std::vector<std::string> shared_group_names;
@@ -93,8 +95,10 @@ class Split {
   std::array<std::vector<std::size_t>, kParts> counts_;
 };
 
-/// @error invalid_argument  fractions out of range, an unknown or doubly held-out group, more folds than a class has samples,
-///                          samples without a group in a group-wise split, no hint in the source, an empty train or test part.
+/// @error invalid_argument  fractions out of range, an unknown or doubly held-out group, more folds than a class has
+/// samples,
+///                          samples without a group in a group-wise split, no hint in the source, an empty train or
+///                          test part.
 [[nodiscard]] Result<Split> make_split(const Dataset& dataset, const SplitSpec& spec);
 
 /// Recomputes from the dataset what the split promises, and counts exact duplicates across its parts.

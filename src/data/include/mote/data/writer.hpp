@@ -13,9 +13,9 @@ namespace mote::data {
 /// A sample to be appended. Borrowed for the call.
 struct NewSample {
   Shape shape;
-  ByteSpan values;                   ///< little-endian, `shape.count()` elements
-  std::string_view label;            ///< empty for none
-  std::string_view group;            ///< empty for none
+  ByteSpan values;         ///< little-endian, `shape.count()` elements
+  std::string_view label;  ///< empty for none
+  std::string_view group;  ///< empty for none
   Partition partition = Partition::none;
   std::string_view source;
 };
@@ -28,9 +28,11 @@ inline constexpr std::size_t kMaxNameBytes = 4'096;
 /// Not thread-safe. Destroying it before `finish` succeeded removes everything it wrote.
 class DatasetWriter {
  public:
-  /// Starts a dataset that will appear at `folder`. Work happens in a hidden sibling folder, so the same file system is used;
-  /// leavings of writers that were killed are removed. A dataset that is already at `folder` stays until `finish` replaces it.
-  /// @param info  `labels`, when not empty, is the closed and ordered set of classes; when empty, the classes are those that
+  /// Starts a dataset that will appear at `folder`. Work happens in a hidden sibling folder, so the same file system is
+  /// used; leavings of writers that were killed are removed. A dataset that is already at `folder` stays until `finish`
+  /// replaces it.
+  /// @param info  `labels`, when not empty, is the closed and ordered set of classes; when empty, the classes are those
+  /// that
   ///              appear, in natural order ("2" before "10"). `groups` and `provenance` are ignored.
   /// @error invalid_argument  `folder` is something else than a dataset, an empty folder or nothing.   @error io
   [[nodiscard]] static Result<DatasetWriter> create(const std::filesystem::path& folder, DatasetInfo info);
@@ -38,7 +40,8 @@ class DatasetWriter {
   DatasetWriter& operator=(DatasetWriter&&) noexcept;
   ~DatasetWriter();
 
-  /// @error invalid_argument  size of `values` is not what `shape` needs, a zero or absent dimension, or a label outside the
+  /// @error invalid_argument  size of `values` is not what `shape` needs, a zero or absent dimension, or a label
+  /// outside the
   ///                          closed set.   @error too_large  a limit above.   @error io
   [[nodiscard]] Result<void> append(const NewSample& sample);
 
