@@ -152,6 +152,8 @@ Result<Setting<DataSettings>> read_data(pipeline::Config& config) {
   MOTE_TRY(out.value.spec, reader_of(kind)(section, out.value.sources));
   MOTE_TRY(const std::string name, section.get<std::string>("name", kind));
   std::visit([&](auto& spec) { spec.name = name; }, out.value.spec);
+  // Seen from where mote was started; the pipeline sees relative ones from the project's folder.
+  for (auto& source : out.value.sources) source = std::filesystem::absolute(source).lexically_normal();
   out.text = section.canonical_text();
   MOTE_TRY(out.value.licence, section.get<std::string>("licence", ""));
   MOTE_TRY(out.value.source, section.get<std::string>("source", ""));

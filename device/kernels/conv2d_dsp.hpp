@@ -40,43 +40,25 @@ constexpr std::int32_t conv2d_dsp_scratch_bytes(std::int32_t column, std::int32_
 namespace detail {
 
 /// n signed bytes to halfwords plus `offset` (in both lanes), four at a time in widened order.
-inline void widen(const std::int8_t* source, std::int16_t* out, std::int32_t n, std::uint32_t offset) {
-  std::int32_t i = 0;
-  for (; i + 4 <= n; i += 4) {
-    const std::uint32_t word = dsp::load_word(source + i);
-    dsp::store_word(out + i, dsp::sxtab16(offset, word));
-    dsp::store_word(out + i + 2, dsp::sxtab16_odd(offset, word));
+[[gnu::always_inline]] inline void widen(const std::int8_t* source, std::int16_t* out, std::int32_t n, std::uint32_t offset) {
+  for (const std::int8_t* const end = source + (n & ~3); source != end; source += 4, out += 4) {
+    const std::uint32_t word = dsp::load_word(source);
+    dsp::store_word(out, dsp::sxtab16(offset, word));
+    dsp::store_word(out + 2, dsp::sxtab16_odd(offset, word));
   }
-  for (; i < n; ++i) out[i] = static_cast<std::int16_t>(source[i] + static_cast<std::int16_t>(offset));
+  for (std::int32_t i = n & 3; i > 0; --i) *out++ = static_cast<std::int16_t>(*source++ + static_cast<std::int16_t>(offset));
 }
 
 inline void zero_fill(std::int16_t* out, std::int32_t n) {
   for (std::int32_t i = 0; i < n; ++i) out[i] = 0;
 }
 
-/// The window of output pixel (oy, ox) as a column.
+/// A row of the window of which some taps lie outside the input, or are dilated.
 template <class Geometry>
-void build_column(const Geometry& g, const std::int8_t* x, std::int32_t oy, std::int32_t ox, std::int16_t* column) {
+void build_row_by_taps(const Geometry& g, const std::int8_t* line, std::int32_t left, std::int16_t* out) {
   const std::uint32_t offset = dsp::both(-g.input_zero);
-  const std::int32_t top = oy * g.stride_h - g.pad_top;
-  const std::int32_t left = ox * g.stride_w - g.pad_left;
-  // With whole quads per pixel a row of the window is one contiguous run.
-  const bool contiguous = (g.in_c & 3) == 0 && g.dilation_w == 1 && left >= 0 && left + g.kernel_w <= g.in_w;
   const std::int32_t row = g.kernel_w * g.in_c;
-  std::int16_t* out = column;
-  for (std::int32_t ky = 0; ky < g.kernel_h; ++ky) {
-    const std::int32_t iy = top + ky * g.dilation_h;
-    if (iy < 0 || iy >= g.in_h) {
-      zero_fill(out, row);
-      out += row;
-      continue;
-    }
-    const std::int8_t* line = x + iy * g.in_w * g.in_c;
-    if (contiguous) {
-      widen(line + left * g.in_c, out, row, offset);
-      out += row;
-      continue;
-    }
+  if ((g.in_c & 3) == 0) {  // whole quads a tap: taps are runs of their own
     for (std::int32_t kx = 0; kx < g.kernel_w; ++kx, out += g.in_c) {
       const std::int32_t ix = left + kx * g.dilation_w;
       if (ix < 0 || ix >= g.in_w) {
@@ -84,6 +66,36 @@ void build_column(const Geometry& g, const std::int8_t* x, std::int32_t oy, std:
       } else {
         widen(line + ix * g.in_c, out, g.in_c, offset);
       }
+    }
+    return;
+  }
+  for (std::int32_t i = 0; i < row; ++i) {
+    const std::int32_t source = widened_source(i, row);
+    const std::int32_t kx = source / g.in_c;
+    const std::int32_t ix = left + kx * g.dilation_w;
+    const bool outside = ix < 0 || ix >= g.in_w;
+    out[i] = outside ? std::int16_t{0} : static_cast<std::int16_t>(line[ix * g.in_c + source - kx * g.in_c] - g.input_zero);
+  }
+}
+
+/// The window of output pixel (oy, ox) as a column: kernel_h runs of kernel_w * in_c elements, each in widened order.
+template <class Geometry>
+void build_column(const Geometry& g, const std::int8_t* x, std::int32_t oy, std::int32_t ox, std::int16_t* column) {
+  const std::uint32_t offset = dsp::both(-g.input_zero);
+  const std::int32_t top = oy * g.stride_h - g.pad_top;
+  const std::int32_t left = ox * g.stride_w - g.pad_left;
+  const bool whole = g.dilation_w == 1 && left >= 0 && left + g.kernel_w <= g.in_w;
+  const std::int32_t row = g.kernel_w * g.in_c;
+  std::int16_t* out = column;
+  for (std::int32_t ky = 0; ky < g.kernel_h; ++ky, out += row) {
+    const std::int32_t iy = top + ky * g.dilation_h;
+    const std::int8_t* line = x + iy * g.in_w * g.in_c;
+    if (iy < 0 || iy >= g.in_h) {
+      zero_fill(out, row);
+    } else if (whole) {
+      widen(line + left * g.in_c, out, row, offset);
+    } else {
+      build_row_by_taps(g, line, left, out);
     }
   }
   if (out - column < column_length(g)) *out = 0;
@@ -116,7 +128,7 @@ inline std::int32_t upper(std::int32_t both_channels, std::int32_t lower) {
   "ldr.w %[w], [%[panel]], #4\n\t"   \
   MOTE_TILE_HALF("r23", "l23")
 
-inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, const std::uint32_t* pb, std::int32_t steps) {
+[[gnu::always_inline]] inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, const std::uint32_t* pb, std::int32_t steps) {
   TileSums s{0, 0, 0, 0, 0, 0, 0, 0};
   std::uint32_t w, xa, xb;
   for (std::int32_t rest = steps & 3; rest > 0; --rest) {
@@ -156,7 +168,7 @@ inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, co
 
 #else
 
-inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, const std::uint32_t* pb, std::int32_t steps) {
+[[gnu::always_inline]] inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, const std::uint32_t* pb, std::int32_t steps) {
   TileSums s{0, 0, 0, 0, 0, 0, 0, 0};
   for (; steps > 0; --steps, panel += 2, ++pa, ++pb) {
     const std::uint32_t low01 = dsp::sxtb16(panel[0]);
@@ -176,7 +188,7 @@ inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, co
 #endif
 
 /// One pixel: dense layers and the odd last pixel.
-inline TileSums tile_1x4(const std::uint32_t* panel, const std::uint32_t* xa, std::int32_t steps) {
+[[gnu::always_inline]] inline TileSums tile_1x4(const std::uint32_t* panel, const std::uint32_t* xa, std::int32_t steps) {
   TileSums s{0, 0, 0, 0, 0, 0, 0, 0};
   for (const std::uint32_t* const end = panel + 2 * steps; panel != end; panel += 2) {
     std::uint32_t w01 = panel[0];
@@ -198,19 +210,24 @@ struct GroupOutput {
   std::int32_t channels;  // 1 to 4 of them exist
   std::int32_t out_c;
   std::int32_t clamp_low, clamp_high;
-
   bool clamps;  // beyond int8's own range
 
-  [[nodiscard]] std::int32_t finish(std::int32_t k, std::int32_t sum) const {
-    const std::int32_t value = channel[k](sum);
-    return clamps ? clamp(value, clamp_low, clamp_high) : value;
+  /// The sums of one channel for both pixels, as bytes in the low bits.
+  template <int K>
+  [[gnu::always_inline]] void finish(std::int32_t a, std::int32_t b, std::uint32_t& word_a, std::uint32_t& word_b) const {
+    const FastRequantize c = channel[K];
+    std::int32_t va = c(a);
+    std::int32_t vb = c(b);
+    if (clamps) {
+      va = clamp(va, clamp_low, clamp_high);
+      vb = clamp(vb, clamp_low, clamp_high);
+    }
+    constexpr int kShift = 8 * K;
+    word_a |= (static_cast<std::uint32_t>(va) & 0xffu) << kShift;
+    word_b |= (static_cast<std::uint32_t>(vb) & 0xffu) << kShift;
   }
-  /// Four bytes in one store: a byte store could alias the parameters and would make the compiler load them again.
-  void store_pixel(std::int8_t* y, std::int32_t s0, std::int32_t s1, std::int32_t s2, std::int32_t s3) const {
-    std::uint32_t word = static_cast<std::uint32_t>(finish(0, s0)) & 0xffu;
-    word |= (static_cast<std::uint32_t>(finish(1, s1)) & 0xffu) << 8;
-    word |= (static_cast<std::uint32_t>(finish(2, s2)) & 0xffu) << 16;
-    word |= static_cast<std::uint32_t>(finish(3, s3)) << 24;
+  /// Four bytes in one store where four channels exist.
+  [[gnu::always_inline]] void store(std::int8_t* y, std::uint32_t word) const {
     if (channels == 4) return dsp::store_word(y, word);
     for (std::int32_t k = 0; k < channels; ++k, word >>= 8) y[k] = static_cast<std::int8_t>(word);
   }
@@ -219,14 +236,16 @@ struct GroupOutput {
 /// All pixels of a block for one group of channels. Not inlined: the tile wants every register.
 [[gnu::noinline]] inline void conv_group(const std::uint32_t* panel, const std::uint32_t* columns, std::int32_t steps, std::int32_t pixels,
                                          const GroupOutput& out, std::int8_t* y) {
-  for (; pixels >= 2; pixels -= 2, columns += 2 * steps, y += 2 * out.out_c) {
-    const TileSums s = tile_2x4(panel, columns, columns + steps, steps);
-    out.store_pixel(y, upper(s.r01a, s.l01a), s.l01a, upper(s.r23a, s.l23a), s.l23a);
-    out.store_pixel(y + out.out_c, upper(s.r01b, s.l01b), s.l01b, upper(s.r23b, s.l23b), s.l23b);
-  }
-  if (pixels > 0) {
-    const TileSums s = tile_1x4(panel, columns, steps);
-    out.store_pixel(y, upper(s.r01a, s.l01a), s.l01a, upper(s.r23a, s.l23a), s.l23a);
+  for (; pixels > 0; pixels -= 2, columns += 2 * steps, y += 2 * out.out_c) {
+    const TileSums s = pixels >= 2 ? tile_2x4(panel, columns, columns + steps, steps) : tile_1x4(panel, columns, steps);
+    std::uint32_t word_a = 0;
+    std::uint32_t word_b = 0;
+    out.finish<0>(upper(s.r01a, s.l01a), upper(s.r01b, s.l01b), word_a, word_b);
+    out.finish<1>(s.l01a, s.l01b, word_a, word_b);
+    out.finish<2>(upper(s.r23a, s.l23a), upper(s.r23b, s.l23b), word_a, word_b);
+    out.finish<3>(s.l23a, s.l23b, word_a, word_b);
+    out.store(y, word_a);
+    if (pixels >= 2) out.store(y + out.out_c, word_b);
   }
 }
 

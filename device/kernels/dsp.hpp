@@ -26,6 +26,18 @@ inline std::int32_t smlatt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
   asm("smlatt %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
   return r;
 }
+/// a.lo * b.hi + c
+inline std::int32_t smlabt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smlabt %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+/// a.hi * b.lo + c
+inline std::int32_t smlatb(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smlatb %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
 /// Bytes 0 and 2, sign-extended to halfwords.
 inline std::uint32_t sxtb16(std::uint32_t a) {
   std::uint32_t r;
@@ -85,6 +97,12 @@ inline std::int32_t smlabb(std::uint32_t a, std::uint32_t b, std::int32_t c) {
 inline std::int32_t smlatt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
   return detail::wrap(std::int64_t{detail::high(a)} * detail::high(b) + c);
 }
+inline std::int32_t smlabt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  return detail::wrap(std::int64_t{detail::low(a)} * detail::high(b) + c);
+}
+inline std::int32_t smlatb(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  return detail::wrap(std::int64_t{detail::high(a)} * detail::low(b) + c);
+}
 inline std::uint32_t sxtb16(std::uint32_t a) { return detail::pair(detail::byte(a, 0), detail::byte(a, 2)); }
 inline std::uint32_t sxtb16_odd(std::uint32_t a) { return detail::pair(detail::byte(a, 1), detail::byte(a, 3)); }
 inline std::uint32_t sxtab16(std::uint32_t c, std::uint32_t a) {
@@ -107,6 +125,10 @@ inline std::uint32_t load_word(const void* p) {
   return word;
 }
 inline void store_word(void* p, std::uint32_t word) { __builtin_memcpy(p, &word, sizeof word); }
+/// Two halfwords, lo in the lower half.
+inline std::uint32_t halves(std::int32_t lo, std::int32_t hi) {
+  return (static_cast<std::uint32_t>(lo) & 0xffffu) | (static_cast<std::uint32_t>(hi) << 16);
+}
 /// The same halfword twice.
 inline std::uint32_t both(std::int32_t v) { return (static_cast<std::uint32_t>(v) & 0xffffu) | (static_cast<std::uint32_t>(v) << 16); }
 

@@ -48,6 +48,13 @@ MOTE_SHARED void shared_depthwise_conv2d(const ConvGeometry& g, const std::int8_
 }
 )";
 
+constexpr const char* kSharedDepthwise3x3 = R"(
+MOTE_SHARED void shared_depthwise3x3(const ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
+                                     std::int8_t* y, void* scratch, std::int32_t rows) {
+  depthwise3x3_dsp(g, x, weights, params, y, scratch, rows);
+}
+)";
+
 bool uses(const Program& program, std::string_view call) {
   for (const LoweredOp& op : program.ops) {
     if (op.body.find(call) != std::string::npos) return true;
@@ -103,6 +110,7 @@ std::string emit_cpp(const Program& program) {
   }
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
+  if (uses(program, "shared_depthwise3x3(")) text += kSharedDepthwise3x3;
   for (const Step& step : program.steps) {
     if (step.op_index >= 0) text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
   }

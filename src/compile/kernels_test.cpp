@@ -10,6 +10,7 @@
 #include "kernels/conv2d.hpp"
 #include "kernels/conv2d_dsp.hpp"
 #include "kernels/depthwise.hpp"
+#include "kernels/depthwise3x3_dsp.hpp"
 #include "kernels/depthwise_dsp.hpp"
 #include "lower.hpp"
 #include "random_layers.hpp"
@@ -116,6 +117,44 @@ TEST(DepthwiseDsp, equals_the_portable_kernel_on_random_layers) {
     device::depthwise_conv2d_dsp(geometry, as_int8(x), weights, params, as_int8(got));
     ASSERT_EQ(got, expected) << graph::print_summary(g);
   }
+}
+
+TEST(Depthwise3x3, equals_the_portable_kernel_on_random_layers) {
+  Rng rng(26);
+  int compared = 0;
+  for (int trial = 0; trial < 400; ++trial) {
+    device::ConvGeometry g{};
+    const auto pick = [&](std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng.between(low, high)); };
+    g.multiplier = g.dilation_h = g.dilation_w = 1;
+    g.kernel_h = g.kernel_w = 3;
+    g.stride_h = g.stride_w = pick(1, 2);
+    g.in_h = pick(1, 12), g.in_w = pick(1, 12), g.in_c = g.out_c = 4 * pick(1, 4);
+    g.pad_top = pick(0, 1), g.pad_left = pick(0, 1);
+    g.out_h = (g.in_h + g.pad_top + pick(0, 1) - 3) / g.stride_h + 1;
+    g.out_w = (g.in_w + g.pad_left + pick(0, 1) - 3) / g.stride_w + 1;
+    if (g.in_h + g.pad_top < 3 || g.in_w + g.pad_left < 3 || g.out_h < 1 || g.out_w < 1) continue;
+    ++compared;
+    g.input_zero = pick(-128, 127), g.output_zero = pick(-128, 127);
+    g.clamp_low = rng.chance(0.5) ? -128 : g.output_zero, g.clamp_high = 127;
+    const auto channels = static_cast<std::size_t>(g.in_c);
+    std::vector<std::int32_t> bias(channels), multiplier(channels);
+    std::vector<std::int8_t> shift(channels);
+    for (std::size_t c = 0; c < channels; ++c) {
+      bias[c] = pick(-30000, 30000);
+      multiplier[c] = pick(1 << 30, INT32_MAX);
+      shift[c] = static_cast<std::int8_t>(-pick(5, 13));
+    }
+    const device::ChannelParams params{bias.data(), multiplier.data(), shift.data()};
+    const Bytes x = random_bytes(rng, static_cast<std::size_t>(g.in_h * g.in_w * g.in_c));
+    const Bytes w = random_bytes(rng, 9 * channels);
+    Bytes expected(static_cast<std::size_t>(g.out_h * g.out_w) * channels), got(expected.size());
+    const std::int32_t rows = pick(1, g.out_h);
+    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(device::depthwise3x3_scratch_bytes(g, rows)) / 4);
+    device::depthwise_conv2d(g, as_int8(x), as_int8(w), params, as_int8(expected));
+    device::depthwise3x3_dsp(g, as_int8(x), as_int8(w), params, as_int8(got), scratch.data(), rows);
+    ASSERT_EQ(got, expected) << "trial " << trial;
+  }
+  EXPECT_GT(compared, 250);
 }
 
 TEST(AddDsp, equals_the_portable_kernel_on_every_pair_of_bytes) {

@@ -17,9 +17,9 @@ class WeightColumns {
 
   [[nodiscard]] std::int32_t at(std::int32_t c, std::int32_t i) const {
     if (c >= g_.out_c || i >= window()) return 0;
-    const std::int32_t tap = i / g_.in_c;
-    const std::int32_t channel = device::widened_source(i % g_.in_c, g_.in_c);
-    return weights_[static_cast<std::size_t>(c * window() + tap * g_.in_c + channel)];
+    const std::int32_t row = g_.kernel_w * g_.in_c;
+    const std::int32_t source = i / row * row + device::widened_source(i % row, row);
+    return weights_[static_cast<std::size_t>(c * window() + source)];
   }
 
  private:

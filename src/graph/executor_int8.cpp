@@ -2,9 +2,8 @@
 #include <cstring>
 
 #include "executor_kernels.hpp"
+#include "host_conv.hpp"
 #include "kernels/add.hpp"
-#include "kernels/conv2d.hpp"
-#include "kernels/depthwise.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/softmax.hpp"
 #include "mote/graph/integer_params.hpp"
@@ -23,16 +22,20 @@ struct Int8Step {
   [[nodiscard]] const std::int8_t* in(std::size_t i) const { return reinterpret_cast<const std::int8_t*>(inputs[i]); }
   [[nodiscard]] std::int8_t* out() const { return reinterpret_cast<std::int8_t*>(output); }
 
-  template <class Kernel>
-  [[nodiscard]] Step with_weights(Kernel kernel) const {
-    return [g = conv_geometry(graph, op), tables = channel_tables(graph, op), x = in(0), w = in(1), y = out(), kernel] {
-      kernel(g, x, w, device::ChannelParams{tables.bias.data(), tables.multiplier.data(), tables.shift.data()}, y);
+  [[nodiscard]] Step convolution() const {
+    const auto geometry = conv_geometry(graph, op);
+    return [g = geometry, tables = channel_tables(graph, op), scratch = prepare_host_conv(geometry, in(1)), x = in(0), y = out()]() mutable {
+      host_conv2d(g, x, {tables.bias.data(), tables.multiplier.data(), tables.shift.data()}, y, scratch);
     };
   }
 
-  Result<Step> operator()(const Conv2D&) const { return with_weights(device::conv2d<device::ConvGeometry>); }
-  Result<Step> operator()(const Dense&) const { return with_weights(device::conv2d<device::ConvGeometry>); }
-  Result<Step> operator()(const DepthwiseConv2D&) const { return with_weights(device::depthwise_conv2d<device::ConvGeometry>); }
+  Result<Step> operator()(const Conv2D&) const { return convolution(); }
+  Result<Step> operator()(const Dense&) const { return convolution(); }
+  Result<Step> operator()(const DepthwiseConv2D&) const {
+    return Step([g = conv_geometry(graph, op), tables = channel_tables(graph, op), scratch = HostConvScratch{}, x = in(0), w = in(1), y = out()]() mutable {
+      host_depthwise(g, x, w, {tables.bias.data(), tables.multiplier.data(), tables.shift.data()}, y, scratch);
+    });
+  }
   Result<Step> operator()(const Pool2D& a) const {
     const auto g = pool_geometry(graph, op);
     if (graph.tensor(op.inputs[0]).quantization != graph.tensor(op.outputs[0]).quantization) {

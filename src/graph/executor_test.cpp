@@ -4,7 +4,10 @@
 
 #include <cmath>
 
+#include "host_conv.hpp"
 #include "kernels/add.hpp"
+#include "kernels/conv2d.hpp"
+#include "kernels/depthwise.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/softmax.hpp"
 #include "mote/base/rng.hpp"
@@ -69,6 +72,48 @@ TEST(Softmax, int8_probabilities_are_within_one_step_of_the_real_ones) {
       const double p = std::exp(static_cast<double>(scale) * static_cast<std::int8_t>(in[i])) / sum;
       EXPECT_NEAR(static_cast<std::int8_t>(out[i]) + 128, std::min(p * 256.0, 255.0), 1.0);
     }
+  }
+}
+
+TEST(HostConv, equals_the_portable_device_kernels) {
+  Rng rng(31);
+  for (int trial = 0; trial < 600; ++trial) {
+    const auto pick = [&](std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng.between(low, high)); };
+    device::ConvGeometry g{};
+    g.multiplier = trial % 2 == 0 ? 0 : pick(1, 3);
+    g.in_h = pick(1, 8), g.in_w = pick(1, 8), g.in_c = pick(1, 40);
+    g.out_c = g.multiplier > 0 ? g.in_c * g.multiplier : pick(1, 20);
+    g.kernel_h = pick(1, 4), g.kernel_w = pick(1, 4);
+    g.stride_h = pick(1, 2), g.stride_w = pick(1, 2), g.dilation_h = pick(1, 2), g.dilation_w = pick(1, 2);
+    g.pad_top = pick(0, 2), g.pad_left = pick(0, 2);
+    g.out_h = pick(1, 6), g.out_w = pick(1, 6);
+    g.input_zero = pick(-128, 127), g.output_zero = pick(-128, 127), g.clamp_low = -128, g.clamp_high = 127;
+    const std::size_t taps = static_cast<std::size_t>(g.kernel_h) * static_cast<std::size_t>(g.kernel_w);
+    std::vector<std::int8_t> x(static_cast<std::size_t>(g.in_h * g.in_w * g.in_c));
+    std::vector<std::int8_t> w(taps * static_cast<std::size_t>(g.out_c) * static_cast<std::size_t>(g.multiplier > 0 ? 1 : g.in_c));
+    for (auto* values : {&x, &w}) {
+      for (auto& v : *values) v = static_cast<std::int8_t>(pick(-128, 127));
+    }
+    const auto channels = static_cast<std::size_t>(g.out_c);
+    std::vector<std::int32_t> bias(channels), multiplier(channels);
+    std::vector<std::int8_t> shift(channels);
+    for (std::size_t c = 0; c < channels; ++c) {
+      bias[c] = pick(-5000, 5000);
+      multiplier[c] = pick(1 << 30, INT32_MAX);
+      shift[c] = static_cast<std::int8_t>(-pick(3, 12));
+    }
+    const device::ChannelParams params{bias.data(), multiplier.data(), shift.data()};
+    std::vector<std::int8_t> expected(static_cast<std::size_t>(g.out_h * g.out_w * g.out_c)), got(expected.size());
+    HostConvScratch scratch;
+    if (g.multiplier > 0) {
+      device::depthwise_conv2d(g, x.data(), w.data(), params, expected.data());
+      host_depthwise(g, x.data(), w.data(), params, got.data(), scratch);
+    } else {
+      device::conv2d(g, x.data(), w.data(), params, expected.data());
+      scratch = prepare_host_conv(g, w.data());
+      host_conv2d(g, x.data(), params, got.data(), scratch);
+    }
+    ASSERT_EQ(got, expected) << "trial " << trial;
   }
 }
 
