@@ -1,19 +1,19 @@
 #include "allocator.hpp"
 
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <torch/version.h>
+
 #include <bit>
 #include <cstdlib>
 #include <new>
 #include <vector>
 
-#include <c10/core/Allocator.h>
-#include <c10/core/CPUAllocator.h>
-#include <torch/version.h>
-
 namespace mote::train {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kHeader = kAlignment;  // before each block: its capacity
+constexpr std::size_t kHeader = kAlignment;               // before each block: its capacity
 constexpr std::size_t kKeepBytes = std::size_t{1} << 30;  // a thread's lists hold at most this much
 
 /// Capacities are powers of two and the three steps between them, so that a block wastes at most a quarter.

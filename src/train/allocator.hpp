@@ -1,6 +1,6 @@
 #pragma once
-// Keeps freed tensor memory for reuse. glibc returns blocks of this size to the kernel, and faulting them in again costs a training step of a small
-// net about a third of its time.
+// Keeps freed tensor memory for reuse. glibc returns blocks of this size to the kernel, and faulting them in again
+// costs a training step of a small net about a third of its time.
 
 namespace mote::train {
 

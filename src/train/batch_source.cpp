@@ -1,8 +1,8 @@
 #include "mote/train/batch_source.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace mote::train {
 
@@ -16,11 +16,13 @@ Digest BatchSource::fingerprint() const {
 MemorySource::MemorySource(graph::Shape shape, std::vector<float> values, std::vector<std::int32_t> labels)
     : shape_(std::move(shape)), elements_(shape_.elements()), values_(std::move(values)), labels_(std::move(labels)) {}
 
-Result<MemorySource> MemorySource::create(graph::Shape shape, std::vector<float> values, std::vector<std::int32_t> labels) {
+Result<MemorySource> MemorySource::create(graph::Shape shape, std::vector<float> values,
+                                          std::vector<std::int32_t> labels) {
   const std::size_t elements = shape.elements();
   if (elements == 0 || values.size() % elements != 0) {
-    return fail(Code::invalid_argument, fmt::format("{} values do not divide into samples of shape {}: give whole samples",
-                                                    values.size(), shape.text()));
+    return fail(Code::invalid_argument,
+                fmt::format("{} values do not divide into samples of shape {}: give whole samples", values.size(),
+                            shape.text()));
   }
   if (!labels.empty() && labels.size() != values.size() / elements) {
     return fail(Code::invalid_argument, fmt::format("{} labels for {} samples: give one label for each sample, or none",

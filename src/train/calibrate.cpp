@@ -1,11 +1,11 @@
 #include "mote/train/calibrate.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <mutex>
-
-#include <fmt/format.h>
 
 #include "histogram.hpp"
 #include "inference.hpp"
@@ -16,9 +16,11 @@ namespace {
 
 Result<void> check_options(const CalibrationOptions& options) {
   if (!(options.percentile > 50.0 && options.percentile <= 100.0)) {
-    return fail(Code::invalid_argument, fmt::format("calibration percentile = {}: it must be above 50 and at most 100", options.percentile));
+    return fail(Code::invalid_argument,
+                fmt::format("calibration percentile = {}: it must be above 50 and at most 100", options.percentile));
   }
-  if (options.max_samples == 0) return fail(Code::invalid_argument, "calibration max_samples = 0: give at least one sample");
+  if (options.max_samples == 0)
+    return fail(Code::invalid_argument, "calibration max_samples = 0: give at least one sample");
   return {};
 }
 
@@ -58,13 +60,15 @@ class Calibrator {
     MOTE_TRY(const std::vector<Histogram> histograms, count());
     std::vector<graph::Range> ranges;
     for (const Histogram& h : histograms) {
-      ranges.push_back(options_.method == CalibrationMethod::percentile ? percentile_range(h, options_.percentile) : least_error_range(h));
+      ranges.push_back(options_.method == CalibrationMethod::percentile ? percentile_range(h, options_.percentile)
+                                                                        : least_error_range(h));
     }
     return named(ranges);
   }
 
  private:
-  Result<void> each_value(const std::function<Result<void>(std::size_t block, std::size_t value, std::span<const float>)>& visit) {
+  Result<void> each_value(
+      const std::function<Result<void>(std::size_t block, std::size_t value, std::span<const float>)>& visit) {
     const Weights weights{network_.initial_parameters(), network_.initial_statistics()};
     return infer(network_, weights, source_, indices_, crew_, false, true, [&](const Block& block) -> Result<void> {
       for (std::size_t k = 0; k < ids_.size(); ++k) {
@@ -82,8 +86,9 @@ class Calibrator {
       graph::Range& range = parts[block][value];
       for (const float v : numbers) {
         if (!std::isfinite(v)) {
-          return fail(Code::invalid_argument, fmt::format("calibration met a value that is not finite in '{}': check the data and the weights",
-                                                          network_.graph().tensor(ids_[value]).name));
+          return fail(Code::invalid_argument,
+                      fmt::format("calibration met a value that is not finite in '{}': check the data and the weights",
+                                  network_.graph().tensor(ids_[value]).name));
         }
         range.low = std::min(range.low, v);
         range.high = std::max(range.high, v);
@@ -99,7 +104,8 @@ class Calibrator {
     return {};
   }
 
-  // One set of histograms a block would take much memory; counts are integers, so a locked common one is as deterministic.
+  // One set of histograms a block would take much memory; counts are integers, so a locked common one is as
+  // deterministic.
   Result<std::vector<Histogram>> count() {
     std::vector<Histogram> totals;
     for (const graph::Range& range : extremes_) totals.emplace_back(range);
@@ -132,7 +138,8 @@ class Calibrator {
 
 }  // namespace
 
-Result<graph::Ranges> calibrate(const graph::Graph& graph, const BatchSource& source, const CalibrationOptions& options) {
+Result<graph::Ranges> calibrate(const graph::Graph& graph, const BatchSource& source,
+                                const CalibrationOptions& options) {
   MOTE_TRY_VOID(check_options(options));
   MOTE_TRY(const Network network, Network::create(graph, false));
   MOTE_TRY_VOID(check_shape(source, graph, "calibration data"));

@@ -1,9 +1,9 @@
 #include "crew.hpp"
 
+#include <ATen/Parallel.h>
+
 #include <atomic>
 #include <exception>
-
-#include <ATen/Parallel.h>
 
 #include "mote/base/parallel.hpp"
 
@@ -12,7 +12,8 @@ namespace {
 
 std::size_t count_of(std::int32_t threads) { return threads > 0 ? static_cast<std::size_t>(threads) : core_count(); }
 
-// One thread a shard is the parallelism; torch's own would oversubscribe the cores. It keeps the number per thread (OpenMP).
+// One thread a shard is the parallelism; torch's own would oversubscribe the cores. It keeps the number per thread
+// (OpenMP).
 void keep_torch_single_threaded() {
   if (at::get_num_threads() != 1) at::set_num_threads(1);
 }

@@ -24,8 +24,10 @@ ConvGeometry geometry_of(const Tensor& x, std::int64_t kh, std::int64_t kw, std:
   g.dilation_w = attributes.dilation_w;
   g.pad_top = attributes.pads.top;
   g.pad_left = attributes.pads.left;
-  const auto output = [](std::ptrdiff_t in, std::ptrdiff_t kernel, std::int32_t stride, std::int32_t dilation, std::int32_t before,
-                         std::int32_t after) { return (in + before + after - ((kernel - 1) * dilation + 1)) / stride + 1; };
+  const auto output = [](std::ptrdiff_t in, std::ptrdiff_t kernel, std::int32_t stride, std::int32_t dilation,
+                         std::int32_t before, std::int32_t after) {
+    return (in + before + after - ((kernel - 1) * dilation + 1)) / stride + 1;
+  };
   g.ho = output(g.h, kh, attributes.stride_h, attributes.dilation_h, attributes.pads.top, attributes.pads.bottom);
   g.wo = output(g.w, kw, attributes.stride_w, attributes.dilation_w, attributes.pads.left, attributes.pads.right);
   return g;
@@ -54,14 +56,16 @@ Tensor bias_gradient(const Tensor& dy, std::int64_t channels) {
 }
 
 struct Convolution : Function<Convolution> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weights, const Absent& bias, const ConvGeometry& g) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weights, const Absent& bias,
+                        const ConvGeometry& g) {
     Tensor y = torch::empty({g.n, g.ho, g.wo, g.co});
     Tensor scratch = torch::empty({kernels().conv_scratch(g)});
     kernels().conv_forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias), y.data_ptr<float>(),
                            scratch.data_ptr<float>());
     ctx->save_for_backward({x, weights});
     ctx->saved_data["geometry"] = packed(g);
-    ctx->saved_data["needs"] = std::vector<std::int64_t>{x.requires_grad(), weights.requires_grad(), bias && bias->requires_grad()};
+    ctx->saved_data["needs"] =
+        std::vector<std::int64_t>{x.requires_grad(), weights.requires_grad(), bias && bias->requires_grad()};
     return y;
   }
 
@@ -75,11 +79,13 @@ struct Convolution : Function<Convolution> {
     Tensor dx, dweights, dbias;
     if (needs[0]) {
       dx = torch::empty_like(saved[0]);
-      kernels().conv_backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(), scratch.data_ptr<float>());
+      kernels().conv_backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(),
+                                   scratch.data_ptr<float>());
     }
     if (needs[1]) {
       dweights = torch::empty_like(saved[1]);
-      kernels().conv_backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(), scratch.data_ptr<float>());
+      kernels().conv_backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(),
+                                      scratch.data_ptr<float>());
     }
     if (needs[2]) dbias = bias_gradient(dy, g.co);
     return {dx, dweights, dbias, Tensor()};
@@ -87,12 +93,15 @@ struct Convolution : Function<Convolution> {
 };
 
 struct DepthwiseConvolution : Function<DepthwiseConvolution> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weights, const Absent& bias, const ConvGeometry& g) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weights, const Absent& bias,
+                        const ConvGeometry& g) {
     Tensor y = torch::empty({g.n, g.ho, g.wo, g.co});
-    kernels().depthwise_forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias), y.data_ptr<float>());
+    kernels().depthwise_forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias),
+                                y.data_ptr<float>());
     ctx->save_for_backward({x, weights});
     ctx->saved_data["geometry"] = packed(g);
-    ctx->saved_data["needs"] = std::vector<std::int64_t>{x.requires_grad(), weights.requires_grad(), bias && bias->requires_grad()};
+    ctx->saved_data["needs"] =
+        std::vector<std::int64_t>{x.requires_grad(), weights.requires_grad(), bias && bias->requires_grad()};
     return y;
   }
 
@@ -119,7 +128,8 @@ struct DepthwiseConvolution : Function<DepthwiseConvolution> {
 /// Scale and shift that turn x into gamma * (x - mean) / sqrt(variance + epsilon) + beta.
 struct Affine {
   std::vector<float> scale, shift, inverse_deviation;
-  Affine(std::int64_t channels, const float* mean, const float* variance, const float* gamma, const float* beta, float epsilon) {
+  Affine(std::int64_t channels, const float* mean, const float* variance, const float* gamma, const float* beta,
+         float epsilon) {
     for (std::int64_t c = 0; c < channels; ++c) {
       inverse_deviation.push_back(1.0f / std::sqrt(variance[c] + epsilon));
       scale.push_back(gamma[c] * inverse_deviation.back());
@@ -129,16 +139,16 @@ struct Affine {
 };
 
 struct BatchNormalization : Function<BatchNormalization> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Absent& residual, const Tensor& gamma, const Tensor& beta,
-                        double epsilon, Limits limits, float* batch_moments) {
+  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Absent& residual, const Tensor& gamma,
+                        const Tensor& beta, double epsilon, Limits limits, float* batch_moments) {
     const std::int64_t channels = x.size(-1);
     const std::int64_t rows = x.numel() / channels;
     kernels().moments(x.data_ptr<float>(), rows, channels, batch_moments, batch_moments + channels);
-    const Affine affine(channels, batch_moments, batch_moments + channels, gamma.data_ptr<float>(), beta.data_ptr<float>(),
-                        static_cast<float>(epsilon));
+    const Affine affine(channels, batch_moments, batch_moments + channels, gamma.data_ptr<float>(),
+                        beta.data_ptr<float>(), static_cast<float>(epsilon));
     Tensor y = torch::empty_like(x);
-    kernels().scale_shift(x.data_ptr<float>(), data_or_null(residual), rows, channels, affine.scale.data(), affine.shift.data(),
-                          limits.low, limits.high, y.data_ptr<float>());
+    kernels().scale_shift(x.data_ptr<float>(), data_or_null(residual), rows, channels, affine.scale.data(),
+                          affine.shift.data(), limits.low, limits.high, y.data_ptr<float>());
     Tensor statistics = torch::empty({2, channels});
     std::copy_n(batch_moments, channels, statistics.data_ptr<float>());
     std::copy_n(affine.inverse_deviation.data(), channels, statistics.data_ptr<float>() + channels);
@@ -165,8 +175,9 @@ struct BatchNormalization : Function<BatchNormalization> {
     float* sum_gx = dgamma.data_ptr<float>();
     const float* sum_g = dbeta.data_ptr<float>();
     kernels().masked_sums(dy.data_ptr<float>(), saved[1].data_ptr<float>(), x.data_ptr<float>(), rows, channels, mean,
-                          static_cast<float>(ctx->saved_data["low"].toDouble()), static_cast<float>(ctx->saved_data["high"].toDouble()),
-                          g.data_ptr<float>(), dbeta.data_ptr<float>(), sum_gx);
+                          static_cast<float>(ctx->saved_data["low"].toDouble()),
+                          static_cast<float>(ctx->saved_data["high"].toDouble()), g.data_ptr<float>(),
+                          dbeta.data_ptr<float>(), sum_gx);
     std::vector<float> a, b, d;
     const float* gamma = saved[2].data_ptr<float>();
     for (std::int64_t c = 0; c < channels; ++c) {
@@ -180,7 +191,8 @@ struct BatchNormalization : Function<BatchNormalization> {
     }
     const bool residual = ctx->saved_data["residual"].toBool();
     Tensor dx = residual ? torch::empty_like(x) : g;
-    kernels().combine(g.data_ptr<float>(), x.data_ptr<float>(), rows, channels, a.data(), b.data(), d.data(), dx.data_ptr<float>());
+    kernels().combine(g.data_ptr<float>(), x.data_ptr<float>(), rows, channels, a.data(), b.data(), d.data(),
+                      dx.data_ptr<float>());
     return {dx, residual ? g : Tensor(), dgamma, dbeta, Tensor(), Tensor(), Tensor()};
   }
 };
@@ -202,27 +214,34 @@ Tensor average_pool(const Tensor& x, const graph::Pool2D& pool) {
   // Only elements inside the input count: divide the window's sum by the sum of a plane of ones.
   const Tensor ones = padded(torch::ones({1, 1, x.size(1), x.size(2)}), pool.pads, 0.0f);
   const Tensor counts = torch::avg_pool2d(ones, {pool.kernel_h, pool.kernel_w}, {pool.stride_h, pool.stride_w});
-  return to_channels_last(torch::avg_pool2d(nchw, {pool.kernel_h, pool.kernel_w}, {pool.stride_h, pool.stride_w}) / counts);
+  return to_channels_last(torch::avg_pool2d(nchw, {pool.kernel_h, pool.kernel_w}, {pool.stride_h, pool.stride_w}) /
+                          counts);
 }
 
 }  // namespace
 
 Limits limits_of(graph::Activation activation) {
   switch (activation) {
-    case graph::Activation::none: return {};
-    case graph::Activation::relu: return {0.0f, std::numeric_limits<float>::infinity()};
-    case graph::Activation::relu6: return {0.0f, 6.0f};
+    case graph::Activation::none:
+      return {};
+    case graph::Activation::relu:
+      return {0.0f, std::numeric_limits<float>::infinity()};
+    case graph::Activation::relu6:
+      return {0.0f, 6.0f};
   }
   return {};
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias, const graph::Conv2D& attributes) {
-  return Convolution::apply(x.contiguous(), weights, absent_if_undefined(bias), geometry_of(x, weights.size(1), weights.size(2), weights.size(0), attributes));
+  return Convolution::apply(x.contiguous(), weights, absent_if_undefined(bias),
+                            geometry_of(x, weights.size(1), weights.size(2), weights.size(0), attributes));
 }
 
-Tensor depthwise_conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias, const graph::DepthwiseConv2D& attributes) {
+Tensor depthwise_conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias,
+                        const graph::DepthwiseConv2D& attributes) {
   if (attributes.multiplier == 1) {
-    return DepthwiseConvolution::apply(x.contiguous(), weights, absent_if_undefined(bias), geometry_of(x, weights.size(1), weights.size(2), weights.size(3), attributes));
+    return DepthwiseConvolution::apply(x.contiguous(), weights, absent_if_undefined(bias),
+                                       geometry_of(x, weights.size(1), weights.size(2), weights.size(3), attributes));
   }
   const Tensor nchw = padded(to_channels_first(x), attributes.pads, 0.0f);
   const Absent optional_bias = absent_if_undefined(bias);
@@ -252,14 +271,16 @@ Tensor clamp(const Tensor& x, Limits limits) {
 
 Tensor batch_norm(const Tensor& x, const Tensor& residual, const Normalization& norm, float* batch_moments) {
   if (batch_moments != nullptr) {
-    return BatchNormalization::apply(x, absent_if_undefined(residual), norm.gamma, norm.beta, static_cast<double>(norm.epsilon), norm.limits, batch_moments);
+    return BatchNormalization::apply(x, absent_if_undefined(residual), norm.gamma, norm.beta,
+                                     static_cast<double>(norm.epsilon), norm.limits, batch_moments);
   }
   const std::int64_t channels = x.size(-1);
-  const Affine affine(channels, norm.mean.data_ptr<float>(), norm.variance.data_ptr<float>(), norm.gamma.data_ptr<float>(),
-                      norm.beta.data_ptr<float>(), norm.epsilon);
+  const Affine affine(channels, norm.mean.data_ptr<float>(), norm.variance.data_ptr<float>(),
+                      norm.gamma.data_ptr<float>(), norm.beta.data_ptr<float>(), norm.epsilon);
   Tensor y = torch::empty_like(x);
-  kernels().scale_shift(x.data_ptr<float>(), data_or_null(residual), x.numel() / channels, channels, affine.scale.data(),
-                        affine.shift.data(), norm.limits.low, norm.limits.high, y.data_ptr<float>());
+  kernels().scale_shift(x.data_ptr<float>(), data_or_null(residual), x.numel() / channels, channels,
+                        affine.scale.data(), affine.shift.data(), norm.limits.low, norm.limits.high,
+                        y.data_ptr<float>());
   return y;
 }
 

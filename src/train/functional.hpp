@@ -1,10 +1,10 @@
 #pragma once
-// The operators of a graph as differentiable functions of torch tensors. Activations are contiguous [N,H,W,C] (or [N,C]): the graph's order, so that
-// reshapes need no transposition. Weights have the graph's shapes.
-
-#include <optional>
+// The operators of a graph as differentiable functions of torch tensors. Activations are contiguous [N,H,W,C] (or
+// [N,C]): the graph's order, so that reshapes need no transposition. Weights have the graph's shapes.
 
 #include <torch/torch.h>
+
+#include <optional>
 
 #include "kernels.hpp"
 #include "mote/graph/ops.hpp"
@@ -22,7 +22,8 @@ struct Limits {
 [[nodiscard]] Limits limits_of(graph::Activation activation);
 
 /// @param x [N,H,W,Ci]   @param weights [Co,Kh,Kw,Ci]   @param bias [Co] or undefined   @return [N,Ho,Wo,Co]
-[[nodiscard]] Tensor conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias, const graph::Conv2D& attributes);
+[[nodiscard]] Tensor conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias,
+                            const graph::Conv2D& attributes);
 /// @param weights [1,Kh,Kw,C*multiplier]
 [[nodiscard]] Tensor depthwise_conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias,
                                       const graph::DepthwiseConv2D& attributes);
@@ -31,7 +32,8 @@ struct Limits {
 [[nodiscard]] Tensor pool2d(const Tensor& x, const graph::Pool2D& attributes);
 [[nodiscard]] Tensor clamp(const Tensor& x, Limits limits);
 
-/// Batch norm, an optional addition and a clamp in one function: y = clamp(gamma * (x - mean) / sqrt(variance + epsilon) + beta + residual).
+/// Batch norm, an optional addition and a clamp in one function: y = clamp(gamma * (x - mean) / sqrt(variance +
+/// epsilon) + beta + residual).
 struct Normalization {
   Tensor gamma, beta;
   Tensor mean, variance;  ///< running statistics; used when not training
@@ -39,7 +41,9 @@ struct Normalization {
   Limits limits;
 };
 /// @param residual  undefined, or of x's shape.
-/// @param batch_moments  training when not null: the batch's own statistics are used, and mean [C] followed by population variance [C] written here.
-[[nodiscard]] Tensor batch_norm(const Tensor& x, const Tensor& residual, const Normalization& norm, float* batch_moments);
+/// @param batch_moments  training when not null: the batch's own statistics are used, and mean [C] followed by
+/// population variance [C] written here.
+[[nodiscard]] Tensor batch_norm(const Tensor& x, const Tensor& residual, const Normalization& norm,
+                                float* batch_moments);
 
 }  // namespace mote::train

@@ -1,9 +1,9 @@
 #include "inference.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
-
-#include <fmt/format.h>
 
 #include "allocator.hpp"
 #include "network.hpp"
@@ -11,11 +11,13 @@
 namespace mote::train {
 
 Result<void> check_shape(const BatchSource& source, const graph::Graph& graph, std::string_view what) {
-  if (source.size() == 0) return fail(Code::invalid_argument, fmt::format("the {} is empty: give at least one sample", what));
+  if (source.size() == 0)
+    return fail(Code::invalid_argument, fmt::format("the {} is empty: give at least one sample", what));
   const graph::Shape& in = graph.input().shape;
   if (source.sample_shape().elements() != in.elements()) {
-    return fail(Code::invalid_argument, fmt::format("samples of the {} have shape {}, but model '{}' reads {}: change the model's input",
-                                                    what, source.sample_shape().text(), graph.name(), in.text()));
+    return fail(Code::invalid_argument,
+                fmt::format("samples of the {} have shape {}, but model '{}' reads {}: change the model's input", what,
+                            source.sample_shape().text(), graph.name(), in.text()));
   }
   return {};
 }
@@ -26,14 +28,16 @@ Result<void> check_source(const BatchSource& source, const graph::Graph& graph, 
   const std::size_t outputs = graph.output().shape.elements();
   if (loss == Loss::reconstruction) {
     if (outputs == in.elements()) return {};
-    return fail(Code::invalid_argument, fmt::format("model '{}' gives {} values for {}: a reconstruction needs as many outputs as inputs",
-                                                    graph.name(), outputs, in.elements()));
+    return fail(Code::invalid_argument,
+                fmt::format("model '{}' gives {} values for {}: a reconstruction needs as many outputs as inputs",
+                            graph.name(), outputs, in.elements()));
   }
   for (std::size_t i = 0; i < source.size(); ++i) {
     const std::int32_t label = source.label(i);
     if (label >= 0 && static_cast<std::size_t>(label) < outputs) continue;
-    return fail(Code::invalid_argument, fmt::format("sample {} of the {} has label {}, but model '{}' tells {} classes apart (0 to {})", i,
-                                                    what, label, graph.name(), outputs, outputs - 1));
+    return fail(Code::invalid_argument,
+                fmt::format("sample {} of the {} has label {}, but model '{}' tells {} classes apart (0 to {})", i,
+                            what, label, graph.name(), outputs, outputs - 1));
   }
   return {};
 }
@@ -44,8 +48,9 @@ std::vector<std::size_t> all_indices(std::size_t count) {
   return indices;
 }
 
-Result<void> infer(const Learner& learner, const Weights& weights, const BatchSource& source, std::span<const std::size_t> indices,
-                   Crew& crew, bool logits, bool keep_values, const std::function<Result<void>(const Block&)>& visit) {
+Result<void> infer(const Learner& learner, const Weights& weights, const BatchSource& source,
+                   std::span<const std::size_t> indices, Crew& crew, bool logits, bool keep_values,
+                   const std::function<Result<void>(const Block&)>& visit) {
   install_tensor_cache();
   Weights copy = weights;
   const Bound bound = learner.bind(copy.parameters, copy.statistics, nullptr);
@@ -53,10 +58,13 @@ Result<void> infer(const Learner& learner, const Weights& weights, const BatchSo
   const std::size_t blocks = (indices.size() + kBlockSamples - 1) / kBlockSamples;
   return crew.for_each(blocks, [&](std::size_t block) -> Result<void> {
     const torch::NoGradGuard no_gradients;
-    const auto samples = indices.subspan(block * kBlockSamples, std::min(kBlockSamples, indices.size() - block * kBlockSamples));
-    const Tensor inputs = torch::empty({static_cast<std::int64_t>(samples.size()), static_cast<std::int64_t>(elements)});
+    const auto samples =
+        indices.subspan(block * kBlockSamples, std::min(kBlockSamples, indices.size() - block * kBlockSamples));
+    const Tensor inputs =
+        torch::empty({static_cast<std::int64_t>(samples.size()), static_cast<std::int64_t>(elements)});
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      Result<void> loaded = source.load(samples[i], samples[i], false, {inputs.data_ptr<float>() + i * elements, elements});
+      Result<void> loaded =
+          source.load(samples[i], samples[i], false, {inputs.data_ptr<float>() + i * elements, elements});
       if (!loaded) return fail(std::move(loaded).error(), fmt::format("sample {}", samples[i]));
     }
     Pass pass;
@@ -91,7 +99,8 @@ BlockScore score_classes(const Block& block, const BatchSource& source, std::siz
 
 }  // namespace
 
-Result<Evaluation> evaluate_learner(const Learner& learner, const Weights& weights, const BatchSource& source, Loss loss, Crew& crew) {
+Result<Evaluation> evaluate_learner(const Learner& learner, const Weights& weights, const BatchSource& source,
+                                    Loss loss, Crew& crew) {
   const std::size_t classes = loss == Loss::cross_entropy ? learner.outputs() : 0;
   const std::vector<std::size_t> indices = all_indices(source.size());
   // One entry a block, added up in order afterwards: floating-point sums must not depend on which thread was first.

@@ -41,13 +41,14 @@ std::vector<std::int32_t> integer_bias(const Absent& bias, const std::vector<flo
 }
 
 template <class T>
-void widen(graph::Range& range, const Tensor& accumulators, const std::vector<std::int32_t>& bias, const std::vector<float>& scales,
-           Limits limits) {
+void widen(graph::Range& range, const Tensor& accumulators, const std::vector<std::int32_t>& bias,
+           const std::vector<float>& scales, Limits limits) {
   const auto channels = static_cast<std::int64_t>(scales.size());
   const T* p = accumulators.data_ptr<T>();
   for (std::int64_t i = 0; i < accumulators.numel(); ++i) {
     const auto c = static_cast<std::size_t>(i % channels);
-    const float real = std::clamp((static_cast<float>(p[i]) + static_cast<float>(bias[c])) * scales[c], limits.low, limits.high);
+    const float real =
+        std::clamp((static_cast<float>(p[i]) + static_cast<float>(bias[c])) * scales[c], limits.low, limits.high);
     range.low = std::min(range.low, real);
     range.high = std::max(range.high, real);
   }
@@ -62,7 +63,8 @@ Tensor integers(const Tensor& accumulators, const std::vector<std::int32_t>& bia
   for (std::int64_t row = accumulators.numel() / static_cast<std::int64_t>(bias.size()); row > 0; --row) {
     for (std::size_t c = 0; c < bias.size(); ++c) {
       const std::int32_t sum = static_cast<std::int32_t>(*from++) + bias[c];
-      const std::int32_t scaled = device::multiply_by_quantized_multiplier(sum, how.params.multipliers[c], how.params.shifts[c]);
+      const std::int32_t scaled =
+          device::multiply_by_quantized_multiplier(sum, how.params.multipliers[c], how.params.shifts[c]);
       *to++ = static_cast<float>(device::clamp(scaled + zero, how.limits.low, how.limits.high) - zero);
     }
   }
@@ -74,7 +76,8 @@ struct Requantizer : Function<Requantizer> {
                         Limits real_limits, graph::Range* range) {
     const std::vector<std::int32_t> bias_integers = integer_bias(bias, how.accumulator_scales);
     const bool wide = accumulators.scalar_type() == torch::kDouble;
-    const Tensor y = wide ? integers<double>(accumulators, bias_integers, how) : integers<float>(accumulators, bias_integers, how);
+    const Tensor y =
+        wide ? integers<double>(accumulators, bias_integers, how) : integers<float>(accumulators, bias_integers, how);
     if (range != nullptr) {
       (wide ? widen<double> : widen<float>)(*range, accumulators, bias_integers, how.accumulator_scales, real_limits);
     }
@@ -129,8 +132,10 @@ Tensor quantize_weights(const Tensor& weights, const std::vector<float>& scales,
   return WeightQuantization::apply(weights, torch::tensor(scales).view(sizes));
 }
 
-Tensor requantize(const Tensor& accumulators, const Tensor& bias, const Requantization& how, Limits real_limits, graph::Range* range) {
-  return Requantizer::apply(accumulators.contiguous(), bias.defined() ? Absent(bias) : Absent(), how, real_limits, range);
+Tensor requantize(const Tensor& accumulators, const Tensor& bias, const Requantization& how, Limits real_limits,
+                  graph::Range* range) {
+  return Requantizer::apply(accumulators.contiguous(), bias.defined() ? Absent(bias) : Absent(), how, real_limits,
+                            range);
 }
 
 Tensor straight_through(const Tensor& smooth, const Tensor& exact) { return StraightThrough::apply(smooth, exact); }

@@ -24,7 +24,8 @@ const Kernels& choose() {
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd")) {
     return isa_v4::table();
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) return isa_v3::table();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"))
+    return isa_v3::table();
 #endif
   return isa_base::table();
 }

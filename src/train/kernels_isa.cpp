@@ -1,5 +1,6 @@
-// Compiled once per instruction set with MOTE_TRAIN_ISA naming the namespace. No standard library here beyond <cstddef>: an inline function
-// compiled for a newer machine must not become the linker's choice for the rest of the program.
+// Compiled once per instruction set with MOTE_TRAIN_ISA naming the namespace. No standard library here beyond
+// <cstddef>: an inline function compiled for a newer machine must not become the linker's choice for the rest of the
+// program.
 
 #include <cstddef>
 
@@ -65,32 +66,37 @@ inline void accumulate(const float* from, Size count, float* to) {
   for (Size i = 0; i < count; ++i) to[i] += from[i];
 }
 
-// ---- matrix products -----------------------------------------------------------------------------------------------------------------
+// ---- matrix products
+// -----------------------------------------------------------------------------------------------------------------
 
-/// Columns of a product are padded to whole vectors and cut into panels of at most kMaxVectors vectors, as even as possible.
+/// Columns of a product are padded to whole vectors and cut into panels of at most kMaxVectors vectors, as even as
+/// possible.
 struct Panels {
   Size vectors, count;
   explicit Panels(Size n) : vectors((n + kWidth - 1) / kWidth), count((vectors + kMaxVectors - 1) / kMaxVectors) {}
   [[nodiscard]] Size begin(Size panel) const { return vectors * panel / count; }
 };
 
-/// Packs b, element (k,n) at b[k * step_k + n * step_n], into panels; each panel is [K][its vectors * kWidth], columns past n are zero.
+/// Packs b, element (k,n) at b[k * step_k + n * step_n], into panels; each panel is [K][its vectors * kWidth], columns
+/// past n are zero.
 void pack(const float* b, Size k, Size n, Size step_k, Size step_n, float* packed) {
   const Panels panels(n);
   for (Size p = 0; p < panels.count; ++p) {
     const Size first = panels.begin(p) * kWidth;
     const Size last = panels.begin(p + 1) * kWidth;
     for (Size row = 0; row < k; ++row) {
-      for (Size column = first; column < last; ++column) *packed++ = column < n ? b[row * step_k + column * step_n] : 0.0f;
+      for (Size column = first; column < last; ++column)
+        *packed++ = column < n ? b[row * step_k + column * step_n] : 0.0f;
     }
   }
 }
 
-/// c[MR][first columns] = a[MR][k] * panel + bias. Whole vectors are stored, so a row's overhang lands in the rows below, which are written
-/// afterwards; `exact` stores nothing but the columns, for rows whose overhang would leave the matrix.
+/// c[MR][first columns] = a[MR][k] * panel + bias. Whole vectors are stored, so a row's overhang lands in the rows
+/// below, which are written afterwards; `exact` stores nothing but the columns, for rows whose overhang would leave the
+/// matrix.
 template <int MR, int NV>
-inline __attribute__((always_inline)) void tile(const float* a, Size lda, const float* panel, Size k, const float* bias, float* c,
-                                                Size ldc, Size columns, bool exact) {
+inline __attribute__((always_inline)) void tile(const float* a, Size lda, const float* panel, Size k, const float* bias,
+                                                float* c, Size ldc, Size columns, bool exact) {
   Vec sum[MR][NV];
   for (int j = 0; j < NV; ++j) {
     const Vec start = bias ? at<kWidth>(bias + j * kWidth) : Vec{};
@@ -124,8 +130,8 @@ inline __attribute__((always_inline)) void tile(const float* a, Size lda, const 
 }
 
 template <int MR, int NV>
-void panel_product(const float* a, Size lda, const float* panel, Size m, Size k, const float* bias, float* c, Size ldc, Size columns,
-                   const float* end) {
+void panel_product(const float* a, Size lda, const float* panel, Size m, Size k, const float* bias, float* c, Size ldc,
+                   Size columns, const float* end) {
   const auto leaves = [=](Size last_row) { return end - (c + last_row * ldc) < NV * kWidth; };
   Size row = 0;
   for (; row + MR <= m; row += MR) {
@@ -152,15 +158,26 @@ void product(const float* a, Size lda, const float* packed, Size m, Size k, Size
       float* out = c + first * n + start;
       const float* in = a + first * lda;
       switch (nv) {
-        case 1: panel_product<12, 1>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
+        case 1:
+          panel_product<12, 1>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
+          break;
 #if defined(__AVX512F__)
-        case 2: panel_product<12, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
-        case 3: panel_product<8, 3>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
-        case 4: panel_product<6, 4>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
+        case 2:
+          panel_product<12, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
+          break;
+        case 3:
+          panel_product<8, 3>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
+          break;
+        case 4:
+          panel_product<6, 4>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
+          break;
 #else
-        case 2: panel_product<6, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end); break;
+        case 2:
+          panel_product<6, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
+          break;
 #endif
-        default: break;
+        default:
+          break;
       }
     }
   }
@@ -168,7 +185,8 @@ void product(const float* a, Size lda, const float* packed, Size m, Size k, Size
 
 /// c[KR][NV vectors] += a[m][KR]^T * b[m][NV vectors].
 template <int KR, int NV>
-inline __attribute__((always_inline)) void outer_tile(const float* a, Size lda, const float* b, Size ldb, Size m, float* c, Size ldc) {
+inline __attribute__((always_inline)) void outer_tile(const float* a, Size lda, const float* b, Size ldb, Size m,
+                                                      float* c, Size ldc) {
   Vec sum[KR][NV];
 #pragma GCC unroll 16
   for (int i = 0; i < KR; ++i) {
@@ -218,26 +236,39 @@ void outer_product(const float* a, Size lda, const float* b, Size m, Size k, Siz
       const Size start = panels.begin(p) * kWidth;
       const float* in = a + first * lda;
       switch (panels.begin(p + 1) - panels.begin(p)) {
-        case 1: outer_panel<12, 1>(in, lda, block + start, padded, rows, k, c + start, padded); break;
+        case 1:
+          outer_panel<12, 1>(in, lda, block + start, padded, rows, k, c + start, padded);
+          break;
 #if defined(__AVX512F__)
-        case 2: outer_panel<12, 2>(in, lda, block + start, padded, rows, k, c + start, padded); break;
-        case 3: outer_panel<8, 3>(in, lda, block + start, padded, rows, k, c + start, padded); break;
-        case 4: outer_panel<6, 4>(in, lda, block + start, padded, rows, k, c + start, padded); break;
+        case 2:
+          outer_panel<12, 2>(in, lda, block + start, padded, rows, k, c + start, padded);
+          break;
+        case 3:
+          outer_panel<8, 3>(in, lda, block + start, padded, rows, k, c + start, padded);
+          break;
+        case 4:
+          outer_panel<6, 4>(in, lda, block + start, padded, rows, k, c + start, padded);
+          break;
 #else
-        case 2: outer_panel<6, 2>(in, lda, block + start, padded, rows, k, c + start, padded); break;
+        case 2:
+          outer_panel<6, 2>(in, lda, block + start, padded, rows, k, c + start, padded);
+          break;
 #endif
-        default: break;
+        default:
+          break;
       }
     }
   }
 }
 
-// ---- convolution by gathering windows into rows ----------------------------------------------------------------------------------------
+// ---- convolution by gathering windows into rows
+// ----------------------------------------------------------------------------------------
 
 /// Pixels gathered at a time: 64 KiB of rows, a quarter of the smallest second-level caches.
 Size gather_block(const ConvGeometry& g) { return most(24, least(g.pixels(), round_up(16384 / g.taps(), 24))); }
 
-/// Calls run(row, tap, x_offset, length) for each contiguous stretch of window values inside the input, and gap(row, tap, length) outside.
+/// Calls run(row, tap, x_offset, length) for each contiguous stretch of window values inside the input, and gap(row,
+/// tap, length) outside.
 template <class Run, class Gap>
 inline __attribute__((always_inline)) void windows(const ConvGeometry& g, Size first, Size count, Run run, Gap gap) {
   for (Size row = 0; row < count; ++row) {
@@ -272,7 +303,8 @@ inline __attribute__((always_inline)) void windows(const ConvGeometry& g, Size f
 void gather(const ConvGeometry& g, const float* x, Size first, Size count, float* rows) {
   const Size taps = g.taps();
   windows(
-      g, first, count, [=](Size row, Size tap, Size offset, Size length) { copy(x + offset, length, rows + row * taps + tap); },
+      g, first, count,
+      [=](Size row, Size tap, Size offset, Size length) { copy(x + offset, length, rows + row * taps + tap); },
       [=](Size row, Size tap, Size length) { fill(rows + row * taps + tap, length, 0.0f); });
 }
 
@@ -292,7 +324,8 @@ Size conv_scratch(const ConvGeometry& g) {
   return packed + padded_out + rows + outer_block(g.taps(), g.co) * padded_out + kWidth;
 }
 
-void conv_forward(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y, float* scratch) {
+void conv_forward(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y,
+                  float* scratch) {
   const Size taps = g.taps();
   const Size padded = round_up(g.co, kWidth);
   float* packed = scratch;
@@ -350,7 +383,8 @@ void conv_backward_weights(const ConvGeometry& g, const float* x, const float* d
   }
 }
 
-// ---- depthwise convolution -------------------------------------------------------------------------------------------------------------
+// ---- depthwise convolution
+// -------------------------------------------------------------------------------------------------------------
 
 /// Calls body(lane, first channel) for the widest vectors that fit what is left of c channels.
 template <class Body>
@@ -395,7 +429,8 @@ inline __attribute__((always_inline)) void for_pixels(const ConvGeometry& g, Pix
   }
 }
 
-/// One image, one vector of channels. KH, KW > 0: the window is known at compile time and its weights stay in registers.
+/// One image, one vector of channels. KH, KW > 0: the window is known at compile time and its weights stay in
+/// registers.
 template <class L, int KH, int KW>
 inline __attribute__((always_inline)) void depthwise_plane(const ConvGeometry& g, const float* x, const float* weights,
                                                            const float* bias, float* y) {
@@ -436,12 +471,15 @@ void depthwise_images(const ConvGeometry& g, const float* x, const float* weight
     const float* from = x + image * g.h * g.w * g.ci;
     float* to = y + image * g.ho * g.wo * g.ci;
     for_channels(g.ci, [&](auto lane, Size channel) {
-      depthwise_plane<decltype(lane), KH, KW>(g, from + channel, weights + channel, bias ? bias + channel : nullptr, to + channel);
+      depthwise_plane<decltype(lane), KH, KW>(g, from + channel, weights + channel, bias ? bias + channel : nullptr,
+                                              to + channel);
     });
   }
 }
 
-bool is_three_by_three(const ConvGeometry& g) { return g.kh == 3 && g.kw == 3 && g.dilation_h == 1 && g.dilation_w == 1; }
+bool is_three_by_three(const ConvGeometry& g) {
+  return g.kh == 3 && g.kw == 3 && g.dilation_h == 1 && g.dilation_w == 1;
+}
 
 void depthwise_forward(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y) {
   if (is_three_by_three(g)) return depthwise_images<3, 3>(g, x, weights, bias, y);
@@ -450,7 +488,8 @@ void depthwise_forward(const ConvGeometry& g, const float* x, const float* weigh
 
 /// Adds each output gradient times the window's weights into dx: any stride.
 template <class L>
-inline __attribute__((always_inline)) void depthwise_scatter(const ConvGeometry& g, const float* dy, const float* weights, float* dx) {
+inline __attribute__((always_inline)) void depthwise_scatter(const ConvGeometry& g, const float* dy,
+                                                             const float* weights, float* dx) {
   using V = typename L::Vec;
   constexpr int W = sizeof(V) / sizeof(float);
   const Size c = g.ci;
@@ -470,7 +509,8 @@ constexpr Size kMaxFlippedFloats = 16384;
 void depthwise_backward_data(const ConvGeometry& g, const float* dy, const float* weights, float* dx) {
   const Size window = g.kh * g.kw;
   if (g.stride_h == 1 && g.stride_w == 1 && window * g.ci <= kMaxFlippedFloats) {
-    // With stride 1 the gradient is a correlation of dy with the window turned by 180 degrees: the forward kernel does it without read-modify-write.
+    // With stride 1 the gradient is a correlation of dy with the window turned by 180 degrees: the forward kernel does
+    // it without read-modify-write.
     float flipped[kMaxFlippedFloats];
     for (Size k = 0; k < window; ++k) copy(weights + (window - 1 - k) * g.ci, g.ci, flipped + k * g.ci);
     ConvGeometry turned = g;
@@ -542,7 +582,8 @@ void depthwise_backward_weights(const ConvGeometry& g, const float* x, const flo
   depthwise_weight_images<0, 0>(g, x, dy, dweights);
 }
 
-// ---- columns: batch norm, bias -----------------------------------------------------------------------------------------------------------
+// ---- columns: batch norm, bias
+// -----------------------------------------------------------------------------------------------------------
 
 /// Rows summed in float before the sum goes to double: 256 additions lose at most 8 of 24 bits, in practice 4.
 constexpr Size kSumRows = 256;
@@ -612,8 +653,8 @@ void moments(const float* x, Size rows, Size c, float* mean, float* variance) {
   });
 }
 
-void scale_shift(const float* x, const float* residual, Size rows, Size c, const float* scale, const float* shift, float low,
-                 float high, float* y) {
+void scale_shift(const float* x, const float* residual, Size rows, Size c, const float* scale, const float* shift,
+                 float low, float high, float* y) {
   for (Size row = 0; row < rows; ++row) {
     const float* from = x + row * c;
     const float* add = residual ? residual + row * c : nullptr;
@@ -629,8 +670,8 @@ void scale_shift(const float* x, const float* residual, Size rows, Size c, const
   }
 }
 
-void masked_sums(const float* dy, const float* y, const float* x, Size rows, Size c, const float* mean, float low, float high,
-                 float* g, float* sum_g, float* sum_gx) {
+void masked_sums(const float* dy, const float* y, const float* x, Size rows, Size c, const float* mean, float low,
+                 float high, float* g, float* sum_g, float* sum_gx) {
   for_slices(c, [&](Size start, Size count) {
     double s0[kColumns];
     double s1[kColumns];
@@ -653,12 +694,14 @@ void masked_sums(const float* dy, const float* y, const float* x, Size rows, Siz
   });
 }
 
-void combine(const float* g, const float* x, Size rows, Size c, const float* a, const float* b, const float* d, float* dx) {
+void combine(const float* g, const float* x, Size rows, Size c, const float* a, const float* b, const float* d,
+             float* dx) {
   for (Size row = 0; row < rows; ++row) {
     const Size offset = row * c;
     for_channels(c, [&](auto lane, Size i) {
       constexpr int W = sizeof(typename decltype(lane)::Vec) / sizeof(float);
-      at<W>(dx + offset + i) = at<W>(g + offset + i) * at<W>(a + i) + at<W>(x + offset + i) * at<W>(b + i) + at<W>(d + i);
+      at<W>(dx + offset + i) =
+          at<W>(g + offset + i) * at<W>(a + i) + at<W>(x + offset + i) * at<W>(b + i) + at<W>(d + i);
     });
   }
 }
@@ -667,17 +710,17 @@ void combine(const float* g, const float* x, Size rows, Size c, const float* a, 
 
 const Kernels& table();
 const Kernels& table() {
-  static constexpr Kernels kTable{
+  static constexpr Kernels kTable {
 #if defined(__AVX512F__)
-      "x86-64-v4",
+    "x86-64-v4",
 #elif defined(__AVX2__)
-      "x86-64-v3",
+    "x86-64-v3",
 #else
-      "baseline",
+    "baseline",
 #endif
-      conv_scratch,      conv_forward,           conv_backward_data,         conv_backward_weights,
-      depthwise_forward, depthwise_backward_data, depthwise_backward_weights, column_sums,
-      moments,           scale_shift,            masked_sums,                combine};
+        conv_scratch, conv_forward, conv_backward_data, conv_backward_weights, depthwise_forward,
+        depthwise_backward_data, depthwise_backward_weights, column_sums, moments, scale_shift, masked_sums, combine
+  };
   return kTable;
 }
 

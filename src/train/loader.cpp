@@ -1,10 +1,10 @@
 #include "loader.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-
-#include <fmt/format.h>
 
 #include "mote/base/rng.hpp"
 
@@ -45,7 +45,8 @@ BatchPlan::BatchPlan(std::size_t sample_count, const TrainOptions& options) : sa
   shards = std::clamp<std::size_t>((smallest + shard / 2) / shard, 1, std::max<std::size_t>(1, smallest));
 }
 
-Loader::Loader(const BatchSource& source, const TrainOptions& options, std::size_t classes, std::vector<float> class_weights)
+Loader::Loader(const BatchSource& source, const TrainOptions& options, std::size_t classes,
+               std::vector<float> class_weights)
     : source_(source),
       options_(options),
       plan_(source.size(), options),
@@ -121,8 +122,10 @@ Result<ShardBatch> Loader::take(std::size_t shard) {
   }
   const auto count = static_cast<std::int64_t>(last - first);
   ShardBatch batch;
-  batch.inputs = torch::from_blob(slot.values.data() + first * elements_, {count, static_cast<std::int64_t>(elements_)});
-  for (std::size_t position = first; position < last; ++position) batch.labels.push_back(source_.label(slot.indices[position]));
+  batch.inputs =
+      torch::from_blob(slot.values.data() + first * elements_, {count, static_cast<std::int64_t>(elements_)});
+  for (std::size_t position = first; position < last; ++position)
+    batch.labels.push_back(source_.label(slot.indices[position]));
   if (classes_ > 0) {
     const auto smoothing = static_cast<float>(options_.label_smoothing);
     batch.targets = torch::full({count, static_cast<std::int64_t>(classes_)}, smoothing / static_cast<float>(classes_));
@@ -132,7 +135,8 @@ Result<ShardBatch> Loader::take(std::size_t shard) {
       row += classes_;
     }
   }
-  if (options_.mixup_alpha > 0.0) mix_pairs(batch, mix(mix(mix(options_.seed, kMixStream), static_cast<std::uint64_t>(step_)), shard));
+  if (options_.mixup_alpha > 0.0)
+    mix_pairs(batch, mix(mix(mix(options_.seed, kMixStream), static_cast<std::uint64_t>(step_)), shard));
   if (batch.targets.defined()) {
     float* row = batch.targets.data_ptr<float>();
     for (std::int64_t i = 0; i < count; ++i, row += classes_) {
@@ -142,7 +146,8 @@ Result<ShardBatch> Loader::take(std::size_t shard) {
   return batch;
 }
 
-// Each sample is mixed with the next of its shard (the last with the first): shuffling has made neighbours random already.
+// Each sample is mixed with the next of its shard (the last with the first): shuffling has made neighbours random
+// already.
 void Loader::mix_pairs(ShardBatch& batch, std::uint64_t seed) const {
   Rng rng(seed);
   const std::int64_t count = batch.inputs.size(0);

@@ -1,12 +1,13 @@
 #pragma once
-// Cuts an epoch's shuffled samples into batches and shards and loads them. Whoever computes a shard loads what is missing of it; a thread that has
-// nothing to compute loads samples of the next batch meanwhile, so no core waits for another.
+// Cuts an epoch's shuffled samples into batches and shards and loads them. Whoever computes a shard loads what is
+// missing of it; a thread that has nothing to compute loads samples of the next batch meanwhile, so no core waits for
+// another.
+
+#include <torch/torch.h>
 
 #include <atomic>
 #include <cstdint>
 #include <vector>
-
-#include <torch/torch.h>
 
 #include "mote/train/batch_source.hpp"
 #include "mote/train/options.hpp"

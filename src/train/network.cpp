@@ -1,9 +1,9 @@
 #include "network.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "mote/base/rng.hpp"
 #include "update.hpp"
@@ -33,12 +33,13 @@ Limits own_limits(const Op& op) {
 
 Result<void> check_trainable(const graph::Graph& g) {
   if (g.inputs().size() != 1 || g.outputs().size() != 1) {
-    return fail(Code::unsupported, fmt::format("model '{}' has {} inputs and {} outputs: training needs one of each", g.name(),
-                                               g.inputs().size(), g.outputs().size()));
+    return fail(Code::unsupported, fmt::format("model '{}' has {} inputs and {} outputs: training needs one of each",
+                                               g.name(), g.inputs().size(), g.outputs().size()));
   }
   for (const graph::Tensor& t : g.tensors()) {
     if (t.dtype == graph::DType::f32) continue;
-    return fail(Code::unsupported, fmt::format("tensor '{}' has type {}: training needs a float model", t.name, graph::name(t.dtype)));
+    return fail(Code::unsupported,
+                fmt::format("tensor '{}' has type {}: training needs a float model", t.name, graph::name(t.dtype)));
   }
   for (const Op& op : g.ops()) {
     if (!is_any<graph::Quantize, graph::Dequantize>(op)) continue;
@@ -79,7 +80,9 @@ Result<void> Network::register_constant(TensorId id, bool is_statistic, bool dec
   if (id == kNoTensor) return {};
   const graph::Tensor& tensor = graph_.tensor(id);
   if (!tensor.is_constant()) {
-    return fail(Code::unsupported, fmt::format("tensor '{}' is computed but used as weights: training needs constant weights", tensor.name));
+    return fail(
+        Code::unsupported,
+        fmt::format("tensor '{}' is computed but used as weights: training needs constant weights", tensor.name));
   }
   auto& index = (is_statistic ? statistic_of_ : parameter_of_)[static_cast<std::size_t>(id)];
   if (index >= 0) return {};
@@ -153,7 +156,8 @@ void Network::plan(bool fuse) {
       step.residual = other;
       step.output = out;
       step.limits = own_limits(op);
-      const bool clampable = !step.limits.clamps() && is_private(out) && reader_is(out, static_cast<graph::Activate*>(nullptr));
+      const bool clampable =
+          !step.limits.clamps() && is_private(out) && reader_is(out, static_cast<graph::Activate*>(nullptr));
       defer_or_emit(step, clampable);
       continue;
     }
@@ -197,12 +201,15 @@ Bound Network::bind(std::span<float> parameters, std::span<float> statistics, fl
   return bound;
 }
 
-Tensor Network::normalize(const Step& step, const std::vector<Tensor>& values, const Bound& bound, const Pass& pass) const {
+Tensor Network::normalize(const Step& step, const std::vector<Tensor>& values, const Bound& bound,
+                          const Pass& pass) const {
   const Op& op = graph_.ops()[step.op];
   const auto parameter = [&](std::size_t i) {
     return bound.parameters[static_cast<std::size_t>(parameter_of_[static_cast<std::size_t>(op.inputs[i])])];
   };
-  const auto statistic = [&](std::size_t i) { return static_cast<std::size_t>(statistic_of_[static_cast<std::size_t>(op.inputs[i])]); };
+  const auto statistic = [&](std::size_t i) {
+    return static_cast<std::size_t>(statistic_of_[static_cast<std::size_t>(op.inputs[i])]);
+  };
   Normalization norm;
   norm.gamma = parameter(1);
   norm.beta = parameter(2);
@@ -264,7 +271,8 @@ void Network::merge_statistics(std::vector<float>& running, std::span<const std:
 graph::Graph Network::with_values(std::span<const float> parameters, std::span<const float> statistics) const {
   graph::Graph result = graph_;
   const auto put = [&](const std::vector<Slot>& slots, std::span<const float> all) {
-    for (const Slot& slot : slots) result.tensor(slot.tensor).data = graph::constant_data(all.subspan(slot.offset, slot.count));
+    for (const Slot& slot : slots)
+      result.tensor(slot.tensor).data = graph::constant_data(all.subspan(slot.offset, slot.count));
   };
   put(parameters_, parameters);
   put(statistics_, statistics);

@@ -1,6 +1,7 @@
 #pragma once
-// A float graph as a list of differentiable steps over torch tensors. The plan is made once and shared by all threads; parameters are plain float
-// arrays owned by the caller, so that optimizer, averaging and checkpoints are loops over one array.
+// A float graph as a list of differentiable steps over torch tensors. The plan is made once and shared by all threads;
+// parameters are plain float arrays owned by the caller, so that optimizer, averaging and checkpoints are loops over
+// one array.
 
 #include <span>
 #include <vector>
@@ -52,15 +53,17 @@ class Network final : public Learner {
   Result<void> register_constant(graph::TensorId id, bool is_statistic, bool decays);
   void plan(bool fuse);
   [[nodiscard]] std::vector<float> values_of(const std::vector<Slot>& slots) const;
-  [[nodiscard]] Tensor run(const Step& step, const std::vector<Tensor>& values, const Bound& bound, const Pass& pass) const;
-  [[nodiscard]] Tensor normalize(const Step& step, const std::vector<Tensor>& values, const Bound& bound, const Pass& pass) const;
+  [[nodiscard]] Tensor run(const Step& step, const std::vector<Tensor>& values, const Bound& bound,
+                           const Pass& pass) const;
+  [[nodiscard]] Tensor normalize(const Step& step, const std::vector<Tensor>& values, const Bound& bound,
+                                 const Pass& pass) const;
 
   graph::Graph graph_;
   std::vector<Slot> parameters_;
   std::vector<Slot> statistics_;
   std::vector<std::int32_t> parameter_of_;  // by tensor id, -1: none
   std::vector<std::int32_t> statistic_of_;
-  std::vector<Tensor> constants_;           // by tensor id: constants that are values, never trained
+  std::vector<Tensor> constants_;  // by tensor id: constants that are values, never trained
   std::vector<Step> steps_;
 };
 

@@ -1,4 +1,5 @@
-// The operators: against torch's own, against the graph's reference executor, and their gradients against finite differences.
+// The operators: against torch's own, against the graph's reference executor, and their gradients against finite
+// differences.
 
 #include "network.hpp"
 
@@ -35,8 +36,10 @@ class Convolutions : public testing::TestWithParam<Geometry> {};
 
 /// torch's convolution of [N,H,W,C] with weights already in [Co,Ci/groups,Kh,Kw].
 Tensor reference(const Tensor& x, const Tensor& weights, const Tensor& bias, const Geometry& g, std::int64_t groups) {
-  const Tensor nchw = torch::constant_pad_nd(x.permute({0, 3, 1, 2}), {g.pads.left, g.pads.right, g.pads.top, g.pads.bottom}, 0.0);
-  return torch::conv2d(nchw, weights, bias, {g.stride_h, g.stride_w}, torch::IntArrayRef{0, 0}, {g.dilation_h, g.dilation_w}, groups)
+  const Tensor nchw =
+      torch::constant_pad_nd(x.permute({0, 3, 1, 2}), {g.pads.left, g.pads.right, g.pads.top, g.pads.bottom}, 0.0);
+  return torch::conv2d(nchw, weights, bias, {g.stride_h, g.stride_w}, torch::IntArrayRef{0, 0},
+                       {g.dilation_h, g.dilation_w}, groups)
       .permute({0, 2, 3, 1});
 }
 
@@ -59,8 +62,8 @@ void expect_same(const Tensor& a, const Tensor& b, const char* what) {
 
 /// Compares values and all three gradients of two ways to compute the same.
 void compare(const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& ours,
-             const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& theirs, const Tensor& x, const Tensor& weights,
-             const Tensor& bias) {
+             const std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>& theirs, const Tensor& x,
+             const Tensor& weights, const Tensor& bias) {
   std::vector<Tensor> results[2];
   for (int k = 0; k < 2; ++k) {
     std::vector<Tensor> leaves;
@@ -75,8 +78,11 @@ void compare(const std::function<Tensor(const Tensor&, const Tensor&, const Tens
 
 TEST_P(Convolutions, agree_with_torch_forward_and_backward) {
   const Geometry g = GetParam();
-  compare([&](const Tensor& x, const Tensor& w, const Tensor& b) { return conv2d(x, w, b, attributes_of<graph::Conv2D>(g)); },
-          [&](const Tensor& x, const Tensor& w, const Tensor& b) { return reference(x, w.permute({0, 3, 1, 2}), b, g, 1); },
+  compare([&](const Tensor& x, const Tensor& w,
+              const Tensor& b) { return conv2d(x, w, b, attributes_of<graph::Conv2D>(g)); },
+          [&](const Tensor& x, const Tensor& w, const Tensor& b) {
+            return reference(x, w.permute({0, 3, 1, 2}), b, g, 1);
+          },
           random({g.n, g.h, g.w, g.ci}, 1), random({g.co, g.kh, g.kw, g.ci}, 2), random({g.co}, 3));
 }
 
@@ -84,21 +90,23 @@ TEST_P(Convolutions, depthwise_agree_with_torch_forward_and_backward) {
   const Geometry g = GetParam();
   compare([&](const Tensor& x, const Tensor& w,
               const Tensor& b) { return depthwise_conv2d(x, w, b, attributes_of<graph::DepthwiseConv2D>(g)); },
-          [&](const Tensor& x, const Tensor& w, const Tensor& b) { return reference(x, w.permute({3, 0, 1, 2}), b, g, g.ci); },
+          [&](const Tensor& x, const Tensor& w, const Tensor& b) {
+            return reference(x, w.permute({3, 0, 1, 2}), b, g, g.ci);
+          },
           random({g.n, g.h, g.w, g.ci}, 1), random({1, g.kh, g.kw, g.ci}, 2), random({g.ci}, 3));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Geometries, Convolutions,
-    testing::Values(Geometry{3, 7, 5, 4, 6, 3, 3, 1, 1, 1, 1, {1, 1, 1, 1}},      // SAME
-                    Geometry{2, 8, 8, 3, 17, 3, 3, 2, 2, 1, 1, {0, 1, 0, 1}},     // SAME with stride 2: asymmetric
-                    Geometry{2, 9, 4, 33, 40, 1, 1, 1, 1, 1, 1, {}},              // pointwise, odd channels
-                    Geometry{1, 9, 9, 5, 104, 1, 1, 2, 2, 1, 1, {}},              // pointwise with stride
-                    Geometry{2, 1, 21, 6, 7, 1, 5, 1, 2, 1, 1, {0, 0, 2, 1}},     // one dimension
-                    Geometry{2, 9, 8, 2, 3, 3, 3, 1, 1, 2, 2, {2, 2, 2, 2}},      // dilation
-                    Geometry{2, 6, 6, 16, 8, 3, 3, 1, 1, 1, 1, {}},               // VALID
-                    Geometry{1, 4, 4, 70, 130, 3, 2, 1, 1, 1, 1, {1, 1, 0, 1}},   // several panels of columns
-                    Geometry{1, 2, 2, 1, 1, 3, 3, 1, 1, 1, 1, {1, 1, 1, 1}},      // window larger than the plane
+    testing::Values(Geometry{3, 7, 5, 4, 6, 3, 3, 1, 1, 1, 1, {1, 1, 1, 1}},     // SAME
+                    Geometry{2, 8, 8, 3, 17, 3, 3, 2, 2, 1, 1, {0, 1, 0, 1}},    // SAME with stride 2: asymmetric
+                    Geometry{2, 9, 4, 33, 40, 1, 1, 1, 1, 1, 1, {}},             // pointwise, odd channels
+                    Geometry{1, 9, 9, 5, 104, 1, 1, 2, 2, 1, 1, {}},             // pointwise with stride
+                    Geometry{2, 1, 21, 6, 7, 1, 5, 1, 2, 1, 1, {0, 0, 2, 1}},    // one dimension
+                    Geometry{2, 9, 8, 2, 3, 3, 3, 1, 1, 2, 2, {2, 2, 2, 2}},     // dilation
+                    Geometry{2, 6, 6, 16, 8, 3, 3, 1, 1, 1, 1, {}},              // VALID
+                    Geometry{1, 4, 4, 70, 130, 3, 2, 1, 1, 1, 1, {1, 1, 0, 1}},  // several panels of columns
+                    Geometry{1, 2, 2, 1, 1, 3, 3, 1, 1, 1, 1, {1, 1, 1, 1}},     // window larger than the plane
                     Geometry{5, 12, 12, 24, 24, 5, 5, 2, 1, 1, 1, {2, 2, 2, 2}}));
 
 TEST(Depthwise, with_a_multiplier_agrees_with_torch) {
@@ -106,7 +114,9 @@ TEST(Depthwise, with_a_multiplier_agrees_with_torch) {
   graph::DepthwiseConv2D attributes = attributes_of<graph::DepthwiseConv2D>(g);
   attributes.multiplier = 2;
   compare([&](const Tensor& x, const Tensor& w, const Tensor& b) { return depthwise_conv2d(x, w, b, attributes); },
-          [&](const Tensor& x, const Tensor& w, const Tensor& b) { return reference(x, w.permute({3, 0, 1, 2}), b, g, 3); },
+          [&](const Tensor& x, const Tensor& w, const Tensor& b) {
+            return reference(x, w.permute({3, 0, 1, 2}), b, g, 3);
+          },
           random({2, 5, 6, 3}, 1), random({1, 3, 3, 6}, 2), random({6}, 3));
 }
 
@@ -120,13 +130,15 @@ TEST(BatchNorm, with_addition_and_clamp_agrees_with_torch) {
       std::vector<float> moments(static_cast<std::size_t>(2 * channels));
       for (int k = 0; k < 2; ++k) {
         std::vector<Tensor> leaves;
-        for (const Tensor& t : {x, residual, random({channels}, 4), random({channels}, 5)}) leaves.push_back(t.clone().requires_grad_(true));
+        for (const Tensor& t : {x, residual, random({channels}, 4), random({channels}, 5)})
+          leaves.push_back(t.clone().requires_grad_(true));
         Tensor y;
         if (k == 0) {
           Normalization norm{leaves[2], leaves[3], {}, {}, 1e-3f, limits_of(Activation::relu6)};
           y = batch_norm(leaves[0], with_residual ? leaves[1] : Tensor(), norm, moments.data());
         } else {
-          y = torch::batch_norm(leaves[0].reshape({-1, channels}), leaves[2], leaves[3], {}, {}, true, 0.1, 1e-3, false).view(x.sizes());
+          y = torch::batch_norm(leaves[0].reshape({-1, channels}), leaves[2], leaves[3], {}, {}, true, 0.1, 1e-3, false)
+                  .view(x.sizes());
           y = torch::clamp(with_residual ? y + leaves[1] : y, 0.0, 6.0);
         }
         (y * weight_of).sum().backward();
@@ -161,7 +173,8 @@ std::vector<float> executor_output(const graph::Graph& g, std::span<const float>
   auto executor = graph::Executor::create(g);
   EXPECT_TRUE(executor) << executor.error().message();
   std::vector<float> out(g.output().shape.elements());
-  const auto ran = executor->run(bytes_of(sample), {reinterpret_cast<std::uint8_t*>(out.data()), out.size() * sizeof(float)});
+  const auto ran =
+      executor->run(bytes_of(sample), {reinterpret_cast<std::uint8_t*>(out.data()), out.size() * sizeof(float)});
   EXPECT_TRUE(ran);
   return out;
 }
@@ -200,7 +213,9 @@ void expect_like_executor(const graph::Graph& g) {
   }
 }
 
-TEST(Network, computes_what_the_reference_executor_computes_for_every_operator) { expect_like_executor(shaken(all_operators(), 1)); }
+TEST(Network, computes_what_the_reference_executor_computes_for_every_operator) {
+  expect_like_executor(shaken(all_operators(), 1));
+}
 
 TEST(Network, computes_what_the_reference_executor_computes_for_the_zoo) {
   for (const std::string_view name : graph::zoo_names()) {
@@ -229,7 +244,8 @@ TEST(Network, fusing_batch_norm_changes_nothing_in_training) {
     pass.logits = true;
     pass.seed = 11;
     pass.shard_statistics = moments.back().data();
-    const Tensor y = network->forward(random({4, 126}, 3), network->bind(parameters, statistics, gradients.back().data()), pass);
+    const Tensor y =
+        network->forward(random({4, 126}, 3), network->bind(parameters, statistics, gradients.back().data()), pass);
     y.square().sum().backward();
     outputs.push_back(y.detach());
   }

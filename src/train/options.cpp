@@ -1,10 +1,10 @@
 #include "mote/train/options.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <numbers>
 #include <string>
-
-#include <fmt/format.h>
 
 namespace mote::train {
 namespace {
@@ -19,7 +19,8 @@ struct NumberRule {
 
 Result<void> check(const NumberRule& rule) {
   if (rule.value >= rule.low && rule.value <= rule.high) return {};
-  return fail(Code::invalid_argument, fmt::format("training option {} = {}: it must be {}", rule.name, rule.value, rule.allowed));
+  return fail(Code::invalid_argument,
+              fmt::format("training option {} = {}: it must be {}", rule.name, rule.value, rule.allowed));
 }
 
 double cosine(double from, double to, double part) {
@@ -73,24 +74,30 @@ Result<void> validate(const TrainOptions& options) {
   };
   for (const NumberRule& rule : rules) MOTE_TRY_VOID(check(rule));
   if (o.loss == Loss::reconstruction && o.class_weights != ClassWeights::none) {
-    return fail(Code::invalid_argument, "training option class_weights = balanced: a reconstruction has no classes, set it to none");
+    return fail(Code::invalid_argument,
+                "training option class_weights = balanced: a reconstruction has no classes, set it to none");
   }
   if (o.loss == Loss::reconstruction && o.distillation.teacher) {
-    return fail(Code::invalid_argument, "training option distillation: it needs classes, remove the teacher of a reconstruction");
+    return fail(Code::invalid_argument,
+                "training option distillation: it needs classes, remove the teacher of a reconstruction");
   }
   return {};
 }
 
-double learning_rate(const TrainOptions& options, std::int64_t step, std::int64_t total_steps, std::int64_t steps_per_epoch) {
+double learning_rate(const TrainOptions& options, std::int64_t step, std::int64_t total_steps,
+                     std::int64_t steps_per_epoch) {
   const double peak = options.learning_rate;
   switch (options.schedule) {
-    case Schedule::one_cycle: return one_cycle(options, step, total_steps);
-    case Schedule::cosine: return cosine(peak, peak * options.final_fraction, progress(step, 0, total_steps));
+    case Schedule::one_cycle:
+      return one_cycle(options, step, total_steps);
+    case Schedule::cosine:
+      return cosine(peak, peak * options.final_fraction, progress(step, 0, total_steps));
     case Schedule::step: {
       const std::int64_t drops = step / (steps_per_epoch * options.step_epochs);
       return peak * std::pow(options.step_factor, static_cast<double>(drops));
     }
-    case Schedule::constant: return peak;
+    case Schedule::constant:
+      return peak;
   }
   return peak;
 }
@@ -106,9 +113,9 @@ Digest fingerprint(const TrainOptions& options) {
   hasher.field(o.seed);
   hasher.field(static_cast<std::uint64_t>(o.loss)).field(static_cast<std::uint64_t>(o.optimizer));
   hasher.field(static_cast<std::uint64_t>(o.schedule)).field(static_cast<std::uint64_t>(o.class_weights));
-  for (const double number : {o.learning_rate, o.momentum, o.weight_decay, o.gradient_clip, o.warmup_fraction, o.final_fraction,
-                              o.step_factor, o.label_smoothing, o.mixup_alpha, o.distillation.temperature, o.distillation.weight,
-                              o.ema_decay, o.batch_norm_momentum}) {
+  for (const double number : {o.learning_rate, o.momentum, o.weight_decay, o.gradient_clip, o.warmup_fraction,
+                              o.final_fraction, o.step_factor, o.label_smoothing, o.mixup_alpha,
+                              o.distillation.temperature, o.distillation.weight, o.ema_decay, o.batch_norm_momentum}) {
     hasher.field(fmt::format("{:a}", number));
   }
   if (o.distillation.teacher) hasher.field(graph::content_hash(*o.distillation.teacher).hex());

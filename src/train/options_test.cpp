@@ -85,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadOption{"mixup_alpha = -0.5", [](TrainOptions& o) { o.mixup_alpha = -0.5; }},
                     BadOption{"ema_decay = 1", [](TrainOptions& o) { o.ema_decay = 1.0; }},
                     BadOption{"early_stopping = -2", [](TrainOptions& o) { o.early_stopping = -2; }},
-                    BadOption{"distillation.temperature = 0", [](TrainOptions& o) { o.distillation.temperature = 0.0; }},
+                    BadOption{"distillation.temperature = 0",
+                              [](TrainOptions& o) { o.distillation.temperature = 0.0; }},
                     BadOption{"class_weights", [](TrainOptions& o) {
                                 o.loss = Loss::reconstruction;
                                 o.class_weights = ClassWeights::balanced;

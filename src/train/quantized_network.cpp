@@ -1,10 +1,10 @@
 #include "quantized_network.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include <fmt/format.h>
 
 #include "kernels/add.hpp"
 #include "kernels/pool.hpp"
@@ -20,7 +20,8 @@ using graph::TensorId;
 std::size_t index(TensorId id) { return static_cast<std::size_t>(id); }
 
 bool is_weighted(const Op& op) {
-  return op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr || op.as<graph::Dense>() != nullptr;
+  return op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr ||
+         op.as<graph::Dense>() != nullptr;
 }
 bool passes_on(const Op& op) { return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr; }
 
@@ -35,7 +36,8 @@ graph::Activation activation_of(const Op& op) {
 
 Tensor apply_weights(const Op& op, const Tensor& x, const Tensor& weights) {
   if (const auto* conv = op.as<graph::Conv2D>()) return conv2d(x, weights, Tensor(), *conv);
-  if (const auto* depthwise = op.as<graph::DepthwiseConv2D>()) return depthwise_conv2d(x, weights, Tensor(), *depthwise);
+  if (const auto* depthwise = op.as<graph::DepthwiseConv2D>())
+    return depthwise_conv2d(x, weights, Tensor(), *depthwise);
   return dense(x, weights, Tensor());
 }
 
@@ -49,7 +51,8 @@ double largest_channel_sum(const Tensor& weights, bool outer) {
   return (outer ? rows.reshape({channels, -1}).sum(1) : rows.reshape({-1, channels}).sum(0)).max().item<double>();
 }
 
-/// Sums of integer products, exact: in float where 24 bits hold them, else in double over slices of the weights that each fit float.
+/// Sums of integer products, exact: in float where 24 bits hold them, else in double over slices of the weights that
+/// each fit float.
 Tensor accumulate(const Op& op, const Tensor& x, const Tensor& weights, const Quantization& input) {
   const bool outer = op.as<graph::DepthwiseConv2D>() == nullptr;
   const double largest_input = std::max(127 - input.zero_point(), input.zero_point() + 128);
@@ -72,7 +75,8 @@ Tensor accumulate(const Op& op, const Tensor& x, const Tensor& weights, const Qu
 
 }  // namespace
 
-Result<QuantizedNetwork> QuantizedNetwork::create(const graph::Graph& graph, const graph::Ranges& ranges, double range_learning) {
+Result<QuantizedNetwork> QuantizedNetwork::create(const graph::Graph& graph, const graph::Ranges& ranges,
+                                                  double range_learning) {
   MOTE_TRY(Network network, Network::create(graph, false));
   QuantizedNetwork quantized(std::move(network));
   quantized.range_learning_ = range_learning;
@@ -87,7 +91,8 @@ Result<void> QuantizedNetwork::take_ranges(const graph::Ranges& ranges) {
     const std::string& name = g.tensor(id).name;
     const auto range = ranges.find(name);
     if (range == ranges.end() || !std::isfinite(range->second.low) || !std::isfinite(range->second.high)) {
-      return fail(Code::invalid_argument, fmt::format("value '{}' has no finite range: calibrate this very model first", name));
+      return fail(Code::invalid_argument,
+                  fmt::format("value '{}' has no finite range: calibrate this very model first", name));
     }
     range_of_[index(id)] = static_cast<std::int32_t>(ranges_.size());
     ranges_.push_back({id, initial_ranges_.size(), 2, false});
@@ -104,13 +109,15 @@ Result<void> QuantizedNetwork::take_ranges(const graph::Ranges& ranges) {
     } else if (is_weighted(op) || op.as<graph::Add>() != nullptr || op.as<graph::Activate>() != nullptr) {
       MOTE_TRY_VOID(take(out));
     } else if (!passes_on(op)) {
-      return fail(Code::unsupported, fmt::format("operator '{}' ({}) has no integer form in training: simplify the model first", op.name,
-                                                 graph::op_name(op.attributes)));
+      return fail(Code::unsupported,
+                  fmt::format("operator '{}' ({}) has no integer form in training: simplify the model first", op.name,
+                              graph::op_name(op.attributes)));
     }
     for (const TensorId id : op.inputs) {
       if (is_weighted(op) || id == graph::kNoTensor || !g.tensor(id).is_constant()) continue;
-      return fail(Code::unsupported, fmt::format("operator '{}' reads the constant '{}': it has no integer form in training", op.name,
-                                                 g.tensor(id).name));
+      return fail(Code::unsupported,
+                  fmt::format("operator '{}' reads the constant '{}': it has no integer form in training", op.name,
+                              g.tensor(id).name));
     }
   }
   return {};
@@ -152,7 +159,8 @@ Tensor QuantizedNetwork::forward(const Tensor& x, const Bound& bound, const Pass
     if (op.outputs.front() == graph().outputs().front() && op.as<graph::Softmax>() != nullptr) break;
     r.values[index(op.outputs.front())] = run(op, r);
   }
-  const Tensor logits = r.values[index(logits_)].reshape({x.size(0), -1}) * r.graph.tensor(logits_).quantization.scale();
+  const Tensor logits =
+      r.values[index(logits_)].reshape({x.size(0), -1}) * r.graph.tensor(logits_).quantization.scale();
   if (pass.values != nullptr) *pass.values = std::move(r.values);
   if (pass.logits || logits_ == graph().outputs().front()) return logits;
   return torch::softmax(logits, -1);
@@ -182,9 +190,12 @@ graph::Range* QuantizedNetwork::observed_range(TensorId id, Run& r) const {
 Tensor QuantizedNetwork::weighted(const Op& op, Run& r) const {
   const bool outer = op.as<graph::DepthwiseConv2D>() == nullptr;
   const Tensor& weights = r.bound.parameters[network_.parameter_index(op.inputs[1])];
-  const Tensor bias = op.inputs.size() > 2 && op.inputs[2] != graph::kNoTensor ? r.bound.parameters[network_.parameter_index(op.inputs[2])] : Tensor();
+  const Tensor bias = op.inputs.size() > 2 && op.inputs[2] != graph::kNoTensor
+                          ? r.bound.parameters[network_.parameter_index(op.inputs[2])]
+                          : Tensor();
   graph::Tensor current = r.graph.tensor(op.inputs[1]);
-  current.data = graph::constant_data(std::span<const float>(weights.data_ptr<float>(), static_cast<std::size_t>(weights.numel())));
+  current.data = graph::constant_data(
+      std::span<const float>(weights.data_ptr<float>(), static_cast<std::size_t>(weights.numel())));
   const Quantization scales = graph::weight_quantization(current, outer ? 0 : 3);
   const Quantization& input = r.graph.tensor(op.inputs[0]).quantization;
   Requantization how;
@@ -192,7 +203,8 @@ Tensor QuantizedNetwork::weighted(const Op& op, Run& r) const {
   for (const float s : scales.scales) how.accumulator_scales.push_back(input.scale() * s);
   how.params = graph::requant_params(input, scales, how.output, scales.scales.size());
   how.limits = graph::clamp_limits(activation_of(op), how.output);
-  const Tensor sums = accumulate(op, r.values[index(op.inputs[0])], quantize_weights(weights, scales.scales, outer), input);
+  const Tensor sums =
+      accumulate(op, r.values[index(op.inputs[0])], quantize_weights(weights, scales.scales, outer), input);
   return requantize(sums, bias, how, limits_of(activation_of(op)), observed_range(op.outputs[0], r));
 }
 
@@ -262,14 +274,16 @@ void QuantizedNetwork::merge_statistics(std::vector<float>& running, std::span<c
   if (progress >= range_learning_) return;
   for (std::size_t i = 0; i < running.size(); ++i) {
     float extreme = 0.0f;
-    for (const std::vector<float>& shard : shards) extreme = i % 2 == 0 ? std::min(extreme, shard[i]) : std::max(extreme, shard[i]);
+    for (const std::vector<float>& shard : shards)
+      extreme = i % 2 == 0 ? std::min(extreme, shard[i]) : std::max(extreme, shard[i]);
     running[i] += static_cast<float>(momentum) * (extreme - running[i]);
   }
 }
 
 graph::Ranges QuantizedNetwork::ranges_of(std::span<const float> statistics) const {
   graph::Ranges ranges;
-  for (const Slot& slot : ranges_) ranges[graph().tensor(slot.tensor).name] = {statistics[slot.offset], statistics[slot.offset + 1]};
+  for (const Slot& slot : ranges_)
+    ranges[graph().tensor(slot.tensor).name] = {statistics[slot.offset], statistics[slot.offset + 1]};
   // Values that share another's quantization are listed with its range, so that every value of the graph has one.
   for (const Op& op : graph().ops()) {
     const auto source = ranges.find(graph().tensor(op.inputs.front()).name);

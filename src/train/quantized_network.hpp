@@ -1,5 +1,6 @@
 #pragma once
-// A folded float graph whose forward pass computes the integers of its int8 form. Parameters are the float weights; statistics are the ranges.
+// A folded float graph whose forward pass computes the integers of its int8 form. Parameters are the float weights;
+// statistics are the ranges.
 
 #include <string>
 #include <vector>
@@ -15,7 +16,8 @@ class QuantizedNetwork final : public Learner {
  public:
   /// @param range_learning  part of the training in which ranges move
   /// @error invalid_argument  a missing range.   @error unsupported  an operator without integer form.
-  [[nodiscard]] static Result<QuantizedNetwork> create(const graph::Graph& graph, const graph::Ranges& ranges, double range_learning);
+  [[nodiscard]] static Result<QuantizedNetwork> create(const graph::Graph& graph, const graph::Ranges& ranges,
+                                                       double range_learning);
 
   [[nodiscard]] const graph::Graph& graph() const override { return network_.graph(); }
   [[nodiscard]] const std::vector<Slot>& parameters() const override { return network_.parameters(); }
@@ -27,10 +29,12 @@ class QuantizedNetwork final : public Learner {
   [[nodiscard]] Bound bind(std::span<float> parameters, std::span<float> statistics, float* gradients) const override;
   /// @return real logits; with pass.values, the integers minus zero point of every value.
   [[nodiscard]] Tensor forward(const Tensor& x, const Bound& bound, const Pass& pass) const override;
-  void merge_statistics(std::vector<float>& running, std::span<const std::vector<float>> shards, std::span<const std::size_t> samples,
-                        double momentum, double progress) const override;
+  void merge_statistics(std::vector<float>& running, std::span<const std::vector<float>> shards,
+                        std::span<const std::size_t> samples, double momentum, double progress) const override;
 
-  [[nodiscard]] graph::Graph with_parameters(std::span<const float> parameters) const { return network_.with_values(parameters, {}); }
+  [[nodiscard]] graph::Graph with_parameters(std::span<const float> parameters) const {
+    return network_.with_values(parameters, {});
+  }
   [[nodiscard]] graph::Ranges ranges_of(std::span<const float> statistics) const;
   /// The value that holds the logits: the output, or what a final softmax reads.
   [[nodiscard]] graph::TensorId logits() const { return logits_; }

@@ -68,7 +68,9 @@ void expect_exact(const graph::Graph& g, const graph::Ranges& ranges, const Memo
 graph::Graph random_net(std::uint64_t seed) {
   Rng rng(seed);
   Builder b("random", seed);
-  const auto pick = [&](std::int32_t low, std::int32_t high) { return static_cast<std::int32_t>(rng.between(low, high)); };
+  const auto pick = [&](std::int32_t low, std::int32_t high) {
+    return static_cast<std::int32_t>(rng.between(low, high));
+  };
   const Activation activations[] = {Activation::none, Activation::relu, Activation::relu6};
   auto x = b.input("x", {1, pick(4, 9), pick(4, 9), pick(1, 4)});
   for (int layer = 0; layer < 5; ++layer) {
@@ -77,9 +79,15 @@ graph::Graph random_net(std::uint64_t seed) {
     const Builder::Window window{kernel, kernel, pick(1, 2), pick(1, 2), true};
     const Activation activation = activations[rng.below(3)];
     switch (rng.below(4)) {
-      case 0: x = b.conv(name, x, pick(1, 12), window, true); break;
-      case 1: x = b.depthwise(name, x, window, true); break;
-      case 2: x = b.pool(name, x, rng.chance(0.5) ? PoolKind::average : PoolKind::max, {2, 2, 1, 1, true}); break;
+      case 0:
+        x = b.conv(name, x, pick(1, 12), window, true);
+        break;
+      case 1:
+        x = b.depthwise(name, x, window, true);
+        break;
+      case 2:
+        x = b.pool(name, x, rng.chance(0.5) ? PoolKind::average : PoolKind::max, {2, 2, 1, 1, true});
+        break;
       default: {
         const auto y = b.conv(name + "/branch", x, b.shape(x)[3], {3, 3, 1, 1, true}, true);
         x = b.add(name, y, x);
@@ -126,7 +134,8 @@ TEST(Simulation, is_exact_where_sums_exceed_what_a_float_holds) {
   x = b.dense("logits", x, 3);
   graph::Graph g = std::move(b).finish(x);
   std::vector<float> weights(3 * 4096);
-  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 1.0f - static_cast<float>(i % 7) * 0.001f;  // all near 127: sums of 60 million
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    weights[i] = 1.0f - static_cast<float>(i % 7) * 0.001f;  // all near 127: sums of 60 million
   g.tensor(g.ops()[0].inputs[1]).data = graph::constant_data(std::span<const float>(weights));
   std::vector<float> values(4 * 4096);
   Rng rng(5);
@@ -143,7 +152,9 @@ MemorySource halves(std::size_t count, std::uint64_t seed) {
   Rng rng(seed);
   for (std::size_t i = 0; i < count; ++i) {
     labels.push_back(static_cast<std::int32_t>(i % 2));
-    for (int k = 0; k < 36; ++k) values.push_back((k % 6 < 3) == (i % 2 == 0) ? static_cast<float>(rng.uniform(0.2, 1.0)) : 0.3f * static_cast<float>(rng.normal()));
+    for (int k = 0; k < 36; ++k)
+      values.push_back((k % 6 < 3) == (i % 2 == 0) ? static_cast<float>(rng.uniform(0.2, 1.0))
+                                                   : 0.3f * static_cast<float>(rng.normal()));
   }
   return *MemorySource::create({6, 6, 1}, std::move(values), std::move(labels));
 }
@@ -152,7 +163,8 @@ graph::Graph small_net() {
   Builder b("small", 2);
   auto x = b.input("x", {1, 6, 6, 1});
   x = b.activate("r1", b.conv("c1", x, 8, {3, 3, 1, 1, true}, true));
-  const auto y = b.conv("c2", b.activate("r2", b.depthwise("d2", x, {3, 3, 1, 1, true}, true)), 8, {1, 1, 1, 1, true}, true);
+  const auto y =
+      b.conv("c2", b.activate("r2", b.depthwise("d2", x, {3, 3, 1, 1, true}, true)), 8, {1, 1, 1, 1, true}, true);
   x = b.activate("r3", b.add("sum", x, y));
   x = b.pool("pool", x, PoolKind::average, {2, 2, 2, 2, true});
   x = b.softmax("p", b.dense("logits", x, 2));
@@ -210,12 +222,15 @@ TEST(QuantizedTraining, repairs_a_model_that_coarse_ranges_have_spoiled) {
   graph::Graph g = trained->graph;
   auto ranges = calibrate(g, data);
   for (auto& [name, range] : *ranges) range.high *= name == "x" ? 1.0f : 60.0f;  // a handful of levels is left
-  const auto before = train_quantized(g, *ranges, data, &data, [] {
-    TrainOptions o = quick();
-    o.epochs = 1;
-    o.learning_rate = 1e-9;
-    return o;
-  }(), 0.0, {}, progress);
+  const auto before = train_quantized(
+      g, *ranges, data, &data,
+      [] {
+        TrainOptions o = quick();
+        o.epochs = 1;
+        o.learning_rate = 1e-9;
+        return o;
+      }(),
+      0.0, {}, progress);
   const auto after = train_quantized(g, *ranges, data, &data, options, 0.0, {}, progress);
   EXPECT_LT(after->training.curves.back().validation_loss, before->training.curves.back().validation_loss);
 }

@@ -1,9 +1,9 @@
 #include "state.hpp"
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cstring>
-
-#include <fmt/format.h>
 
 #include "mote/base/bytes.hpp"
 #include "mote/base/file.hpp"
@@ -49,7 +49,8 @@ struct Writer {
   void operator()(const std::vector<Epoch>& v) {
     out.u64_le(v.size());
     for (const Epoch& e : v) {
-      for (const double d : {e.loss, e.accuracy, e.learning_rate, e.validation_loss, e.validation_accuracy, e.seconds}) (*this)(d);
+      for (const double d : {e.loss, e.accuracy, e.learning_rate, e.validation_loss, e.validation_accuracy, e.seconds})
+        (*this)(d);
     }
   }
 };
@@ -81,7 +82,8 @@ struct Reader {
     if (!good) return;
     v.resize(count);
     for (Epoch& e : v) {
-      for (double* d : {&e.loss, &e.accuracy, &e.learning_rate, &e.validation_loss, &e.validation_accuracy, &e.seconds}) (*this)(*d);
+      for (double* d : {&e.loss, &e.accuracy, &e.learning_rate, &e.validation_loss, &e.validation_accuracy, &e.seconds})
+        (*this)(*d);
     }
   }
 };
@@ -109,9 +111,11 @@ Result<std::optional<State>> load_state(const std::filesystem::path& folder, con
     note = fmt::format("{}: {}; training starts anew", path.string(), why);
     return std::nullopt;
   };
-  if (all.size() < overhead || std::memcmp(all.data(), kMagic.data(), kMagic.size()) != 0) return ignore("not a checkpoint of this version");
+  if (all.size() < overhead || std::memcmp(all.data(), kMagic.data(), kMagic.size()) != 0)
+    return ignore("not a checkpoint of this version");
   const ByteSpan content = all.first(all.size() - kDigestBytes);
-  if (std::memcmp(sha256(content).bytes.data(), all.data() + content.size(), kDigestBytes) != 0) return ignore("the checkpoint is damaged");
+  if (std::memcmp(sha256(content).bytes.data(), all.data() + content.size(), kDigestBytes) != 0)
+    return ignore("the checkpoint is damaged");
   if (std::memcmp(content.data() + kMagic.size(), key.bytes.data(), kDigestBytes) != 0) {
     return ignore("the checkpoint belongs to another model, other options or other data");
   }

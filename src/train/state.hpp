@@ -19,8 +19,8 @@ struct Weights {
 struct State {
   std::int64_t step = 0;  ///< steps done
   Weights current;
-  Weights averaged;  ///< empty unless ema_decay > 0
-  Weights best;      ///< empty unless early stopping has seen an epoch
+  Weights averaged;                  ///< empty unless ema_decay > 0
+  Weights best;                      ///< empty unless early stopping has seen an epoch
   std::vector<float> first_moment;   ///< sgd: velocity
   std::vector<float> second_moment;  ///< adamw only
   double best_loss = 0.0;
@@ -38,8 +38,10 @@ struct State {
 /// Replaces the checkpoint in `folder`. `key` says for which graph, options and data it is good.  @error io
 [[nodiscard]] Result<void> save_state(const std::filesystem::path& folder, const Digest& key, const State& state);
 
-/// The state saved in `folder`; none when there is no file. A file that is damaged or has another key gives none, and a sentence in `note`.
+/// The state saved in `folder`; none when there is no file. A file that is damaged or has another key gives none, and a
+/// sentence in `note`.
 /// @error io  there is a file, but it cannot be read.
-[[nodiscard]] Result<std::optional<State>> load_state(const std::filesystem::path& folder, const Digest& key, std::string& note);
+[[nodiscard]] Result<std::optional<State>> load_state(const std::filesystem::path& folder, const Digest& key,
+                                                      std::string& note);
 
 }  // namespace mote::train

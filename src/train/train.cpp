@@ -9,7 +9,8 @@
 namespace mote::train {
 namespace {
 
-Digest checkpoint_key(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation, const TrainOptions& options) {
+Digest checkpoint_key(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
+                      const TrainOptions& options) {
   Hasher hasher;
   hasher.field("mote float training 1");
   hasher.field(graph::content_hash(graph).bytes).field(fingerprint(options).bytes).field(training.fingerprint().bytes);
@@ -25,7 +26,9 @@ void warn_of_odd_channels(const graph::Graph& graph, std::vector<std::string>& w
     if (op.as<graph::Conv2D>() == nullptr || channels % 8 == 0) continue;
     names += fmt::format("{}'{}' ({})", names.empty() ? "" : ", ", op.name, channels);
   }
-  if (!names.empty()) warnings.push_back(fmt::format("channels that are no multiple of 8 train more slowly than the next multiple: {}", names));
+  if (!names.empty())
+    warnings.push_back(
+        fmt::format("channels that are no multiple of 8 train more slowly than the next multiple: {}", names));
 }
 
 Result<void> check_teacher(const TrainOptions& options, const graph::Graph& graph) {
@@ -36,8 +39,9 @@ Result<void> check_teacher(const TrainOptions& options, const graph::Graph& grap
       teacher->output().shape.elements() == graph.output().shape.elements()) {
     return {};
   }
-  return fail(Code::invalid_argument, fmt::format("teacher '{}' does not have the input and outputs of model '{}': train a teacher of {} -> {}",
-                                                  teacher->name(), graph.name(), graph.input().shape.text(), graph.output().shape.text()));
+  return fail(Code::invalid_argument,
+              fmt::format("teacher '{}' does not have the input and outputs of model '{}': train a teacher of {} -> {}",
+                          teacher->name(), graph.name(), graph.input().shape.text(), graph.output().shape.text()));
 }
 
 }  // namespace
@@ -48,21 +52,24 @@ Result<void> check_run(const graph::Graph& graph, const BatchSource& training, c
   MOTE_TRY_VOID(check_source(training, graph, options.loss, "training data"));
   if (validation != nullptr) MOTE_TRY_VOID(check_source(*validation, graph, options.loss, "validation data"));
   if (options.early_stopping > 0 && validation == nullptr) {
-    return fail(Code::invalid_argument, fmt::format("training option early_stopping = {}: it needs validation data, give some or set it to 0",
-                                                    options.early_stopping));
+    return fail(Code::invalid_argument,
+                fmt::format("training option early_stopping = {}: it needs validation data, give some or set it to 0",
+                            options.early_stopping));
   }
   return check_teacher(options, graph);
 }
 
 Result<TrainResult> train(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
-                          const TrainOptions& options, const std::filesystem::path& checkpoint_folder, Progress& progress) {
+                          const TrainOptions& options, const std::filesystem::path& checkpoint_folder,
+                          Progress& progress) {
   MOTE_TRY(const Network network, Network::create(graph));
   MOTE_TRY_VOID(check_run(graph, training, validation, options));
-  Trainer trainer(network, training, validation, options, checkpoint_folder, checkpoint_key(graph, training, validation, options), progress);
+  Trainer trainer(network, training, validation, options, checkpoint_folder,
+                  checkpoint_key(graph, training, validation, options), progress);
   MOTE_TRY(TrainingRun run, trainer.run());
   const Weights& chosen = run.state.best.parameters.empty() ? run.state.evaluated() : run.state.best;
-  TrainResult result{network.with_values(chosen.parameters, chosen.statistics), std::move(run.state.curves), run.resumed,
-                     run.state.stopped_early, std::move(run.warnings)};
+  TrainResult result{network.with_values(chosen.parameters, chosen.statistics), std::move(run.state.curves),
+                     run.resumed, run.state.stopped_early, std::move(run.warnings)};
   warn_of_odd_channels(graph, result.warnings);
   return result;
 }

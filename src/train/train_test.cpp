@@ -61,8 +61,8 @@ TrainOptions quick(std::int32_t epochs = 6) {
   return o;
 }
 
-TrainResult must_train(const graph::Graph& g, const BatchSource& data, const TrainOptions& options, const BatchSource* validation = nullptr,
-                       const std::filesystem::path& folder = {}) {
+TrainResult must_train(const graph::Graph& g, const BatchSource& data, const TrainOptions& options,
+                       const BatchSource* validation = nullptr, const std::filesystem::path& folder = {}) {
   SilentProgress progress;
   auto result = train(g, data, validation, options, folder, progress);
   EXPECT_TRUE(result) << result.error().message();
@@ -175,7 +175,8 @@ TEST(Training, an_autoencoder_reduces_its_reconstruction_error) {
   Rng rng(3);
   for (std::size_t i = 0; i < 200; ++i) {
     const double phase = rng.uniform(0.0, 6.28);
-    for (std::size_t k = 0; k < 64; ++k) values[i * 64 + k] = static_cast<float>(std::sin(phase + 0.2 * static_cast<double>(k)));
+    for (std::size_t k = 0; k < 64; ++k)
+      values[i * 64 + k] = static_cast<float>(std::sin(phase + 0.2 * static_cast<double>(k)));
   }
   const auto data = MemorySource::create({8, 8, 1}, values, {});
   TrainOptions options = quick(20);
@@ -189,7 +190,8 @@ TEST(Training, an_autoencoder_reduces_its_reconstruction_error) {
   EXPECT_NEAR(after->loss, result.curves.back().validation_loss, 1e-6);
 }
 
-// ---- interruption --------------------------------------------------------------------------------------------------------------------
+// ---- interruption
+// --------------------------------------------------------------------------------------------------------------------
 
 /// Kills the process at the n-th look at cancelled(), which comes once a step.
 class KillingProgress final : public Progress {
@@ -297,9 +299,11 @@ TEST(Checkpoints, that_cannot_be_written_end_the_training_with_the_reason) {
   EXPECT_EQ(result.error().code(), Code::io);
 }
 
-// ---- refusals ------------------------------------------------------------------------------------------------------------------------
+// ---- refusals
+// ------------------------------------------------------------------------------------------------------------------------
 
-std::string refusal(const BatchSource& data, const TrainOptions& options = quick(), const BatchSource* validation = nullptr) {
+std::string refusal(const BatchSource& data, const TrainOptions& options = quick(),
+                    const BatchSource* validation = nullptr) {
   SilentProgress progress;
   const auto result = train(tiny_net(), data, validation, options, {}, progress);
   return result ? "trained" : result.error().message();
@@ -308,7 +312,8 @@ std::string refusal(const BatchSource& data, const TrainOptions& options = quick
 TEST(Refusals, name_what_does_not_fit) {
   EXPECT_THAT(refusal(*MemorySource::create({4, 4, 1}, std::vector<float>(32), {0, 1})), HasSubstr("shape [4,4,1]"));
   EXPECT_THAT(refusal(*MemorySource::create({8, 8, 1}, {}, {})), HasSubstr("empty"));
-  EXPECT_THAT(refusal(*MemorySource::create({8, 8, 1}, std::vector<float>(128), {0, 3})), HasSubstr("sample 1 of the training data has label 3"));
+  EXPECT_THAT(refusal(*MemorySource::create({8, 8, 1}, std::vector<float>(128), {0, 3})),
+              HasSubstr("sample 1 of the training data has label 3"));
   EXPECT_THAT(refusal(*MemorySource::create({8, 8, 1}, std::vector<float>(128), {})), HasSubstr("label -1"));
   TrainOptions options = quick();
   options.early_stopping = 2;
@@ -336,7 +341,9 @@ class FailingSource final : public BatchSource {
   }
 };
 
-TEST(Refusals, of_a_source_reach_the_caller_with_the_sample) { EXPECT_EQ(refusal(FailingSource()), "training sample 57: disk gone"); }
+TEST(Refusals, of_a_source_reach_the_caller_with_the_sample) {
+  EXPECT_EQ(refusal(FailingSource()), "training sample 57: disk gone");
+}
 
 TEST(Training, works_for_fewer_samples_than_a_batch_and_for_a_single_one) {
   EXPECT_EQ(must_train(tiny_net(), shapes(5, 1), quick(2)).curves.size(), 2u);

@@ -1,9 +1,9 @@
 #include "trainer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
-
-#include <fmt/format.h>
 
 #include "allocator.hpp"
 #include "inference.hpp"
@@ -41,15 +41,17 @@ std::vector<float> class_weights(const BatchSource& source, std::size_t classes,
   if (kind == ClassWeights::none) return weights;
   std::vector<std::size_t> counts(classes, 0);
   for (std::size_t i = 0; i < source.size(); ++i) ++counts[static_cast<std::size_t>(source.label(i))];
-  const auto present = static_cast<float>(classes - static_cast<std::size_t>(std::ranges::count(counts, std::size_t{0})));
+  const auto present =
+      static_cast<float>(classes - static_cast<std::size_t>(std::ranges::count(counts, std::size_t{0})));
   for (std::size_t c = 0; c < classes; ++c) {
     if (counts[c] > 0) weights[c] = static_cast<float>(source.size()) / (present * static_cast<float>(counts[c]));
   }
   return weights;
 }
 
-Trainer::Trainer(const Learner& learner, const BatchSource& training, const BatchSource* validation, const TrainOptions& options,
-                 std::filesystem::path checkpoint_folder, const Digest& key, Progress& progress)
+Trainer::Trainer(const Learner& learner, const BatchSource& training, const BatchSource* validation,
+                 const TrainOptions& options, std::filesystem::path checkpoint_folder, const Digest& key,
+                 Progress& progress)
     : learner_(learner),
       training_(training),
       validation_(validation),
@@ -58,7 +60,8 @@ Trainer::Trainer(const Learner& learner, const BatchSource& training, const Batc
       key_(key),
       progress_(progress),
       crew_(options.threads),
-      loader_(training, options, classes_of(learner, options), class_weights(training, classes_of(learner, options), options.class_weights)) {
+      loader_(training, options, classes_of(learner, options),
+              class_weights(training, classes_of(learner, options), options.class_weights)) {
   install_tensor_cache();
 }
 
@@ -145,9 +148,11 @@ Result<void> Trainer::run_step() {
   }
   const double done_part = static_cast<double>(state.step) / static_cast<double>(total_steps());
   learner_.merge_statistics(state.current.statistics, measured, samples, options_.batch_norm_momentum, done_part);
-  const double rate = learning_rate(options_, state.step, total_steps(), static_cast<std::int64_t>(loader_.plan().steps));
+  const double rate =
+      learning_rate(options_, state.step, total_steps(), static_cast<std::int64_t>(loader_.plan().steps));
   apply_gradients(state, gradients_, learner_.parameters(), options_, rate);
-  if (!state.averaged.parameters.empty()) average_weights(state.averaged, state.current, options_.ema_decay, state.step);
+  if (!state.averaged.parameters.empty())
+    average_weights(state.averaged, state.current, options_.ema_decay, state.step);
   ++state.step;
   return {};
 }
@@ -163,7 +168,8 @@ Result<void> Trainer::compute(std::size_t index) {
   const Tensor outputs = learner_.forward(batch.inputs, shard.bound, pass);
   const Tensor loss = loss_of(outputs, batch);
   const auto steps = static_cast<std::int64_t>(loader_.plan().steps);
-  const auto batch_size = static_cast<double>(loader_.plan().batch_size(static_cast<std::size_t>(run_.state.step % steps)));
+  const auto batch_size =
+      static_cast<double>(loader_.plan().batch_size(static_cast<std::size_t>(run_.state.step % steps)));
   (loss / batch_size).backward();
   shard.loss = loss.item<double>();
   shard.samples = batch.labels.size();
@@ -184,7 +190,8 @@ Tensor Trainer::loss_of(const Tensor& outputs, const ShardBatch& batch) const {
     soft = torch::softmax(teacher_->forward(batch.inputs, teacher_bound_, pass) / d.temperature, -1);
   }
   // The square keeps the soft term's gradients of the size they have at temperature 1 (Hinton et al., section 2).
-  const Tensor soft_term = -(torch::log_softmax(outputs / d.temperature, -1) * soft).sum() * (d.temperature * d.temperature);
+  const Tensor soft_term =
+      -(torch::log_softmax(outputs / d.temperature, -1) * soft).sum() * (d.temperature * d.temperature);
   return labels_term * (1.0 - d.weight) + soft_term * d.weight;
 }
 
@@ -197,7 +204,8 @@ Result<void> Trainer::finish_epoch() {
   epoch.accuracy = state.epoch_correct / samples;
   epoch.learning_rate = learning_rate(options_, state.step - 1, total_steps(), steps);
   if (validation_ != nullptr) {
-    MOTE_TRY(const Evaluation evaluation, evaluate_learner(learner_, state.evaluated(), *validation_, options_.loss, crew_));
+    MOTE_TRY(const Evaluation evaluation,
+             evaluate_learner(learner_, state.evaluated(), *validation_, options_.loss, crew_));
     epoch.validation_loss = evaluation.loss;
     epoch.validation_accuracy = evaluation.accuracy;
   }
@@ -207,10 +215,11 @@ Result<void> Trainer::finish_epoch() {
   stop_if_stale(epoch);
   if (state.step >= total_steps()) state.finished = true;
   epoch_start_ = Clock::now();
-  std::string text = fmt::format("epoch {}/{}: loss {:.4f}, accuracy {:.2f} %", state.curves.size(), options_.epochs, epoch.loss,
-                                 100.0 * epoch.accuracy);
+  std::string text = fmt::format("epoch {}/{}: loss {:.4f}, accuracy {:.2f} %", state.curves.size(), options_.epochs,
+                                 epoch.loss, 100.0 * epoch.accuracy);
   if (validation_ != nullptr) {
-    text += fmt::format(", validation loss {:.4f}, accuracy {:.2f} %", epoch.validation_loss, 100.0 * epoch.validation_accuracy);
+    text += fmt::format(", validation loss {:.4f}, accuracy {:.2f} %", epoch.validation_loss,
+                        100.0 * epoch.validation_accuracy);
   }
   progress_.note(text + fmt::format(", {:.1f} s", epoch.seconds));
   return folder_.empty() ? Result<void>{} : save();
@@ -249,8 +258,8 @@ void Trainer::report() {
   const std::int64_t in_epoch = (state.step - 1) % steps + 1;
   const auto samples = static_cast<double>(loader_.plan().begin(static_cast<std::size_t>(in_epoch)));
   progress_.step("training", static_cast<std::uint64_t>(state.step), static_cast<std::uint64_t>(total_steps()),
-                 fmt::format("epoch {}/{}, loss {:.4f}, accuracy {:.1f} %", (state.step - 1) / steps + 1, options_.epochs,
-                             state.epoch_loss / samples, 100.0 * state.epoch_correct / samples));
+                 fmt::format("epoch {}/{}, loss {:.4f}, accuracy {:.1f} %", (state.step - 1) / steps + 1,
+                             options_.epochs, state.epoch_loss / samples, 100.0 * state.epoch_correct / samples));
 }
 
 }  // namespace mote::train

@@ -24,8 +24,8 @@ struct TrainingRun {
 class Trainer {
  public:
   /// All references are borrowed for the trainer's life.  @param key  of the checkpoint
-  Trainer(const Learner& learner, const BatchSource& training, const BatchSource* validation, const TrainOptions& options,
-          std::filesystem::path checkpoint_folder, const Digest& key, Progress& progress);
+  Trainer(const Learner& learner, const BatchSource& training, const BatchSource* validation,
+          const TrainOptions& options, std::filesystem::path checkpoint_folder, const Digest& key, Progress& progress);
 
   /// Trains to the end, from a checkpoint where there is one.
   [[nodiscard]] Result<TrainingRun> run();
@@ -71,8 +71,8 @@ class Trainer {
 };
 
 /// Checks options, graph and data against each other, once the graph is known to be trainable.
-[[nodiscard]] Result<void> check_run(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
-                                     const TrainOptions& options);
+[[nodiscard]] Result<void> check_run(const graph::Graph& graph, const BatchSource& training,
+                                     const BatchSource* validation, const TrainOptions& options);
 
 /// Weight of each class in the loss; their mean over the samples is 1.
 [[nodiscard]] std::vector<float> class_weights(const BatchSource& source, std::size_t classes, ClassWeights kind);

@@ -32,7 +32,8 @@ void clip(std::vector<float>& gradient, double limit) {
   }
 }
 
-void nesterov(std::span<float> p, std::span<const float> g, std::span<float> velocity, float rate, float momentum, float decay) {
+void nesterov(std::span<float> p, std::span<const float> g, std::span<float> velocity, float rate, float momentum,
+              float decay) {
   for (std::size_t i = 0; i < p.size(); ++i) {
     const float slope = g[i] + decay * p[i];
     velocity[i] = momentum * velocity[i] + slope;
@@ -40,8 +41,8 @@ void nesterov(std::span<float> p, std::span<const float> g, std::span<float> vel
   }
 }
 
-void adamw(std::span<float> p, std::span<const float> g, std::span<float> m, std::span<float> v, float rate, float decay,
-           std::int64_t step) {
+void adamw(std::span<float> p, std::span<const float> g, std::span<float> m, std::span<float> v, float rate,
+           float decay, std::int64_t step) {
   const auto b1 = static_cast<float>(kAdamBeta1);
   const auto b2 = static_cast<float>(kAdamBeta2);
   const auto correct1 = static_cast<float>(1.0 / (1.0 - std::pow(kAdamBeta1, static_cast<double>(step + 1))));
@@ -55,8 +56,8 @@ void adamw(std::span<float> p, std::span<const float> g, std::span<float> m, std
 
 }  // namespace
 
-void apply_gradients(State& state, std::span<std::vector<float>> gradients, const std::vector<Slot>& slots, const TrainOptions& options,
-                     double learning_rate) {
+void apply_gradients(State& state, std::span<std::vector<float>> gradients, const std::vector<Slot>& slots,
+                     const TrainOptions& options, double learning_rate) {
   add_shards(gradients);
   std::vector<float>& total = gradients.front();
   if (options.gradient_clip > 0.0) clip(total, options.gradient_clip);
@@ -65,17 +66,20 @@ void apply_gradients(State& state, std::span<std::vector<float>> gradients, cons
     const auto part = [&](std::vector<float>& all) { return std::span(all).subspan(slot.offset, slot.count); };
     const float decay = slot.decays ? static_cast<float>(options.weight_decay) : 0.0f;
     if (options.optimizer == Optimizer::sgd) {
-      nesterov(part(state.current.parameters), part(total), part(state.first_moment), rate, static_cast<float>(options.momentum), decay);
+      nesterov(part(state.current.parameters), part(total), part(state.first_moment), rate,
+               static_cast<float>(options.momentum), decay);
     } else {
-      adamw(part(state.current.parameters), part(total), part(state.first_moment), part(state.second_moment), rate, decay, state.step);
+      adamw(part(state.current.parameters), part(total), part(state.first_moment), part(state.second_moment), rate,
+            decay, state.step);
     }
   }
   std::ranges::fill(total, 0.0f);
 }
 
-// Of a batch in shards of equal weight: mean = average of the means, variance = average of variance + mean^2, minus the square of the mean.
-void merge_moments(std::vector<float>& running, std::span<const std::vector<float>> moments, std::span<const std::size_t> weights,
-                   const std::vector<Slot>& slots, double momentum) {
+// Of a batch in shards of equal weight: mean = average of the means, variance = average of variance + mean^2, minus the
+// square of the mean.
+void merge_moments(std::vector<float>& running, std::span<const std::vector<float>> moments,
+                   std::span<const std::size_t> weights, const std::vector<Slot>& slots, double momentum) {
   double total = 0.0;
   for (const std::size_t w : weights) total += static_cast<double>(w);
   for (std::size_t k = 0; k + 1 < slots.size(); k += 2) {

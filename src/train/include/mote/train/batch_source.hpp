@@ -1,6 +1,6 @@
 #pragma once
-// Where training takes its samples from. Shuffling, batching, mixup and label smoothing are the trainer's; decoding, features and augmentation are
-// the source's.
+// Where training takes its samples from. Shuffling, batching, mixup and label smoothing are the trainer's; decoding,
+// features and augmentation are the source's.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,20 +27,23 @@ class BatchSource {
   [[nodiscard]] virtual std::int32_t label(std::size_t index) const = 0;
 
   /// Writes sample `index`, row-major (NHWC), into `sample`, which holds sample_shape().elements() floats.
-  /// @param seed     the only source of randomness: the same (index, seed, augment) gives the same bits. It differs from epoch to epoch.
+  /// @param seed     the only source of randomness: the same (index, seed, augment) gives the same bits. It differs
+  /// from epoch to epoch.
   /// @param augment  false while evaluating and calibrating.
   /// @error  whatever reading the sample may meet; it ends the training.
   [[nodiscard]] virtual Result<void> load(std::size_t index, std::uint64_t seed, bool augment,
                                           std::span<float> sample) const = 0;
 
-  /// Identifies content and augmentation: a checkpoint continues only on the same fingerprint. The default covers size, shape and labels.
+  /// Identifies content and augmentation: a checkpoint continues only on the same fingerprint. The default covers size,
+  /// shape and labels.
   [[nodiscard]] virtual Digest fingerprint() const;
 };
 
 /// Samples held in memory, without augmentation.
 class MemorySource final : public BatchSource {
  public:
-  /// @param values  size * shape.elements() floats, sample after sample.   @param labels  one for each sample, or none at all.
+  /// @param values  size * shape.elements() floats, sample after sample.   @param labels  one for each sample, or none
+  /// at all.
   /// @error invalid_argument  the sizes do not agree.
   [[nodiscard]] static Result<MemorySource> create(graph::Shape shape, std::vector<float> values,
                                                    std::vector<std::int32_t> labels);

@@ -15,14 +15,15 @@ enum class CalibrationMethod : std::uint8_t {
 
 struct CalibrationOptions {
   CalibrationMethod method = CalibrationMethod::percentile;
-  double percentile = 99.99;      ///< percent of values that stay inside at each end
-  std::size_t max_samples = 1000; ///< taken evenly from the source
-  std::int32_t threads = 0;       ///< 0: all cores
+  double percentile = 99.99;       ///< percent of values that stay inside at each end
+  std::size_t max_samples = 1000;  ///< taken evenly from the source
+  std::int32_t threads = 0;        ///< 0: all cores
 };
 
 /// @param graph  float, batch norm folded (a graph with batch norm is calibrated as it stands).
 /// @return a range, containing 0, for the input and every operator's output, by tensor name.
-/// @error invalid_argument  bad options, an empty source, or a value that is not finite.   @error unsupported  the graph is not a float graph.
+/// @error invalid_argument  bad options, an empty source, or a value that is not finite.   @error unsupported  the
+/// graph is not a float graph.
 [[nodiscard]] Result<graph::Ranges> calibrate(const graph::Graph& graph, const BatchSource& source,
                                               const CalibrationOptions& options = {});
 

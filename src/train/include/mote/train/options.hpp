@@ -14,8 +14,11 @@ namespace mote::train {
 
 enum class Optimizer : std::uint8_t { sgd, adamw };  ///< sgd has Nesterov momentum
 enum class Schedule : std::uint8_t { one_cycle, cosine, step, constant };
-enum class Loss : std::uint8_t { cross_entropy, reconstruction };  ///< reconstruction: mean squared error to the input itself
-enum class ClassWeights : std::uint8_t { none, balanced };         ///< balanced: samples / (classes * samples of the class)
+enum class Loss : std::uint8_t {
+  cross_entropy,
+  reconstruction
+};                                                          ///< reconstruction: mean squared error to the input itself
+enum class ClassWeights : std::uint8_t { none, balanced };  ///< balanced: samples / (classes * samples of the class)
 
 /// Learning from a larger network's outputs (Hinton, Vinyals, Dean 2015). Off while `teacher` is null.
 struct Distillation {
@@ -27,8 +30,8 @@ struct Distillation {
 struct TrainOptions {
   std::int32_t epochs = 20;
   std::int32_t batch_size = 128;
-  /// Samples of a batch that are computed together and normalised by their own batch statistics. A batch is cut into shards by this number alone,
-  /// never by the number of threads, so results do not depend on the machine's cores.
+  /// Samples of a batch that are computed together and normalised by their own batch statistics. A batch is cut into
+  /// shards by this number alone, never by the number of threads, so results do not depend on the machine's cores.
   std::int32_t shard_size = 64;
   std::uint64_t seed = 1;
   std::int32_t threads = 0;  ///< 0: all cores
@@ -36,8 +39,9 @@ struct TrainOptions {
   Loss loss = Loss::cross_entropy;
   Optimizer optimizer = Optimizer::sgd;
   double learning_rate = 0.3;
-  double momentum = 0.9;       ///< sgd; adamw uses beta 0.9 and 0.999
-  double weight_decay = 1e-4;  ///< not applied to batch norm, biases and depthwise weights. sgd: L2 in the gradient; adamw: decoupled
+  double momentum = 0.9;  ///< sgd; adamw uses beta 0.9 and 0.999
+  double weight_decay =
+      1e-4;  ///< not applied to batch norm, biases and depthwise weights. sgd: L2 in the gradient; adamw: decoupled
   double gradient_clip = 0.0;  ///< largest L2 norm of the whole gradient; 0: none
 
   Schedule schedule = Schedule::one_cycle;
@@ -51,9 +55,10 @@ struct TrainOptions {
   ClassWeights class_weights = ClassWeights::none;
   Distillation distillation;
 
-  double ema_decay = 0.0;             ///< per step; > 0: the averaged weights are what is evaluated and returned
-  double batch_norm_momentum = 0.1;   ///< weight of the newest batch in the running statistics
-  std::int32_t early_stopping = 0;    ///< epochs without a better validation loss after which to stop; 0: never. When on, the best epoch is returned
+  double ema_decay = 0.0;            ///< per step; > 0: the averaged weights are what is evaluated and returned
+  double batch_norm_momentum = 0.1;  ///< weight of the newest batch in the running statistics
+  std::int32_t early_stopping = 0;  ///< epochs without a better validation loss after which to stop; 0: never. When on,
+                                    ///< the best epoch is returned
   std::chrono::milliseconds checkpoint_interval{30'000};  ///< and after every epoch
 };
 
