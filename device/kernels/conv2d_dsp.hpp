@@ -110,64 +110,6 @@ inline std::int32_t upper(std::int32_t both_channels, std::int32_t lower) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(both_channels) - static_cast<std::uint32_t>(lower)) >> 8;
 }
 
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb__)
-
-// Eight accumulators, three pointers and three temporaries are all fourteen registers, so the loop counter waits in a float register (VMOV is one
-// cycle) and the compiler cannot help but spill: hence one statement. 16 cycles for 16 multiply-accumulates; last step pairs loads with post-index.
-#define MOTE_TILE_HALF(R, L)        \
-  "smlad %[" R "a], %[w], %[xa], %[" R "a]\n\t" \
-  "smlad %[" R "b], %[w], %[xb], %[" R "b]\n\t" \
-  "sxtb16 %[w], %[w]\n\t"            \
-  "smlad %[" L "a], %[w], %[xa], %[" L "a]\n\t" \
-  "smlad %[" L "b], %[w], %[xb], %[" L "b]\n\t"
-#define MOTE_TILE_STEP              \
-  "ldr.w %[w], [%[panel]], #4\n\t"   \
-  "ldr.w %[xa], [%[pa]], #4\n\t"     \
-  "ldr.w %[xb], [%[pb]], #4\n\t"     \
-  MOTE_TILE_HALF("r01", "l01")      \
-  "ldr.w %[w], [%[panel]], #4\n\t"   \
-  MOTE_TILE_HALF("r23", "l23")
-
-[[gnu::always_inline]] inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, const std::uint32_t* pb, std::int32_t steps) {
-  TileSums s{0, 0, 0, 0, 0, 0, 0, 0};
-  std::uint32_t w, xa, xb;
-  for (std::int32_t rest = steps & 3; rest > 0; --rest) {
-    w = *panel++;
-    xa = *pa++;
-    xb = *pb++;
-    s.r01a = dsp::smlad(w, xa, s.r01a);
-    s.r01b = dsp::smlad(w, xb, s.r01b);
-    w = dsp::sxtb16(w);
-    s.l01a = dsp::smlad(w, xa, s.l01a);
-    s.l01b = dsp::smlad(w, xb, s.l01b);
-    w = *panel++;
-    s.r23a = dsp::smlad(w, xa, s.r23a);
-    s.r23b = dsp::smlad(w, xb, s.r23b);
-    w = dsp::sxtb16(w);
-    s.l23a = dsp::smlad(w, xa, s.l23a);
-    s.l23b = dsp::smlad(w, xb, s.l23b);
-  }
-  if (steps < 4) return s;
-  float count = __builtin_bit_cast(float, steps >> 2);
-  asm(".balign 4\n"
-      "1:\n\t" MOTE_TILE_STEP MOTE_TILE_STEP MOTE_TILE_STEP MOTE_TILE_STEP
-      "vmov %[w], %[count]\n\t"
-      "subs.w %[w], %[w], #1\n\t"
-      "vmov %[count], %[w]\n\t"
-      "bne.w 1b"
-      : [r01a] "+r"(s.r01a), [r01b] "+r"(s.r01b), [l01a] "+r"(s.l01a), [l01b] "+r"(s.l01b), [r23a] "+r"(s.r23a), [r23b] "+r"(s.r23b),
-        [l23a] "+r"(s.l23a), [l23b] "+r"(s.l23b), [panel] "+r"(panel), [pa] "+r"(pa), [pb] "+r"(pb), [w] "=&r"(w), [xa] "=&r"(xa),
-        [xb] "=&r"(xb), [count] "+t"(count)
-      :
-      : "cc", "memory");
-  return s;
-}
-
-#undef MOTE_TILE_STEP
-#undef MOTE_TILE_HALF
-
-#else
-
 [[gnu::always_inline]] inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, const std::uint32_t* pb, std::int32_t steps) {
   TileSums s{0, 0, 0, 0, 0, 0, 0, 0};
   for (; steps > 0; --steps, panel += 2, ++pa, ++pb) {
@@ -184,8 +126,6 @@ inline std::int32_t upper(std::int32_t both_channels, std::int32_t lower) {
   }
   return s;
 }
-
-#endif
 
 /// One pixel: dense layers and the odd last pixel.
 [[gnu::always_inline]] inline TileSums tile_1x4(const std::uint32_t* panel, const std::uint32_t* xa, std::int32_t steps) {
@@ -233,9 +173,121 @@ struct GroupOutput {
   }
 };
 
-/// All pixels of a block for one group of channels. Not inlined: the tile wants every register.
-[[gnu::noinline]] inline void conv_group(const std::uint32_t* panel, const std::uint32_t* columns, std::int32_t steps, std::int32_t pixels,
-                                         const GroupOutput& out, std::int8_t* y) {
+/// Pairs of pixels, four whole channels, no clamp beyond int8: what the assembly takes. The order of the members is known to it.
+struct PairJob {
+  const std::uint32_t* panel;
+  const std::uint32_t* columns;
+  std::int32_t column_bytes;
+  std::int32_t quad_steps;    // steps / 4
+  std::int32_t single_steps;  // steps % 4
+  std::int32_t pairs;
+  std::int8_t* y;
+  std::int32_t out_c;
+  std::int32_t bias[4];  // folded into the sums: 256 b0 + b1, b1, 256 b2 + b3, b3
+  std::int32_t multiplier[4];
+  std::int32_t rounding[4];
+  std::int32_t right_shift[4];
+};
+
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb__)
+
+// A step: 16 multiply-accumulates in 16 cycles and a load-use. r4-r11 sums (R01 a b, L01 a b, R23 a b, L23 a b), r0 panel, r1 and r2 columns of
+// pixels a and b, r3 weights, r12 and lr inputs: all fourteen registers. What is needed once a tile waits in float registers (VMOV is one cycle):
+// s0-s7 the first eight members of the job, s8-s11 bias, s12-s15 multiplier, s16-s19 rounding, s20-s23 shift, s24 counter.
+#define MOTE_STEP(W, X)                                          \
+  "ldr.w r3, [r0, #" W "]\n ldr.w r12, [r1, #" X "]\n ldr.w lr, [r2, #" X "]\n" \
+  "smlad r4, r3, r12, r4\n smlad r5, r3, lr, r5\n sxtb16 r3, r3\n"       \
+  "smlad r6, r3, r12, r6\n smlad r7, r3, lr, r7\n"                       \
+  "ldr.w r3, [r0, #" W "+4]\n"                                          \
+  "smlad r8, r3, r12, r8\n smlad r9, r3, lr, r9\n sxtb16 r3, r3\n"       \
+  "smlad r10, r3, r12, r10\n smlad r11, r3, lr, r11\n"
+#define MOTE_CHANNEL(A, B, M, C, E, OFFSET)                                          \
+  "vmov r2, " M "\n vmov r3, " C "\n vmov r12, " E "\n"                             \
+  "smmlar lr, " A ", r2, r3\n smmlar r2, " B ", r2, r3\n"                           \
+  "add.w lr, lr, " A ", asr #31\n add.w r2, r2, " B ", asr #31\n"                    \
+  "asr.w lr, lr, r12\n asr.w r2, r2, r12\n ssat lr, #8, lr\n ssat r2, #8, r2\n"      \
+  "strb.w lr, [r0, #" OFFSET "]\n strb.w r2, [r1, #" OFFSET "]\n"
+
+[[gnu::naked, gnu::noinline]] inline void run_pairs(const PairJob&) {
+  asm("push {r4-r11, lr}\n"
+      "vpush {s16-s24}\n"
+      "vldmia r0, {s0-s23}\n"
+      ".balign 8\n"
+      "1: vmov r0, s0\n vmov r1, s1\n vmov r2, s2\n"
+      "vmov r4, s8\n vmov r5, s8\n vmov r6, s9\n vmov r7, s9\n"
+      "vmov r8, s10\n vmov r9, s10\n vmov r10, s11\n vmov r11, s11\n"
+      "add.w r2, r2, r1\n"
+      "vmov r3, s3\n cmp.w r3, #0\n beq.w 3f\n"
+      "vmov s24, r3\n"
+      ".balign 8\n"
+      "2:\n" MOTE_STEP("0", "0") MOTE_STEP("8", "4") MOTE_STEP("16", "8") MOTE_STEP("24", "12")
+      "add.w r0, r0, #32\n add.w r1, r1, #16\n add.w r2, r2, #16\n"
+      "vmov r3, s24\n subs.w r3, r3, #1\n vmov s24, r3\n bne.w 2b\n"
+      "3: vmov r3, s4\n cmp.w r3, #0\n beq.w 5f\n"
+      "vmov s24, r3\n"
+      ".balign 8\n"
+      "4:\n" MOTE_STEP("0", "0")
+      "add.w r0, r0, #8\n add.w r1, r1, #4\n add.w r2, r2, #4\n"
+      "vmov r3, s24\n subs.w r3, r3, #1\n vmov s24, r3\n bne.w 4b\n"
+      "5: vmov r1, s1\n vmov r2, s2\n vmov r0, s6\n vmov r3, s7\n"
+      "add.w r1, r1, r2, lsl #1\n vmov s1, r1\n"
+      "add.w r1, r0, r3\n add.w r2, r1, r3\n vmov s6, r2\n"
+      // 256 H = R - L; FastRequantize wants twice the sum.
+      "sub.w r4, r4, r6\n sub.w r5, r5, r7\n sub.w r8, r8, r10\n sub.w r9, r9, r11\n"
+      "asr.w r4, r4, #7\n asr.w r5, r5, #7\n asr.w r8, r8, #7\n asr.w r9, r9, #7\n"
+      "lsl.w r6, r6, #1\n lsl.w r7, r7, #1\n lsl.w r10, r10, #1\n lsl.w r11, r11, #1\n"
+      MOTE_CHANNEL("r4", "r5", "s12", "s16", "s20", "0") MOTE_CHANNEL("r6", "r7", "s13", "s17", "s21", "1")
+      MOTE_CHANNEL("r8", "r9", "s14", "s18", "s22", "2") MOTE_CHANNEL("r10", "r11", "s15", "s19", "s23", "3")
+      "vmov r3, s5\n subs.w r3, r3, #1\n vmov s5, r3\n bne.w 1b\n"
+      "vpop {s16-s24}\n"
+      "pop {r4-r11, pc}\n");
+}
+
+#undef MOTE_STEP
+#undef MOTE_CHANNEL
+
+#else
+
+/// What the assembly does, in C++.
+inline void run_pairs(const PairJob& job) {
+  const std::int32_t steps = job.column_bytes / 4;
+  const std::uint32_t* columns = job.columns;
+  std::int8_t* y = job.y;
+  for (std::int32_t i = 0; i < job.pairs; ++i, columns += 2 * steps, y += 2 * job.out_c) {
+    TileSums s = tile_2x4(job.panel, columns, columns + steps, steps);
+    s.r01a += job.bias[0], s.r01b += job.bias[0], s.l01a += job.bias[1], s.l01b += job.bias[1];
+    s.r23a += job.bias[2], s.r23b += job.bias[2], s.l23a += job.bias[3], s.l23b += job.bias[3];
+    const std::int32_t sums[2][4] = {{upper(s.r01a, s.l01a), s.l01a, upper(s.r23a, s.l23a), s.l23a},
+                                     {upper(s.r01b, s.l01b), s.l01b, upper(s.r23b, s.l23b), s.l23b}};
+    for (std::int32_t p = 0; p < 2; ++p) {
+      for (std::int32_t k = 0; k < 4; ++k) {
+        const FastRequantize end{0, job.multiplier[k], job.rounding[k], job.right_shift[k]};
+        y[p * job.out_c + k] = static_cast<std::int8_t>(end(sums[p][k]));
+      }
+    }
+  }
+}
+
+#endif
+
+/// All pixels of a block for one group of channels.
+inline void conv_group(const std::uint32_t* panel, const std::uint32_t* columns, std::int32_t steps, std::int32_t pixels, const GroupOutput& out,
+                       std::int8_t* y) {
+  if (out.channels == 4 && !out.clamps && pixels >= 2) {
+    PairJob job{panel, columns, steps * 4, steps >> 2, steps & 3, pixels >> 1, y, out.out_c, {}, {}, {}, {}};
+    for (std::int32_t k = 0; k < 4; ++k) {
+      const FastRequantize& end = out.channel[k];
+      job.bias[k] = (k & 1) == 0 ? 256 * end.bias + out.channel[k + 1].bias : end.bias;
+      job.multiplier[k] = end.multiplier;
+      job.rounding[k] = end.rounding;
+      job.right_shift[k] = end.right_shift;
+    }
+    run_pairs(job);
+    const std::int32_t done = pixels & ~1;
+    columns += done * steps;
+    y += done * out.out_c;
+    pixels &= 1;
+  }
   for (; pixels > 0; pixels -= 2, columns += 2 * steps, y += 2 * out.out_c) {
     const TileSums s = pixels >= 2 ? tile_2x4(panel, columns, columns + steps, steps) : tile_1x4(panel, columns, steps);
     std::uint32_t word_a = 0;

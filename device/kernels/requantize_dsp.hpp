@@ -24,6 +24,7 @@ struct FastRequantize {
   std::int32_t right_shift;
 
   FastRequantize() = default;
+  FastRequantize(std::int32_t b, std::int32_t m, std::int32_t c, std::int32_t e) : bias(b), multiplier(m), rounding(c), right_shift(e) {}
   FastRequantize(const ChannelParams& params, std::int32_t c, std::int32_t output_zero)
       : bias(params.bias[c]), multiplier(params.multiplier[c]), right_shift(-params.shift[c]) {
     // Two's complement shift of a possibly negative zero point.

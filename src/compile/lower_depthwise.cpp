@@ -28,9 +28,9 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
   lowered.constants.push_back({symbol + "_weights", "std::int8_t", "[kernel_h, kernel_w, channels]", 1, false, {weights.begin(), weights.end()}});
   const std::string params = add_channel_arrays(lowered, tables);
   // int16 inputs times int8 weights stay far inside int32; FastRequantize needs one spare bit.
-  const bool exact = accumulator_bound(graph, op, tables) < (std::int64_t{1} << 30) && fast_requantize_applies(tables);
+  const bool exact = accumulator_bound(graph, op, tables) < (std::int64_t{1} << 29) && fast_requantize_applies(tables);
   const bool planes = g.kernel_h == 3 && g.kernel_w == 3 && g.dilation_h == 1 && g.dilation_w == 1 && g.stride_h == g.stride_w &&
-                      g.stride_w <= 2 && g.in_c % 4 == 0;
+                      g.stride_w <= 2 && g.in_c % 4 == 0 && g.clamp_low == -128 && g.clamp_high == 127;
   if (options.target != Target::armv7em || g.multiplier != 1 || !exact) {
     lowered.kernel = "depthwise_conv2d portable";
     lowered.includes = {"kernels/depthwise.hpp"};
