@@ -1,9 +1,119 @@
+// The compiler proper: source, module and header. That modules compute what the host computes, on both emulators, is in bench/board_test.cpp.
+
 #include "mote/compile/compile.hpp"
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "abi/module.hpp"
+#include "mote/base/process.hpp"
+#include "random_layers.hpp"
+
 namespace mote::compile {
 namespace {
-TEST(Compile, placeholder_is_replaced) { SUCCEED(); }
+
+using testing::random_conv;
+
+/// Compiles one random layer for the reference board, or skips where there is no cross compiler.
+Result<CompiledModel> compiled(std::uint64_t seed) {
+  Rng rng(seed);
+  CompileOptions options;
+  options.labels = {"a \"quoted\" label"};
+  return compile(random_conv(rng, false), *board::find_board("nucleo-l4r5zi"), options);
+}
+
+TEST(Program, shares_bytes_of_views_and_in_place_operators) {
+  using namespace graph;
+  Graph g("chain");
+  const auto q = Quantization::per_tensor(0.1f, 0);
+  const auto x = g.add_tensor({"x", DType::i8, {1, 4, 4, 2}, q, nullptr});
+  const auto flat = g.add_tensor({"flat", DType::i8, {1, 32}, q, nullptr});
+  const auto y = g.add_tensor({"y", DType::i8, {1, 32}, Quantization::per_tensor(1.0f / 256.0f, -128), nullptr});
+  g.add_op({"flatten", Reshape{}, {x}, {flat}});
+  g.add_op({"softmax", Softmax{}, {flat}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  const auto program = make_program(g, {});
+  ASSERT_TRUE(program.has_value()) << program.error().message();
+  EXPECT_EQ(program->arena_bytes, 32u);
+  EXPECT_EQ(program->buffers.size(), 1u);
+  EXPECT_EQ(program->steps.size(), 1u);
+}
+
+TEST(Program, keeps_an_input_that_is_read_again) {
+  using namespace graph;
+  Graph g("twice");
+  const auto q = Quantization::per_tensor(0.1f, 0);
+  const auto x = g.add_tensor({"x", DType::i8, {1, 32}, q, nullptr});
+  const auto a = g.add_tensor({"a", DType::i8, {1, 32}, Quantization::per_tensor(0.2f, 3), nullptr});
+  const auto y = g.add_tensor({"y", DType::i8, {1, 32}, q, nullptr});
+  g.add_op({"requantize", Quantize{}, {x}, {a}});
+  g.add_op({"add", Add{}, {a, x}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  EXPECT_EQ(make_program(g, {})->arena_bytes, 64u);
+}
+
+TEST(Program, refuses_float_models_in_one_sentence) {
+  graph::Graph g("float");
+  const auto x = g.add_tensor({"x", graph::DType::f32, {1, 4}, {}, nullptr});
+  const auto y = g.add_tensor({"y", graph::DType::f32, {1, 4}, {}, nullptr});
+  g.add_op({"softmax", graph::Softmax{}, {x}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  EXPECT_EQ(make_program(g, {}).error().code(), Code::unsupported);
+}
+
+class Compile : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
+  }
+};
+
+TEST_F(Compile, gives_a_module_whose_header_reads_back) {
+  const auto model = compiled(1);
+  ASSERT_TRUE(model.has_value()) << model.error().message();
+  const auto info = read_module(model->module);
+  ASSERT_TRUE(info.has_value()) << info.error().message();
+  EXPECT_EQ(info->module_bytes, model->module.size());
+  EXPECT_EQ(info->arena_bytes, model->program.arena_bytes);
+  EXPECT_NE(info->schema.find("quoted"), std::string::npos);
+  EXPECT_EQ(model->step_symbols.size(), model->program.steps.size());
+  std::size_t parts = 0;
+  for (const FlashPart& p : model->flash_parts) parts += p.code_bytes + p.constant_bytes;
+  EXPECT_EQ(parts, model->module.size());
+}
+
+TEST_F(Compile, is_reproducible) { EXPECT_EQ(compiled(2)->module, compiled(2)->module); }
+
+TEST_F(Compile, stack_bytes_can_be_set_and_the_digest_follows) {
+  const auto model = compiled(3);
+  const auto changed = with_stack_bytes(model->module, 432);
+  ASSERT_TRUE(changed);
+  EXPECT_EQ(read_module(*changed)->stack_bytes, 432u);
+  EXPECT_NE(read_module(*changed)->digest, read_module(model->module)->digest);
+}
+
+TEST_F(Compile, every_flipped_bit_of_a_module_is_noticed) {
+  const Bytes module = compiled(4)->module;
+  for (std::size_t i = 0; i < module.size(); i += i < 128 ? 1 : 37) {
+    Bytes bad = module;
+    bad[i] ^= static_cast<std::uint8_t>(1u << (i % 8));
+    EXPECT_FALSE(read_module(bad)) << "byte " << i;
+  }
+  for (const std::size_t n : {std::size_t{0}, std::size_t{5}, std::size_t{127}, module.size() - 1}) {
+    EXPECT_FALSE(read_module(ByteSpan(module).first(n)));
+  }
+}
+
+TEST_F(Compile, refuses_a_board_whose_core_it_has_no_compiler_for) {
+  Rng rng(5);
+  board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
+  board.core = "cortex-m0plus";
+  EXPECT_EQ(compile(random_conv(rng, false), board, {}).error().code(), Code::unsupported);
+}
+
 }  // namespace
 }  // namespace mote::compile
