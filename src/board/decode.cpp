@@ -9,7 +9,7 @@ constexpr unsigned kSp = 13, kLr = 14, kPc = 15;
 
 constexpr unsigned field(unsigned word, unsigned low, unsigned bits) { return (word >> low) & ((1u << bits) - 1u); }
 /// A register set; the program counter is never a dependency.
-constexpr std::uint16_t reg(unsigned number) { return number == kPc ? 0 : static_cast<std::uint16_t>(1u << number); }
+constexpr std::uint16_t reg(unsigned number) { return static_cast<std::uint16_t>(number == kPc ? 0u : 1u << number); }
 constexpr std::uint16_t both(std::uint16_t a, std::uint16_t b) { return static_cast<std::uint16_t>(a | b); }
 template <class... More>
 constexpr std::uint16_t regs(unsigned number, More... more) {
