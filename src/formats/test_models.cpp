@@ -49,7 +49,9 @@ std::vector<graph::Range> observe(const Graph& graph, std::uint64_t seed) {
   const Bytes inputs = random_inputs(graph, kSamples, seed);
   Bytes output(graph.output().size_bytes());
   for (std::size_t s = 0; s < kSamples; ++s) {
-    MOTE_CHECK(executor->run(ByteSpan(inputs).subspan(s * graph.input().size_bytes(), graph.input().size_bytes()), output).has_value());
+    MOTE_CHECK(
+        executor->run(ByteSpan(inputs).subspan(s * graph.input().size_bytes(), graph.input().size_bytes()), output)
+            .has_value());
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       if (graph.tensors()[i].is_constant()) continue;
       const ByteSpan raw = executor->value(static_cast<TensorId>(i));
@@ -64,11 +66,13 @@ std::vector<graph::Range> observe(const Graph& graph, std::uint64_t seed) {
 void quantize_weights(Tensor& weights, std::int32_t axis) {
   const Quantization q = weight_quantization(weights, axis);
   std::size_t inner = 1;
-  for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < weights.shape.rank(); ++i) inner *= static_cast<std::size_t>(weights.shape[i]);
+  for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < weights.shape.rank(); ++i)
+    inner *= static_cast<std::size_t>(weights.shape[i]);
   std::vector<std::int8_t> values;
   const auto source = weights.values<float>();
   for (std::size_t i = 0; i < source.size(); ++i) {
-    values.push_back(static_cast<std::int8_t>(std::clamp(std::round(source[i] / q.scales[i / inner % q.scales.size()]), -127.0f, 127.0f)));
+    values.push_back(static_cast<std::int8_t>(
+        std::clamp(std::round(source[i] / q.scales[i / inner % q.scales.size()]), -127.0f, 127.0f)));
   }
   weights.data = graph::constant_data(std::span<const std::int8_t>(values));
   weights.dtype = DType::i8;
@@ -107,12 +111,14 @@ Graph quantized(const Graph& source, std::uint64_t seed) {
     Tensor& output = result.tensor(op.outputs[0]);
     const Tensor& input = result.tensor(op.inputs[0]);
     if (op.as<graph::Softmax>() != nullptr) output.quantization = Quantization::per_tensor(1.0f / 256.0f, -128);
-    if (op.as<graph::Reshape>() != nullptr || op.as<graph::Pool2D>() != nullptr) output.quantization = input.quantization;
+    if (op.as<graph::Reshape>() != nullptr || op.as<graph::Pool2D>() != nullptr)
+      output.quantization = input.quantization;
     const bool depthwise = op.as<graph::DepthwiseConv2D>() != nullptr;
     if (!depthwise && op.as<graph::Conv2D>() == nullptr && op.as<graph::Dense>() == nullptr) continue;
     Tensor& weights = result.tensor(op.inputs[1]);
     quantize_weights(weights, depthwise ? 3 : 0);
-    if (op.inputs.size() > 2) quantize_bias(result.tensor(op.inputs[2]), input.quantization.scale(), weights.quantization);
+    if (op.inputs.size() > 2)
+      quantize_bias(result.tensor(op.inputs[2]), input.quantization.scale(), weights.quantization);
   }
   return result;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Small models for the tests of this module: without training, and without the passes of `optimize`, which stands beside this module.
+// Small models for the tests of this module: without training, and without the passes of `optimize`, which stands
+// beside this module.
 
 #include "mote/graph/graph.hpp"
 #include "mote/graph/zoo.hpp"

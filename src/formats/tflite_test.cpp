@@ -1,10 +1,10 @@
 #include "mote/formats/tflite.hpp"
 
-#include <algorithm>
-#include <filesystem>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
 
 #include "mote/base/file.hpp"
 #include "mote/graph/zoo.hpp"
@@ -21,7 +21,8 @@ Bytes bytes_of_file(const std::string& path) {
   return bytes ? *bytes : Bytes{};
 }
 
-// ---- files of the field ---------------------------------------------------------------------------------------------------------
+// ---- files of the field
+// ---------------------------------------------------------------------------------------------------------
 
 struct RealFile {
   const char* path;
@@ -52,26 +53,23 @@ TEST_P(RealFiles, is_read_or_refused_with_one_sentence) {
   EXPECT_EQ(*again, *graph);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, RealFiles,
-                         testing::Values(RealFile{"mlperf_tiny/kws_ref_model.tflite", 13, ""},
-                                         RealFile{"mlperf_tiny/vww_96_int8.tflite", 31, ""},
-                                         RealFile{"mlperf_tiny/pretrainedResnet_quant.tflite", 16, ""},
-                                         RealFile{"mlperf_tiny/ad01_int8.tflite", 10, ""},
-                                         RealFile{"mlperf_tiny/str_ww_ref_model.tflite", 11, ""},
-                                         RealFile{"mlperf_kws/kws_ref_model.tflite", 13, ""},
-                                         RealFile{"mlperf_kws/kws_ref_model_float32.tflite", 0, "dynamic-range"},
-                                         RealFile{"tflm/person_detect.tflite", 31, ""},
-                                         RealFile{"tflm/hello_world_int8.tflite", 3, ""},
-                                         RealFile{"tflm/hello_world_float.tflite", 3, ""},
-                                         RealFile{"tflm/micro_speech_quantized.tflite", 4, ""},
-                                         RealFile{"tflm/simple_add_model.tflite", 1, ""},
-                                         RealFile{"tflm/audio_preprocessor_int8.tflite", 0, "SignalWindow"},
-                                         RealFile{"tflm/audio_preprocessor_float.tflite", 0, "SignalWindow"},
-                                         RealFile{"seanet/add/add0.tflite", 0, "int16"},
-                                         RealFile{"seanet/conv/conv0.tflite", 0, "int16"},
-                                         RealFile{"seanet/leaky_relu/leaky_relu0.tflite", 0, "LEAKY_RELU"}));
+INSTANTIATE_TEST_SUITE_P(
+    Models, RealFiles,
+    testing::Values(
+        RealFile{"mlperf_tiny/kws_ref_model.tflite", 13, ""}, RealFile{"mlperf_tiny/vww_96_int8.tflite", 31, ""},
+        RealFile{"mlperf_tiny/pretrainedResnet_quant.tflite", 16, ""}, RealFile{"mlperf_tiny/ad01_int8.tflite", 10, ""},
+        RealFile{"mlperf_tiny/str_ww_ref_model.tflite", 11, ""}, RealFile{"mlperf_kws/kws_ref_model.tflite", 13, ""},
+        RealFile{"mlperf_kws/kws_ref_model_float32.tflite", 0, "dynamic-range"},
+        RealFile{"tflm/person_detect.tflite", 31, ""}, RealFile{"tflm/hello_world_int8.tflite", 3, ""},
+        RealFile{"tflm/hello_world_float.tflite", 3, ""}, RealFile{"tflm/micro_speech_quantized.tflite", 4, ""},
+        RealFile{"tflm/simple_add_model.tflite", 1, ""},
+        RealFile{"tflm/audio_preprocessor_int8.tflite", 0, "SignalWindow"},
+        RealFile{"tflm/audio_preprocessor_float.tflite", 0, "SignalWindow"},
+        RealFile{"seanet/add/add0.tflite", 0, "int16"}, RealFile{"seanet/conv/conv0.tflite", 0, "int16"},
+        RealFile{"seanet/leaky_relu/leaky_relu0.tflite", 0, "LEAKY_RELU"}));
 
-// ---- our own files --------------------------------------------------------------------------------------------------------------
+// ---- our own files
+// --------------------------------------------------------------------------------------------------------------
 
 void expect_round_trip(const graph::Graph& graph) {
   const auto file = write_tflite(graph);
@@ -113,7 +111,9 @@ TEST(WriteTflite, puts_pad_in_front_only_where_no_word_fits) {
   EXPECT_EQ(pads_written({2, 0, 0, 2}), 1);
 }
 
-TEST(WriteTflite, is_deterministic) { EXPECT_EQ(*write_tflite(test::every_operator()), *write_tflite(test::every_operator())); }
+TEST(WriteTflite, is_deterministic) {
+  EXPECT_EQ(*write_tflite(test::every_operator()), *write_tflite(test::every_operator()));
+}
 
 TEST(WriteTflite, refuses_the_training_form) {
   const auto model = graph::make_model({});
@@ -135,7 +135,9 @@ TEST(SummarizeTflite, tells_known_operators_from_others) {
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no development data at " << path;
   const auto summary = summarize_tflite(bytes_of_file(path), "audio");
   ASSERT_TRUE(summary.has_value());
-  const auto find = [&](const std::string& name) { return *std::ranges::find(summary->operators, name, &TfliteSummary::Operator::name); };
+  const auto find = [&](const std::string& name) {
+    return *std::ranges::find(summary->operators, name, &TfliteSummary::Operator::name);
+  };
   EXPECT_TRUE(find("RESHAPE").supported);
   EXPECT_FALSE(find("SignalWindow").supported);
 }
@@ -143,7 +145,8 @@ TEST(SummarizeTflite, tells_known_operators_from_others) {
 TEST(TfliteOperators, are_those_that_the_documentation_lists) {
   const auto text = read_text(std::string(MOTE_SOURCE_DIR) + "/docs/operators.md");
   ASSERT_TRUE(text.has_value()) << text.error().message();
-  for (const std::string_view name : tflite_operators()) EXPECT_THAT(*text, HasSubstr("| `" + std::string(name) + "` |"));
+  for (const std::string_view name : tflite_operators())
+    EXPECT_THAT(*text, HasSubstr("| `" + std::string(name) + "` |"));
   std::size_t rows = 0;
   for (std::size_t at = text->find("\n| `"); at != std::string::npos; at = text->find("\n| `", at + 1)) ++rows;
   EXPECT_EQ(rows, tflite_operators().size());

@@ -1,5 +1,6 @@
-// XNNPACK is part of the package's interpreter and has no switch. It refuses graphs with a tensor whose shape is known only at run time, so
-// every input goes through a RESHAPE to the shape it has already, with that shape as another input of the model.
+// XNNPACK is part of the package's interpreter and has no switch. It refuses graphs with a tensor whose shape is known
+// only at run time, so every input goes through a RESHAPE to the shape it has already, with that shape as another input
+// of the model.
 
 #include <cstring>
 #include <memory>
@@ -16,10 +17,14 @@ namespace fb = formats::tflite_schema;
 std::size_t element_bytes(fb::TensorType type) {
   switch (type) {
     case fb::TensorType::INT8:
-    case fb::TensorType::UINT8: return 1;
-    case fb::TensorType::INT16: return 2;
-    case fb::TensorType::INT64: return 8;
-    default: return 4;
+    case fb::TensorType::UINT8:
+      return 1;
+    case fb::TensorType::INT16:
+      return 2;
+    case fb::TensorType::INT64:
+      return 8;
+    default:
+      return 4;
   }
 }
 
@@ -64,23 +69,26 @@ std::size_t sample_bytes(const fb::SubGraphT& subgraph) {
 
 bool described(const fb::Model& model) {
   for (const fb::Operator* op : *model.subgraphs()->Get(0)->operators()) {
-    if (op->options_type() != fb::BuiltinOptions::NONE && *fb::EnumNameBuiltinOptions(op->options_type()) == '\0') return false;
+    if (op->options_type() != fb::BuiltinOptions::NONE && *fb::EnumNameBuiltinOptions(op->options_type()) == '\0')
+      return false;
   }
   return true;
 }
 
 }  // namespace
 
-Result<BuiltinModel> for_builtin_kernels(ByteSpan model, ByteSpan inputs) {
-  const Bytes aligned(model.begin(), model.end());
-  flatbuffers::Verifier verifier(aligned.data(), aligned.size());
+Result<TfliteJob> for_builtin_kernels(const TfliteJob& job) {
+  const ByteSpan inputs = job.inputs;
+  flatbuffers::Verifier verifier(job.model.data(), job.model.size());
   if (!fb::VerifyModelBuffer(verifier)) return fail(Code::malformed, "this is no TensorFlow Lite model");
-  const fb::Model& source = *fb::GetModel(aligned.data());
-  if (!described(source)) return fail(Code::unsupported, "the model has options that tflite.fbs does not describe, so it cannot be changed");
+  const fb::Model& source = *fb::GetModel(job.model.data());
+  if (!described(source))
+    return fail(Code::unsupported, "the model has options that tflite.fbs does not describe, so it cannot be changed");
   fb::ModelT copy;
   source.UnPackTo(&copy);
   const std::size_t bytes_each = sample_bytes(*copy.subgraphs[0]);
-  if (bytes_each == 0 || inputs.size() % bytes_each != 0) return fail(Code::invalid_argument, "the inputs do not divide into samples");
+  if (bytes_each == 0 || inputs.size() % bytes_each != 0)
+    return fail(Code::invalid_argument, "the inputs do not divide into samples");
 
   auto code = std::make_unique<fb::OperatorCodeT>();
   code->short_code = static_cast<std::int8_t>(fb::BuiltinOperator::RESHAPE);
@@ -96,7 +104,7 @@ Result<BuiltinModel> for_builtin_kernels(ByteSpan model, ByteSpan inputs) {
 
   flatbuffers::FlatBufferBuilder builder;
   builder.Finish(fb::Model::Pack(builder, &copy), fb::ModelIdentifier());
-  BuiltinModel result;
+  TfliteJob result;
   result.model.assign(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
   for (std::size_t offset = 0; offset < inputs.size(); offset += bytes_each) {
     const ByteSpan sample = inputs.subspan(offset, bytes_each);

@@ -1,5 +1,7 @@
 #include "oracle/tflite_oracle.hpp"
 
+#include <sstream>
+
 #include "mote/base/file.hpp"
 #include "mote/base/process.hpp"
 
@@ -11,30 +13,44 @@ Result<TfliteOracle> TfliteOracle::open() {
   const std::filesystem::path package = MOTE_ORACLE_PACKAGE;
   if (!std::filesystem::exists(package / "installed")) {
     const auto reason = read_text(package / "missing");
-    return fail(Code::not_found, "no TensorFlow Lite to compare with: " + (reason ? *reason : std::string("the package was not installed by the build")));
+    return fail(Code::not_found, "no TensorFlow Lite to compare with: " +
+                                     (reason ? *reason : std::string("the package was not installed by the build")));
   }
   return TfliteOracle(node);
 }
 
-Result<TfliteRun> TfliteOracle::run(ByteSpan model, ByteSpan inputs, Kernels kernels) const {
-  BuiltinModel changed;
-  if (kernels == Kernels::builtin) {
-    MOTE_TRY(changed, for_builtin_kernels(model, inputs));
-    model = changed.model;
-    inputs = changed.inputs;
-  }
+Result<std::vector<TfliteRun>> TfliteOracle::run_all(std::span<const TfliteJob> jobs, Kernels kernels) const {
   MOTE_TRY(const TemporaryFolder folder, TemporaryFolder::create("mote-oracle"));
-  const auto file = [&](const char* name) { return folder.path() / name; };
-  MOTE_TRY_VOID(write_file(file("model.tflite"), model));
-  MOTE_TRY_VOID(write_file(file("inputs"), inputs));
+  const auto file = [&](std::size_t job, const char* name) { return folder.path() / (std::to_string(job) + name); };
   const std::string modules = (std::filesystem::path(MOTE_ORACLE_PACKAGE) / "node_modules").string();
-  MOTE_TRY(const ProcessResult process, run_process({node_.string(), MOTE_ORACLE_DRIVER, modules, file("model.tflite").string(),
-                                                     file("inputs").string(), file("outputs").string()}));
+  std::vector<std::string> command{node_.string(), MOTE_ORACLE_DRIVER, modules};
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    TfliteJob job = jobs[i];
+    if (kernels == Kernels::builtin) {
+      MOTE_TRY(job, for_builtin_kernels(jobs[i]));
+    }
+    MOTE_TRY_VOID(write_file(file(i, ".tflite"), job.model));
+    MOTE_TRY_VOID(write_file(file(i, ".in"), job.inputs));
+    for (const char* name : {".tflite", ".in", ".out"}) command.push_back(file(i, name).string());
+  }
+  MOTE_TRY(const ProcessResult process, run_process(command));
   if (process.exit_code != 0) return fail(Code::malformed, "TensorFlow Lite: " + process.diagnostics);
-  TfliteRun result;
-  MOTE_TRY(result.outputs, read_file(file("outputs")));
-  result.used_xnnpack = process.output.find("\"xnnpack\":true") != std::string::npos;
-  return result;
+  std::vector<TfliteRun> runs;
+  std::istringstream lines(process.output);
+  std::string line;
+  for (std::size_t i = 0; i < jobs.size() && std::getline(lines, line); ++i) {
+    MOTE_TRY(Bytes outputs, read_file(file(i, ".out")));
+    runs.push_back({std::move(outputs), line.find("\"xnnpack\":true") != std::string::npos});
+  }
+  if (runs.size() != jobs.size())
+    return fail(Code::internal, "the oracle answered for " + std::to_string(runs.size()) + " models only");
+  return runs;
+}
+
+Result<TfliteRun> TfliteOracle::run(ByteSpan model, ByteSpan inputs, Kernels kernels) const {
+  const TfliteJob job{{model.begin(), model.end()}, {inputs.begin(), inputs.end()}};
+  MOTE_TRY(auto runs, run_all({&job, 1}, kernels));
+  return std::move(runs[0]);
 }
 
 }  // namespace mote::oracle

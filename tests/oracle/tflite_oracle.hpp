@@ -1,11 +1,13 @@
 #pragma once
-// TensorFlow Lite itself, for tests: what a model file gives for inputs. It runs as WebAssembly in Node.js; where Node.js or the package is
-// missing, `open` says so and the test skips:
+// TensorFlow Lite itself, for tests: what a model file gives for inputs. It runs as WebAssembly in Node.js; where
+// Node.js or the package is missing, `open` says so and the test skips:
 //
 //   auto oracle = oracle::TfliteOracle::open();
 //   if (!oracle) GTEST_SKIP() << oracle.error().message();
 
 #include <filesystem>
+#include <span>
+#include <vector>
 
 #include "mote/base/bytes.hpp"
 #include "mote/base/error.hpp"
@@ -19,8 +21,13 @@ enum class Kernels {
   builtin,
 };
 
+struct TfliteJob {
+  Bytes model;
+  Bytes inputs;  ///< one sample after the other, each the bytes of all inputs in order
+};
+
 struct TfliteRun {
-  Bytes outputs;             ///< one sample after the other, as the inputs
+  Bytes outputs;  ///< one sample after the other, as the inputs
   bool used_xnnpack = false;
 };
 
@@ -29,10 +36,11 @@ class TfliteOracle {
   /// @error not_found  Node.js or the package is missing; the sentence says which.
   [[nodiscard]] static Result<TfliteOracle> open();
 
-  /// Runs the model on samples.
-  /// @param inputs  one sample after the other, each the bytes of all inputs in order.
-  /// @error malformed    TensorFlow Lite refuses the model (its own words).
+  /// Runs models on their samples. One call for many models is much quicker than many calls.
+  /// @error malformed    TensorFlow Lite refuses a model (its own words).
   /// @error unsupported  `builtin` of a model with operators that mote's tables do not describe.
+  [[nodiscard]] Result<std::vector<TfliteRun>> run_all(std::span<const TfliteJob> jobs,
+                                                       Kernels kernels = Kernels::builtin) const;
   [[nodiscard]] Result<TfliteRun> run(ByteSpan model, ByteSpan inputs, Kernels kernels = Kernels::builtin) const;
 
  private:
@@ -41,10 +49,6 @@ class TfliteOracle {
 };
 
 /// The same model, changed so that TensorFlow Lite does not hand it to XNNPACK, and the inputs to go with it.
-struct BuiltinModel {
-  Bytes model;
-  Bytes inputs;
-};
-[[nodiscard]] Result<BuiltinModel> for_builtin_kernels(ByteSpan model, ByteSpan inputs);
+[[nodiscard]] Result<TfliteJob> for_builtin_kernels(const TfliteJob& job);
 
 }  // namespace mote::oracle

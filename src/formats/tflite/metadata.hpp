@@ -1,5 +1,6 @@
 #pragma once
-// Named buffers beside the model, which interpreters ignore. mote keeps there what the format has no field for: the names of operators.
+// Named buffers beside the model, which interpreters ignore. mote keeps there what the format has no field for: the
+// names of operators.
 
 #include <string>
 #include <string_view>
@@ -10,7 +11,8 @@
 
 namespace mote::formats::tflite {
 
-/// Names of all graph operators in order, each ended by a zero byte. Written only when a name is not that of the operator's output.
+/// Names of all graph operators in order, each ended by a zero byte. Written only when a name is not that of the
+/// operator's output.
 constexpr std::string_view kOperatorNames = "mote.operator_names";
 
 /// The contents of the metadata entry of this name; empty when there is none. Borrowed from the file.

@@ -1,6 +1,6 @@
 #pragma once
-// From verified tables to a graph. ModelReader owns what concerns the whole file; OperatorReader is what one operator's read function sees:
-// checked access to its operands and options, and refusals that say where in the file it stands.
+// From verified tables to a graph. ModelReader owns what concerns the whole file; OperatorReader is what one operator's
+// read function sees: checked access to its operands and options, and refusals that say where in the file it stands.
 
 #include <map>
 #include <optional>
@@ -20,6 +20,10 @@ struct PaddedValue {
   graph::Pads pads;
 };
 
+/// A value that enters or leaves the model, or flows between operators: float32 or int8 with one scale, batch 1.
+/// @error malformed, unsupported  to be put behind "tensor x ".
+[[nodiscard]] Result<void> check_value(const graph::Tensor& tensor);
+
 class ModelReader {
  public:
   ModelReader(const VerifiedModel& file, std::string_view file_name);
@@ -28,10 +32,13 @@ class ModelReader {
  private:
   friend class OperatorReader;
   enum class Origin : std::uint8_t { unknown, constant, value };
+  /// The bytes that a tensor or an operator takes in a file at the very least (offset and table).
+  static constexpr std::size_t kTableBytes = 24;
 
   [[nodiscard]] Result<void> read_tensors(const fb::SubGraph& subgraph);
   [[nodiscard]] Result<graph::Tensor> read_tensor(const fb::Tensor& tensor, std::string name);
-  [[nodiscard]] Result<graph::Quantization> read_quantization(const fb::QuantizationParameters& source, const graph::Tensor& tensor);
+  [[nodiscard]] Result<graph::Quantization> read_quantization(const fb::QuantizationParameters& source,
+                                                              const graph::Tensor& tensor);
   [[nodiscard]] Result<void> read_data(const fb::Tensor& source, graph::Tensor& tensor);
   [[nodiscard]] std::string unique_name(const fb::Tensor& tensor, std::size_t index);
   [[nodiscard]] Result<void> read_inputs(const fb::SubGraph& subgraph);
@@ -41,16 +48,17 @@ class ModelReader {
   [[nodiscard]] Result<void> read_operator_names();
   /// A tensor index of the file, in range and of a kind the graph can hold.
   [[nodiscard]] Result<graph::TensorId> usable(std::int64_t index) const;
-  /// Accounts for bytes about to be copied out of the file. Tables may share what they point at; without this, a small file could ask for
-  /// gigabytes.
+  /// Accounts for bytes about to be copied out of the file. Tables may share what they point at; without this, a small
+  /// file could ask for gigabytes.
   [[nodiscard]] Result<void> charge(std::size_t bytes);
 
   const fb::Model& model_;
   std::string file_stem_;
   std::size_t budget_bytes_;
   graph::Graph graph_;
-  std::vector<Origin> origins_;                       // of each tensor, as far as operators have been read
-  std::vector<std::optional<Error>> unusable_;        // why a tensor of the file cannot be in the graph; reported when it is used
+  std::vector<Origin> origins_;  // of each tensor, as far as operators have been read
+  std::vector<std::optional<Error>>
+      unusable_;  // why a tensor of the file cannot be in the graph; reported when it is used
   std::vector<std::shared_ptr<const Bytes>> buffers_;  // copies made so far
   std::map<std::string, int, std::less<>> names_;
   std::map<graph::TensorId, PaddedValue> padded_;  // outputs of PAD operators
@@ -77,10 +85,12 @@ class OperatorReader {
   [[nodiscard]] Result<graph::TensorId> output();
   /// @error unsupported  two tensors of different element types.
   [[nodiscard]] Result<void> same_type(graph::TensorId a, graph::TensorId b) const;
-  /// For operators that move int8 values without arithmetic on them.  @error unsupported  types, scales or zero points differ.
+  /// For operators that move int8 values without arithmetic on them.  @error unsupported  types, scales or zero points
+  /// differ.
   [[nodiscard]] Result<void> same_quantization(graph::TensorId a, graph::TensorId b) const;
   [[nodiscard]] double scale(graph::TensorId id) const { return static_cast<double>(tensor(id).quantization.scale()); }
-  /// For int8 operators that multiply by `factor` over the output's scale: fixed-point multipliers end at a certain size.
+  /// For int8 operators that multiply by `factor` over the output's scale: fixed-point multipliers end at a certain
+  /// size.
   /// @error unsupported
   [[nodiscard]] Result<void> rescales(double factor, graph::TensorId output) const;
   /// Small integers of a constant int32 or int64 input: axes, paddings.

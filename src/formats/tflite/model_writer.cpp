@@ -15,12 +15,18 @@ constexpr std::uint64_t kMaxDataBytes = std::uint64_t{1} << 30;
 
 fb::TensorType tensor_type(DType type) {
   switch (type) {
-    case DType::f32: return fb::TensorType::FLOAT32;
-    case DType::i8: return fb::TensorType::INT8;
-    case DType::u8: return fb::TensorType::UINT8;
-    case DType::i16: return fb::TensorType::INT16;
-    case DType::i32: return fb::TensorType::INT32;
-    case DType::i64: return fb::TensorType::INT64;
+    case DType::f32:
+      return fb::TensorType::FLOAT32;
+    case DType::i8:
+      return fb::TensorType::INT8;
+    case DType::u8:
+      return fb::TensorType::UINT8;
+    case DType::i16:
+      return fb::TensorType::INT16;
+    case DType::i32:
+      return fb::TensorType::INT32;
+    case DType::i64:
+      return fb::TensorType::INT64;
   }
   return fb::TensorType::FLOAT32;
 }
@@ -29,16 +35,20 @@ fb::TensorType tensor_type(DType type) {
 
 fb::ActivationFunction activation_function(graph::Activation activation) {
   switch (activation) {
-    case graph::Activation::none: return fb::ActivationFunction::NONE;
-    case graph::Activation::relu: return fb::ActivationFunction::RELU;
-    case graph::Activation::relu6: return fb::ActivationFunction::RELU6;
+    case graph::Activation::none:
+      return fb::ActivationFunction::NONE;
+    case graph::Activation::relu:
+      return fb::ActivationFunction::RELU;
+    case graph::Activation::relu6:
+      return fb::ActivationFunction::RELU6;
   }
   return fb::ActivationFunction::NONE;
 }
 
 Result<Bytes> ModelWriter::write() && {
   MOTE_TRY_VOID(graph::verify(graph_));
-  if (graph::weight_bytes(graph_) > kMaxDataBytes) return fail(Code::too_large, "a TensorFlow Lite file cannot hold more than 1 GB of weights");
+  if (graph::weight_bytes(graph_) > kMaxDataBytes)
+    return fail(Code::too_large, "a TensorFlow Lite file cannot hold more than 1 GB of weights");
   buffers_.push_back(fb::CreateBuffer(builder_));  // buffer 0 is empty by convention
   for (const Tensor& tensor : graph_.tensors()) {
     names_.insert(tensor.name);
@@ -48,7 +58,8 @@ Result<Bytes> ModelWriter::write() && {
     OperatorWriter writer(*this, op);
     const OperatorRow* row = row_for_graph_op(graph::op_name(op.attributes));
     if (row == nullptr) {
-      return writer.refuse("TensorFlow Lite has no such operator; it belongs to the training form, so optimize the model first");
+      return writer.refuse(
+          "TensorFlow Lite has no such operator; it belongs to the training form, so optimize the model first");
     }
     MOTE_TRY_VOID(row->write(writer, op));
   }
@@ -127,16 +138,22 @@ Bytes ModelWriter::finish() {
   const auto buffers = builder_.CreateVector(buffers_);
   const auto description = builder_.CreateString("written by mote");
   const auto metadata = metadata_.empty() ? 0 : builder_.CreateVector(metadata_);
-  builder_.Finish(fb::CreateModel(builder_, 3, codes, subgraphs, description, buffers, metadata), fb::ModelIdentifier());
+  builder_.Finish(fb::CreateModel(builder_, 3, codes, subgraphs, description, buffers, metadata),
+                  fb::ModelIdentifier());
   return {builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize()};
 }
 
 tl::unexpected<Error> OperatorWriter::refuse(std::string_view message) const {
-  return fail(Code::unsupported, std::string(graph::op_name(op_.attributes)) + " " + in_quotes(op_.name) + ": " + std::string(message));
+  return fail(Code::unsupported,
+              std::string(graph::op_name(op_.attributes)) + " " + in_quotes(op_.name) + ": " + std::string(message));
 }
 
 FileTensor OperatorWriter::integers(std::string_view suffix, graph::Shape shape, std::span<const std::int32_t> values) {
-  return model_.add_tensor({model_.unique_name(output().name + std::string(suffix)), DType::i32, std::move(shape), {}, graph::constant_data(values)});
+  return model_.add_tensor({model_.unique_name(output().name + std::string(suffix)),
+                            DType::i32,
+                            std::move(shape),
+                            {},
+                            graph::constant_data(values)});
 }
 
 FileTensor OperatorWriter::zeros(std::string_view suffix, Tensor like) {
@@ -155,8 +172,9 @@ void OperatorWriter::emit_plain(fb::BuiltinOperator code, std::int32_t version) 
   emit_raw(code, version, fb::BuiltinOptions::NONE, 0, {op_.inputs.begin(), op_.inputs.end()}, op_.outputs[0]);
 }
 
-void OperatorWriter::emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind, flatbuffers::Offset<void> options,
-                              const std::vector<std::int32_t>& inputs, FileTensor output) {
+void OperatorWriter::emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind,
+                              flatbuffers::Offset<void> options, const std::vector<std::int32_t>& inputs,
+                              FileTensor output) {
   const std::uint32_t index = model_.operator_code(code, version);
   const auto in = builder().CreateVector(inputs);
   const auto out = builder().CreateVector(&output, 1);

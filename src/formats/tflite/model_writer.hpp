@@ -36,7 +36,8 @@ class ModelWriter {
   const graph::Graph& graph_;
   flatbuffers::FlatBufferBuilder builder_;
   std::set<std::string, std::less<>> names_;
-  std::map<std::shared_ptr<const Bytes>, std::uint32_t> shared_buffers_;  // a constant that two tensors share is stored once
+  std::map<std::shared_ptr<const Bytes>, std::uint32_t>
+      shared_buffers_;  // a constant that two tensors share is stored once
   std::map<std::pair<fb::BuiltinOperator, std::int32_t>, std::uint32_t> code_indices_;
   std::vector<flatbuffers::Offset<fb::Buffer>> buffers_;
   std::vector<flatbuffers::Offset<fb::Tensor>> tensors_;
@@ -83,8 +84,8 @@ class OperatorWriter {
   [[nodiscard]] tl::unexpected<Error> refuse(std::string_view message) const;
 
  private:
-  void emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind, flatbuffers::Offset<void> options,
-                const std::vector<std::int32_t>& inputs, FileTensor output);
+  void emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind,
+                flatbuffers::Offset<void> options, const std::vector<std::int32_t>& inputs, FileTensor output);
 
   ModelWriter& model_;
   const graph::Op& op_;

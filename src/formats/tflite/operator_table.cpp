@@ -8,8 +8,8 @@ namespace {
 
 std::vector<const OperatorRow*> collect() {
   std::vector<const OperatorRow*> rows;
-  for (const auto part : {convolution_rows(), dense_rows(), pool_rows(), mean_rows(), elementwise_rows(), reshape_rows(),
-                          quantize_rows(), pad_rows()}) {
+  for (const auto part : {convolution_rows(), dense_rows(), pool_rows(), mean_rows(), elementwise_rows(),
+                          reshape_rows(), quantize_rows(), pad_rows()}) {
     for (const OperatorRow& row : part) rows.push_back(&row);
   }
   return rows;
@@ -24,7 +24,8 @@ std::span<const OperatorRow* const> all_rows() {
 
 const OperatorRow* row_for_code(std::int32_t number) {
   const auto rows = all_rows();
-  const auto found = std::ranges::find(rows, number, [](const OperatorRow* row) { return static_cast<std::int32_t>(row->code); });
+  const auto found =
+      std::ranges::find(rows, number, [](const OperatorRow* row) { return static_cast<std::int32_t>(row->code); });
   return found == rows.end() ? nullptr : *found;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The operators that mote reads and writes: one row for each, in files of operators/. To add one, write its two functions and its row, and
-// add the file's rows to operator_table.cpp; its options table goes into tflite.fbs.
+// The operators that mote reads and writes: one row for each, in files of operators/. To add one, write its two
+// functions and its row, and add the file's rows to operator_table.cpp; its options table goes into tflite.fbs.
 
 #include <cstdint>
 #include <span>

@@ -36,7 +36,9 @@ std::size_t utf8_sequence(std::string_view text) {
 
 Result<VerifiedModel> VerifiedModel::open(ByteSpan bytes) {
   // Root offset and identifier.
-  if (bytes.size() < 8) return fail(Code::malformed, "the file has " + std::to_string(bytes.size()) + " bytes, too few for a TensorFlow Lite model");
+  if (bytes.size() < 8)
+    return fail(Code::malformed,
+                "the file has " + std::to_string(bytes.size()) + " bytes, too few for a TensorFlow Lite model");
   if (bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) return fail(Code::too_large, "the file is larger than 2 GB");
   VerifiedModel result;
   result.size_bytes_ = bytes.size();
@@ -64,10 +66,12 @@ std::int32_t operator_number(const fb::OperatorCode& code) {
 std::string operator_name(const fb::OperatorCode& code) {
   const std::int32_t number = operator_number(code);
   if (number == static_cast<std::int32_t>(fb::BuiltinOperator::CUSTOM)) {
-    const std::string own = code.custom_code() == nullptr ? std::string() : clean_name(code.custom_code()->string_view());
+    const std::string own =
+        code.custom_code() == nullptr ? std::string() : clean_name(code.custom_code()->string_view());
     return own.empty() ? "CUSTOM" : own;
   }
-  if (number < 0 || number > static_cast<std::int32_t>(fb::BuiltinOperator::MAX)) return "operator number " + std::to_string(number);
+  if (number < 0 || number > static_cast<std::int32_t>(fb::BuiltinOperator::MAX))
+    return "operator number " + std::to_string(number);
   return fb::EnumNameBuiltinOperator(static_cast<fb::BuiltinOperator>(number));
 }
 

@@ -12,7 +12,8 @@ namespace mote::formats::tflite {
 
 namespace fb = tflite_schema;
 
-/// Bytes whose every table, vector and string lies inside of them (FlatBuffers' verifier). What the numbers in the tables mean is unchecked.
+/// Bytes whose every table, vector and string lies inside of them (FlatBuffers' verifier). What the numbers in the
+/// tables mean is unchecked.
 class VerifiedModel {
  public:
   /// @param bytes  borrowed while the object lives, unless they are not aligned to 16 bytes: then copied.
@@ -34,7 +35,8 @@ class VerifiedModel {
 /// "CONV_2D", a custom operator's own name, or "operator number 300".
 [[nodiscard]] std::string operator_name(const fb::OperatorCode& code);
 
-/// A name from a file, fit for one line of text and for JSON: control characters, quotes and bytes that are not UTF-8 become '_'.
+/// A name from a file, fit for one line of text and for JSON: control characters, quotes and bytes that are not UTF-8
+/// become '_'.
 [[nodiscard]] std::string clean_name(std::string_view raw);
 
 /// In double quotes, shortened in the middle when it is long.

@@ -20,7 +20,8 @@ Result<Bytes> write_tflite(const graph::Graph& graph) { return tflite::ModelWrit
 
 std::vector<std::string_view> tflite_operators() {
   std::vector<std::string_view> names;
-  for (const tflite::OperatorRow* row : tflite::all_rows()) names.emplace_back(tflite::fb::EnumNameBuiltinOperator(row->code));
+  for (const tflite::OperatorRow* row : tflite::all_rows())
+    names.emplace_back(tflite::fb::EnumNameBuiltinOperator(row->code));
   std::ranges::sort(names);
   return names;
 }
@@ -36,7 +37,8 @@ Result<TfliteSummary> summarize_tflite(ByteSpan bytes, std::string_view file_nam
     for (std::uint32_t i = 0; i < tflite::count(subgraph.operators()); ++i) {
       const std::uint32_t index = subgraph.operators()->Get(i)->opcode_index();
       if (index >= tflite::count(model.operator_codes())) {
-        return fail(Code::malformed, std::string(file_name) + ": operator " + std::to_string(i) + " has code " + std::to_string(index) + ", which does not exist");
+        return fail(Code::malformed, std::string(file_name) + ": operator " + std::to_string(i) + " has code " +
+                                         std::to_string(index) + ", which does not exist");
       }
       const tflite::fb::OperatorCode& code = *model.operator_codes()->Get(index);
       auto& entry = found[tflite::operator_name(code)];

@@ -13,59 +13,72 @@ using graph::TensorId;
 
 float scale_of(const Quantization& q, std::size_t channel) { return q.per_channel() ? q.scales[channel] : q.scale(); }
 
-Result<void> check_weights(const OperatorReader& op, const Tensor& weights, std::int32_t channel_axis, std::size_t rank) {
+Result<void> check_weights(const OperatorReader& op, const Tensor& weights, std::int32_t channel_axis,
+                           std::size_t rank) {
   const std::string place = "its weights " + in_quotes(weights.name) + " ";
   if (weights.shape.rank() != rank) {
-    return op.refuse(Code::malformed, place + "have the shape " + weights.shape.text() + ", " + std::to_string(rank) + " dimensions are needed");
+    return op.refuse(Code::malformed, place + "have the shape " + weights.shape.text() + ", " + std::to_string(rank) +
+                                          " dimensions are needed");
   }
   if (weights.dtype == DType::f32) return {};
   const Quantization& q = weights.quantization;
   if (!q.present()) return op.refuse(Code::malformed, place + "are int8 without a scale");
   if (q.per_channel() && q.axis != channel_axis) {
-    return op.refuse(Code::unsupported, place + "have scales along axis " + std::to_string(q.axis) + ", axis " + std::to_string(channel_axis) + " is needed");
+    return op.refuse(Code::unsupported, place + "have scales along axis " + std::to_string(q.axis) + ", axis " +
+                                            std::to_string(channel_axis) + " is needed");
   }
   if (std::ranges::any_of(q.zero_points, [](std::int32_t z) { return z != 0; })) {
-    return op.refuse(Code::unsupported, place + "have a zero point other than 0; convert the model again with symmetric int8 weights");
+    return op.refuse(Code::unsupported,
+                     place + "have a zero point other than 0; convert the model again with symmetric int8 weights");
   }
   return {};
 }
 
-/// The arithmetic takes the bias in units of input scale times weight scale. The tolerance is TensorFlow Lite's: two hundredths of an
-/// output step.
-Result<void> check_bias(const OperatorReader& op, const Tensor& x, const Tensor& weights, const Tensor& bias, const Tensor& y) {
+/// The arithmetic takes the bias in units of input scale times weight scale. The tolerance is TensorFlow Lite's: two
+/// hundredths of an output step.
+Result<void> check_bias(const OperatorReader& op, const Tensor& x, const Tensor& weights, const Tensor& bias,
+                        const Tensor& y) {
   const Quantization& q = bias.quantization;
-  if (bias.shape.rank() != 1) return op.refuse(Code::malformed, "its bias has the shape " + bias.shape.text() + ", one dimension is needed");
+  if (bias.shape.rank() != 1)
+    return op.refuse(Code::malformed, "its bias has the shape " + bias.shape.text() + ", one dimension is needed");
   const std::size_t channels = std::max(q.scales.size(), weights.quantization.scales.size());
   if (q.per_channel() && weights.quantization.per_channel() && q.scales.size() != weights.quantization.scales.size()) {
-    return op.refuse(Code::malformed, "its bias has " + std::to_string(q.scales.size()) + " scales and its weights have " +
+    return op.refuse(Code::malformed, "its bias has " + std::to_string(q.scales.size()) +
+                                          " scales and its weights have " +
                                           std::to_string(weights.quantization.scales.size()));
   }
   for (std::size_t c = 0; q.present() && c < channels; ++c) {
-    const double expected = static_cast<double>(x.quantization.scale()) * static_cast<double>(scale_of(weights.quantization, c));
+    const double expected =
+        static_cast<double>(x.quantization.scale()) * static_cast<double>(scale_of(weights.quantization, c));
     const double difference = std::fabs(static_cast<double>(scale_of(q, c)) - expected);
     if (difference > 0.02 * static_cast<double>(y.quantization.scale())) {
-      return op.refuse(Code::unsupported, "its bias has the scale " + std::to_string(scale_of(q, c)) + " for channel " + std::to_string(c) +
-                                              ", which is not input scale times weight scale");
+      return op.refuse(Code::unsupported, "its bias has the scale " + std::to_string(scale_of(q, c)) + " for channel " +
+                                              std::to_string(c) + ", which is not input scale times weight scale");
     }
   }
   return {};
 }
 
 bool stands_for_none(const Tensor& bias) {
-  return bias.name.ends_with(kNoBiasSuffix) && std::ranges::all_of(*bias.data, [](std::uint8_t byte) { return byte == 0; });
+  return bias.name.ends_with(kNoBiasSuffix) &&
+         std::ranges::all_of(*bias.data, [](std::uint8_t byte) { return byte == 0; });
 }
 
 }  // namespace
 
-Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, TensorId output, std::int32_t channel_axis, std::size_t rank) {
+Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, TensorId output,
+                                           std::int32_t channel_axis, std::size_t rank) {
   const Tensor& x = op.tensor(value);
   const Tensor& y = op.tensor(output);
-  if (y.dtype != x.dtype) return op.refuse(Code::unsupported, "its input is " + std::string(graph::name(x.dtype)) + " and its output " + std::string(graph::name(y.dtype)));
+  if (y.dtype != x.dtype)
+    return op.refuse(Code::unsupported, "its input is " + std::string(graph::name(x.dtype)) + " and its output " +
+                                            std::string(graph::name(y.dtype)));
   MOTE_TRY(const TensorId weights, op.constant(1, {DType::f32, DType::i8}));
   if (op.tensor(weights).dtype != x.dtype) {
-    return op.refuse(Code::unsupported, "its weights are " + std::string(graph::name(op.tensor(weights).dtype)) + " and its input is " +
-                                            std::string(graph::name(x.dtype)) +
-                                            " (dynamic-range quantization); convert the model again, all float or all int8");
+    return op.refuse(Code::unsupported,
+                     "its weights are " + std::string(graph::name(op.tensor(weights).dtype)) + " and its input is " +
+                         std::string(graph::name(x.dtype)) +
+                         " (dynamic-range quantization); convert the model again, all float or all int8");
   }
   MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank));
   for (const float weight_scale : op.tensor(weights).quantization.scales) {

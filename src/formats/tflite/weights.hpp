@@ -14,10 +14,12 @@ namespace mote::formats::tflite {
 /// @param channel_axis  axis of the weights that may have a scale for each channel
 /// @param rank          of the weights
 /// @error malformed, unsupported  types or quantization that do not go together.
-[[nodiscard]] Result<std::vector<graph::TensorId>> read_weights(OperatorReader& op, graph::TensorId value, graph::TensorId output,
-                                                                std::int32_t channel_axis, std::size_t rank);
+[[nodiscard]] Result<std::vector<graph::TensorId>> read_weights(OperatorReader& op, graph::TensorId value,
+                                                                graph::TensorId output, std::int32_t channel_axis,
+                                                                std::size_t rank);
 
-/// TensorFlow Lite refuses a CONV_2D without bias. The writer gives it one of zeros whose name ends so; the reader takes it away again.
+/// TensorFlow Lite refuses a CONV_2D without bias. The writer gives it one of zeros whose name ends so; the reader
+/// takes it away again.
 constexpr std::string_view kNoBiasSuffix = "/no_bias";
 
 }  // namespace mote::formats::tflite

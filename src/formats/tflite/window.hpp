@@ -1,10 +1,11 @@
 #pragma once
-// Windows of convolutions and pools: the format knows the words SAME and VALID, the graph knows numbers of rows and columns.
+// Windows of convolutions and pools: the format knows the words SAME and VALID, the graph knows numbers of rows and
+// columns.
 
 #include <optional>
 
-#include "mote/graph/graph.hpp"
 #include "model_reader.hpp"
+#include "mote/graph/graph.hpp"
 
 namespace mote::formats::tflite {
 
@@ -18,10 +19,12 @@ struct Window {
 
 /// The pads that SAME or VALID mean for a value [1,H,W,C] with `before` around it already.
 /// @error malformed, unsupported, too_large  numbers that no window has.
-[[nodiscard]] Result<graph::Pads> explicit_pads(const OperatorReader& op, fb::Padding padding, const graph::Shape& input,
-                                                const Window& window, const graph::Pads& before);
+[[nodiscard]] Result<graph::Pads> explicit_pads(const OperatorReader& op, fb::Padding padding,
+                                                const graph::Shape& input, const Window& window,
+                                                const graph::Pads& before);
 
 /// The word for `pads`, or nothing when only a PAD operator in front can express them.
-[[nodiscard]] std::optional<fb::Padding> padding_word(const graph::Shape& input, const Window& window, const graph::Pads& pads);
+[[nodiscard]] std::optional<fb::Padding> padding_word(const graph::Shape& input, const Window& window,
+                                                      const graph::Pads& pads);
 
 }  // namespace mote::formats::tflite

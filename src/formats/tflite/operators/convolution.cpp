@@ -35,11 +35,13 @@ Result<void> read_convolution(OperatorReader& op, std::int32_t channel_axis, Fin
 }
 
 Result<void> read_conv(OperatorReader& op) {
-  return read_convolution<Conv2D, fb::Conv2DOptions>(op, 0, [&](const Conv2D&, std::int32_t channels, const graph::Shape& weights) -> Result<void> {
-    if (weights[3] == channels) return {};
-    return op.refuse(Code::unsupported, "its weights are for " + std::to_string(weights[3]) + " channels and its input has " +
-                                            std::to_string(channels) + "; grouped convolution is not supported");
-  });
+  return read_convolution<Conv2D, fb::Conv2DOptions>(
+      op, 0, [&](const Conv2D&, std::int32_t channels, const graph::Shape& weights) -> Result<void> {
+        if (weights[3] == channels) return {};
+        return op.refuse(Code::unsupported, "its weights are for " + std::to_string(weights[3]) +
+                                                " channels and its input has " + std::to_string(channels) +
+                                                "; grouped convolution is not supported");
+      });
 }
 
 Result<void> read_depthwise(OperatorReader& op) {
@@ -47,7 +49,8 @@ Result<void> read_depthwise(OperatorReader& op) {
       op, 3, [&](DepthwiseConv2D& a, std::int32_t channels, const graph::Shape& weights) -> Result<void> {
         // The multiplier follows from the shapes; TensorFlow Lite ignores the option of that name, too.
         if (weights[0] != 1 || weights[3] % channels != 0) {
-          return op.refuse(Code::malformed, "its weights have the shape " + weights.text() + " for " + std::to_string(channels) + " channels");
+          return op.refuse(Code::malformed, "its weights have the shape " + weights.text() + " for " +
+                                                std::to_string(channels) + " channels");
         }
         a.multiplier = weights[3] / channels;
         return {};
@@ -57,11 +60,13 @@ Result<void> read_depthwise(OperatorReader& op) {
 /// A PAD in front of the operator for pads that the format has no word for. Returns its output.
 FileTensor write_pad(OperatorWriter& op, const graph::Pads& pads) {
   graph::Tensor padded = op.input(0);
-  padded.shape = {1, padded.shape[1] + pads.top + pads.bottom, padded.shape[2] + pads.left + pads.right, padded.shape[3]};
+  padded.shape = {1, padded.shape[1] + pads.top + pads.bottom, padded.shape[2] + pads.left + pads.right,
+                  padded.shape[3]};
   const std::array<std::int32_t, 8> amounts{0, 0, pads.top, pads.bottom, pads.left, pads.right, 0, 0};
   const FileTensor paddings = op.integers("/paddings", {4, 2}, amounts);
   const FileTensor output = op.value("/padded", padded);
-  op.emit_to(fb::BuiltinOperator::PAD, op.is_int8() ? 2 : 1, fb::CreatePadOptions(op.builder()), {op.input_id(0), paddings}, output);
+  op.emit_to(fb::BuiltinOperator::PAD, op.is_int8() ? 2 : 1, fb::CreatePadOptions(op.builder()),
+             {op.input_id(0), paddings}, output);
   return output;
 }
 
@@ -83,7 +88,8 @@ FileTensor write_no_bias(OperatorWriter& op) {
 template <class Attributes>
 fb::Padding write_padding(OperatorWriter& op, const Attributes& a, FileTensor& first_input) {
   const graph::Shape& weights = op.input(1).shape;
-  const auto word = padding_word(op.input(0).shape, {weights[1], weights[2], a.stride_h, a.stride_w, a.dilation_h, a.dilation_w}, a.pads);
+  const auto word = padding_word(op.input(0).shape,
+                                 {weights[1], weights[2], a.stride_h, a.stride_w, a.dilation_h, a.dilation_w}, a.pads);
   if (word) return *word;
   first_input = write_pad(op, a.pads);
   return fb::Padding::VALID;
@@ -95,8 +101,8 @@ Result<void> write_conv(OperatorWriter& op, const graph::Op& source) {
   const fb::Padding padding = write_padding(op, a, inputs[0]);
   inputs.resize(3, graph::kNoTensor);
   if (inputs[2] == graph::kNoTensor) inputs[2] = write_no_bias(op);
-  const auto options =
-      fb::CreateConv2DOptions(op.builder(), padding, a.stride_w, a.stride_h, activation_function(a.activation), a.dilation_w, a.dilation_h);
+  const auto options = fb::CreateConv2DOptions(op.builder(), padding, a.stride_w, a.stride_h,
+                                               activation_function(a.activation), a.dilation_w, a.dilation_h);
   op.emit_to(fb::BuiltinOperator::CONV_2D, op.is_int8() ? 3 : 1, options, inputs, source.outputs[0]);
   return {};
 }
@@ -108,7 +114,8 @@ Result<void> write_depthwise(OperatorWriter& op, const graph::Op& source) {
   const auto options = fb::CreateDepthwiseConv2DOptions(op.builder(), padding, a.stride_w, a.stride_h, a.multiplier,
                                                         activation_function(a.activation), a.dilation_w, a.dilation_h);
   const std::int32_t float_version = a.dilation_h == 1 && a.dilation_w == 1 ? 1 : 2;
-  op.emit_to(fb::BuiltinOperator::DEPTHWISE_CONV_2D, op.is_int8() ? 3 : float_version, options, inputs, source.outputs[0]);
+  op.emit_to(fb::BuiltinOperator::DEPTHWISE_CONV_2D, op.is_int8() ? 3 : float_version, options, inputs,
+             source.outputs[0]);
   return {};
 }
 

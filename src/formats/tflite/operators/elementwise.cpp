@@ -21,7 +21,8 @@ Result<void> read_add(OperatorReader& op) {
   MOTE_TRY(const graph::TensorId b, op.operand(1));
   MOTE_TRY(const graph::TensorId output, op.output());
   if (op.shape(a) != op.shape(b)) {
-    return op.refuse(Code::unsupported, "it adds " + op.shape(a).text() + " and " + op.shape(b).text() + "; both must have one shape");
+    return op.refuse(Code::unsupported,
+                     "it adds " + op.shape(a).text() + " and " + op.shape(b).text() + "; both must have one shape");
   }
   MOTE_TRY_VOID(op.same_type(a, b));
   MOTE_TRY_VOID(op.same_type(a, output));
@@ -63,7 +64,8 @@ Result<void> read_softmax(OperatorReader& op) {
   MOTE_TRY(const graph::TensorId x, op.operand(0));
   MOTE_TRY(const graph::TensorId output, op.output());
   MOTE_TRY_VOID(op.same_type(x, output));
-  if (!std::isnormal(options->beta()) || options->beta() < 0.0f) return op.refuse(Code::malformed, "its beta is not a positive number");
+  if (!std::isnormal(options->beta()) || options->beta() < 0.0f)
+    return op.refuse(Code::malformed, "its beta is not a positive number");
   const graph::Quantization& q = op.tensor(output).quantization;
   // TensorFlow Lite's own condition.
   if (q.present() && (std::fabs(q.scale() * 256.0f - 1.0f) > 1e-3f || q.zero_point() != -128)) {
@@ -74,7 +76,8 @@ Result<void> read_softmax(OperatorReader& op) {
 }
 
 Result<void> write_softmax(OperatorWriter& op, const graph::Op& source) {
-  op.emit(fb::BuiltinOperator::SOFTMAX, op.is_int8() ? 2 : 1, fb::CreateSoftmaxOptions(op.builder(), source.as<Softmax>()->beta));
+  op.emit(fb::BuiltinOperator::SOFTMAX, op.is_int8() ? 2 : 1,
+          fb::CreateSoftmaxOptions(op.builder(), source.as<Softmax>()->beta));
   return {};
 }
 

@@ -1,5 +1,5 @@
-// MEAN over height and width: a global average pool. Float only: for int8, TensorFlow Lite multiplies the sum by a fixed-point reciprocal in
-// MEAN and divides it with rounding in AVERAGE_POOL_2D, so that results may differ by one.
+// MEAN over height and width: a global average pool. Float only: for int8, TensorFlow Lite multiplies the sum by a
+// fixed-point reciprocal in MEAN and divides it with rounding in AVERAGE_POOL_2D, so that results may differ by one.
 
 #include <algorithm>
 #include <array>
@@ -14,14 +14,17 @@ Result<void> read_mean(OperatorReader& op) {
   MOTE_TRY(const graph::TensorId x, op.operand(0));
   MOTE_TRY(const graph::TensorId output, op.output());
   if (op.tensor(x).dtype != graph::DType::f32) {
-    return op.refuse(Code::unsupported, "it averages int8 values with an arithmetic of its own; use an average pool of the whole plane");
+    return op.refuse(Code::unsupported,
+                     "it averages int8 values with an arithmetic of its own; use an average pool of the whole plane");
   }
   const graph::Shape& shape = op.shape(x);
-  if (shape.rank() != 4) return op.refuse(Code::unsupported, "its input has the shape " + shape.text() + ", [1,H,W,C] is needed");
+  if (shape.rank() != 4)
+    return op.refuse(Code::unsupported, "its input has the shape " + shape.text() + ", [1,H,W,C] is needed");
   MOTE_TRY(std::vector<std::int64_t> axes, op.integers(1, 4));
   for (std::int64_t& axis : axes) axis += axis < 0 ? 4 : 0;
   std::ranges::sort(axes);
-  if (axes != std::vector<std::int64_t>{1, 2}) return op.refuse(Code::unsupported, "it averages over other axes than height and width");
+  if (axes != std::vector<std::int64_t>{1, 2})
+    return op.refuse(Code::unsupported, "it averages over other axes than height and width");
   const bool keeps = options != nullptr && options->keep_dims();
   const graph::Shape pooled{1, 1, 1, shape[3]};
   if (op.shape(output) != (keeps ? pooled : graph::Shape{1, shape[3]})) {

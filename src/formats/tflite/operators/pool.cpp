@@ -25,7 +25,8 @@ Result<void> read_pool(OperatorReader& op) {
   a.stride_h = options->stride_h();
   a.stride_w = options->stride_w();
   MOTE_TRY(a.activation, op.activation(options->activation()));
-  MOTE_TRY(a.pads, explicit_pads(op, options->padding(), op.shape(x), {a.kernel_h, a.kernel_w, a.stride_h, a.stride_w}, {}));
+  MOTE_TRY(a.pads,
+           explicit_pads(op, options->padding(), op.shape(x), {a.kernel_h, a.kernel_w, a.stride_h, a.stride_w}, {}));
   op.append(a, {x}, output);
   return {};
 }
@@ -35,8 +36,8 @@ Result<void> write_pool(OperatorWriter& op, const graph::Op& source) {
   const auto word = padding_word(op.input(0).shape, {a.kernel_h, a.kernel_w, a.stride_h, a.stride_w}, a.pads);
   // A PAD in front would add zeros to the average, and hide negative maxima.
   if (!word) return op.refuse("TensorFlow Lite has only SAME and VALID padding for pools");
-  const auto options =
-      fb::CreatePool2DOptions(op.builder(), *word, a.stride_w, a.stride_h, a.kernel_w, a.kernel_h, activation_function(a.activation));
+  const auto options = fb::CreatePool2DOptions(op.builder(), *word, a.stride_w, a.stride_h, a.kernel_w, a.kernel_h,
+                                               activation_function(a.activation));
   const auto code = a.kind == PoolKind::max ? fb::BuiltinOperator::MAX_POOL_2D : fb::BuiltinOperator::AVERAGE_POOL_2D;
   op.emit(code, op.is_int8() ? 2 : 1, options);
   return {};

@@ -30,7 +30,8 @@ Result<void> write_reshape(OperatorWriter& op, const graph::Op& source) {
   return {};
 }
 
-constexpr std::array kRows{OperatorRow{fb::BuiltinOperator::RESHAPE, read_reshape, graph::Reshape::kName, write_reshape}};
+constexpr std::array kRows{
+    OperatorRow{fb::BuiltinOperator::RESHAPE, read_reshape, graph::Reshape::kName, write_reshape}};
 
 }  // namespace
 

@@ -1,0 +1,160 @@
+// What one operator's read function sees of the file.
+
+#include <algorithm>
+#include <utility>
+
+#include "model_reader.hpp"
+
+namespace mote::formats::tflite {
+
+using graph::DType;
+using graph::Tensor;
+using graph::TensorId;
+
+namespace {
+
+// One step of an accumulator stands for far less than this many steps of the output in any model that was calibrated;
+// the kernels shift left by the logarithm.
+constexpr double kMaxRescale = 65536.0;
+
+}  // namespace
+
+OperatorReader::OperatorReader(ModelReader& model, const fb::Operator& op, std::size_t index, std::string name)
+    : model_(model), op_(op), index_(index), name_(std::move(name)) {}
+
+tl::unexpected<Error> OperatorReader::refuse(Code code, std::string_view message) const {
+  std::string place = "operator " + std::to_string(index_) + " (" + name_;
+  if (count(op_.outputs()) > 0) {
+    const std::int32_t output = op_.outputs()->Get(0);
+    if (output >= 0 && static_cast<std::size_t>(output) < model_.unusable_.size())
+      place += " giving " + in_quotes(model_.graph_.tensor(output).name);
+  }
+  return fail(code, place + "): " + std::string(message));
+}
+
+bool OperatorReader::has_input(std::size_t i) const {
+  return i < count(op_.inputs()) && op_.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i)) != -1;
+}
+
+Result<TensorId> OperatorReader::input(std::size_t i) const {
+  if (!has_input(i)) return refuse(Code::malformed, "input " + std::to_string(i) + " is missing");
+  auto id = model_.usable(op_.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i)));
+  if (!id) return refuse(id.error().code(), "input " + std::to_string(i) + ": " + id.error().message());
+  return id;
+}
+
+Result<TensorId> OperatorReader::available(std::size_t i) const {
+  MOTE_TRY(const TensorId id, input(i));
+  const std::string place = "input " + std::to_string(i) + ", tensor " + in_quotes(tensor(id).name) + ", ";
+  if (model_.origins_[static_cast<std::size_t>(id)] == ModelReader::Origin::unknown) {
+    return refuse(Code::malformed, place + "is not computed by an operator before this one");
+  }
+  if (auto checked = check_value(tensor(id)); !checked)
+    return refuse(checked.error().code(), place + checked.error().message());
+  return id;
+}
+
+Result<TensorId> OperatorReader::operand(std::size_t i) {
+  MOTE_TRY(const TensorId id, available(i));
+  if (model_.padded_.contains(id))
+    return refuse(Code::unsupported, "a PAD stands in front of it; PAD is read only in front of a convolution");
+  return id;
+}
+
+Result<PaddedValue> OperatorReader::padded_operand(std::size_t i) {
+  MOTE_TRY(const TensorId id, available(i));
+  const auto found = model_.padded_.find(id);
+  return found == model_.padded_.end() ? PaddedValue{id, {}} : found->second;
+}
+
+Result<TensorId> OperatorReader::constant(std::size_t i, std::initializer_list<DType> types) {
+  MOTE_TRY(const TensorId id, input(i));
+  const Tensor& found = tensor(id);
+  const std::string place = "input " + std::to_string(i) + ", tensor " + in_quotes(found.name) + ", ";
+  if (!found.is_constant()) return refuse(Code::unsupported, place + "is computed; it must be a constant of the file");
+  if (std::find(types.begin(), types.end(), found.dtype) == types.end()) {
+    return refuse(Code::unsupported, place + "has " + std::string(graph::name(found.dtype)) +
+                                         " elements, which do not go with its other inputs");
+  }
+  return id;
+}
+
+Result<void> OperatorReader::same_type(TensorId a, TensorId b) const {
+  if (tensor(a).dtype == tensor(b).dtype) return {};
+  return refuse(Code::unsupported, "tensors " + in_quotes(tensor(a).name) + " and " + in_quotes(tensor(b).name) +
+                                       " have different element types");
+}
+
+Result<void> OperatorReader::same_quantization(TensorId a, TensorId b) const {
+  MOTE_TRY_VOID(same_type(a, b));
+  if (tensor(a).quantization == tensor(b).quantization) return {};
+  return refuse(Code::unsupported, "tensors " + in_quotes(tensor(a).name) + " and " + in_quotes(tensor(b).name) +
+                                       " have different scales or zero points");
+}
+
+Result<void> OperatorReader::rescales(double factor, TensorId output) const {
+  if (tensor(output).dtype != DType::i8) return {};
+  const double ratio = factor / scale(output);
+  if (ratio < kMaxRescale) return {};
+  return refuse(Code::unsupported, "the scale of its output is " + std::to_string(ratio) +
+                                       " times finer than what it computes; its quantization is damaged");
+}
+
+Result<std::vector<std::int64_t>> OperatorReader::integers(std::size_t i, std::size_t most) {
+  MOTE_TRY(const TensorId id, constant(i, {DType::i32, DType::i64}));
+  const Tensor& found = tensor(id);
+  if (found.shape.elements() > most)
+    return refuse(Code::malformed, "input " + std::to_string(i) + " has " + found.shape.text() + " elements");
+  std::vector<std::int64_t> values;
+  if (found.dtype == DType::i32) {
+    for (const std::int32_t v : found.values<std::int32_t>()) values.push_back(v);
+  } else {
+    for (const std::int64_t v : found.values<std::int64_t>()) values.push_back(v);
+  }
+  return values;
+}
+
+Result<TensorId> OperatorReader::output() {
+  if (count(op_.outputs()) != 1)
+    return refuse(Code::malformed, "it has " + std::to_string(count(op_.outputs())) + " outputs, 1 is expected");
+  auto id = model_.usable(op_.outputs()->Get(0));
+  if (!id) return refuse(id.error().code(), "output: " + id.error().message());
+  auto& origin = model_.origins_[static_cast<std::size_t>(*id)];
+  if (origin != ModelReader::Origin::unknown)
+    return refuse(Code::malformed, "its output is a constant, an input, or computed already");
+  if (auto checked = check_value(tensor(*id)); !checked)
+    return refuse(checked.error().code(), "its output " + checked.error().message());
+  origin = ModelReader::Origin::value;
+  return id;
+}
+
+Result<graph::Activation> OperatorReader::activation(fb::ActivationFunction function) const {
+  switch (function) {
+    case fb::ActivationFunction::NONE:
+      return graph::Activation::none;
+    case fb::ActivationFunction::RELU:
+      return graph::Activation::relu;
+    case fb::ActivationFunction::RELU6:
+      return graph::Activation::relu6;
+    default:
+      break;
+  }
+  const char* name = fb::EnumNameActivationFunction(function);
+  return refuse(Code::unsupported,
+                "its fused activation " +
+                    (*name == '\0' ? std::to_string(static_cast<int>(function)) : std::string(name)) +
+                    " is not supported; RELU and RELU6 are");
+}
+
+void OperatorReader::append(graph::Attributes attributes, std::vector<TensorId> inputs, TensorId output) {
+  model_.graph_.add_op({tensor(output).name, std::move(attributes), std::move(inputs), {output}});
+}
+
+TensorId OperatorReader::intermediate(std::string_view suffix, Tensor like) {
+  like.name += suffix;
+  while (!model_.names_.emplace(like.name, 1).second) like.name += "_";
+  like.data = nullptr;
+  return model_.graph_.add_tensor(std::move(like));
+}
+
+}  // namespace mote::formats::tflite
