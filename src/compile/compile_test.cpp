@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "abi/module.hpp"
+#include "mote/base/hash.hpp"
 #include "mote/base/process.hpp"
 #include "random_layers.hpp"
 
@@ -106,6 +109,25 @@ TEST_F(Compile, every_flipped_bit_of_a_module_is_noticed) {
   for (const std::size_t n : {std::size_t{0}, std::size_t{5}, std::size_t{127}, module.size() - 1}) {
     EXPECT_FALSE(read_module(ByteSpan(module).first(n)));
   }
+}
+
+TEST_F(Compile, refuses_vectors_whose_total_size_wraps) {
+  Bytes module = compiled(6)->module;
+  module.resize(100'000);
+  device::ModuleHeader header{};
+  std::memcpy(&header, module.data(), sizeof header);
+  header.module_bytes = static_cast<std::uint32_t>(module.size());
+  header.arena_bytes = 0xffffffff;
+  header.input_offset = header.output_offset = 0;
+  header.input_bytes = 0x80000000;
+  header.output_bytes = 0x80010000;  // (2^32 + 2^16) * (2^32 - 2^16 + 1) = 2^16 modulo 2^64
+  header.vectors_offset = sizeof header;
+  header.vectors_count = 0xffff0001;
+  std::ranges::fill(header.digest, std::uint8_t{0});
+  std::memcpy(module.data(), &header, sizeof header);
+  std::ranges::copy(sha256(module).bytes, header.digest);
+  std::memcpy(module.data(), &header, sizeof header);
+  EXPECT_EQ(read_module(module).error().code(), Code::malformed);
 }
 
 TEST_F(Compile, refuses_a_board_whose_core_it_has_no_compiler_for) {

@@ -225,6 +225,8 @@ Result<ModuleHeader> checked_header(ByteSpan module) {
   if (header.abi != device::kModuleAbi) return fail(Code::unsupported, "byte 4: module ABI " + std::to_string(header.abi) + " is not known to this mote");
   if (header.header_bytes != sizeof header || header.module_bytes != module.size()) return fail(Code::malformed, "byte 6: the header's sizes do not fit the file");
   const auto inside = [](std::uint64_t offset, std::uint64_t bytes, std::uint64_t limit) { return offset + bytes <= limit; };
+  // A count above the file's size is refused before it is multiplied: the product could wrap.
+  if (header.vectors_count > module.size()) return fail(Code::malformed, "byte 72: more self-test vectors than the module has bytes");
   const std::uint64_t vector_bytes = (std::uint64_t{header.input_bytes} + header.output_bytes) * header.vectors_count;
   if (!inside(header.entry_offset, 2, module.size()) || header.entry_offset < sizeof header || (header.entry_offset & 1) != 0 ||
       !inside(header.schema_offset, header.schema_bytes, module.size()) || !inside(header.vectors_offset, vector_bytes, module.size()) ||
