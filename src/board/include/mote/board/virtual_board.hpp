@@ -52,7 +52,7 @@ struct Measurement {
 };
 
 struct VirtualBoardOptions {
-  std::uint64_t instruction_limit = 20'000'000'000;  ///< of one exchange, while measuring
+  std::uint64_t instruction_limit = 2'000'000'000;  ///< of one exchange, while measuring
   std::chrono::milliseconds time_limit{120'000};     ///< of one exchange, at full speed
 };
 
