@@ -96,8 +96,9 @@ struct DepthwiseConvolution : Function<DepthwiseConvolution> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weights, const Absent& bias,
                         const ConvGeometry& g) {
     Tensor y = torch::empty({g.n, g.ho, g.wo, g.co});
+    Tensor scratch = torch::empty({kernels().depthwise_scratch(g)});
     kernels().depthwise_forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias),
-                                y.data_ptr<float>());
+                                y.data_ptr<float>(), scratch.data_ptr<float>());
     ctx->save_for_backward({x, weights});
     ctx->saved_data["geometry"] = packed(g);
     ctx->saved_data["needs"] =
@@ -111,14 +112,17 @@ struct DepthwiseConvolution : Function<DepthwiseConvolution> {
     const auto needs = ctx->saved_data["needs"].toIntVector();
     const Tensor dy = gradients[0].contiguous();
     const float* slope = dy.data_ptr<float>();
+    Tensor scratch = torch::empty({kernels().depthwise_scratch(g)});
     Tensor dx, dweights, dbias;
     if (needs[0]) {
       dx = torch::empty_like(saved[0]);
-      kernels().depthwise_backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>());
+      kernels().depthwise_backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(),
+                                        scratch.data_ptr<float>());
     }
     if (needs[1]) {
       dweights = torch::empty_like(saved[1]);
-      kernels().depthwise_backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>());
+      kernels().depthwise_backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(),
+                                           scratch.data_ptr<float>());
     }
     if (needs[2]) dbias = bias_gradient(dy, g.co);
     return {dx, dweights, dbias, Tensor()};

@@ -39,9 +39,13 @@ struct Kernels {
   /// Overwrites dweights [co,kh,kw,ci].
   void (*conv_backward_weights)(const ConvGeometry&, const float* x, const float* dy, float* dweights, float* scratch);
 
-  void (*depthwise_forward)(const ConvGeometry&, const float* x, const float* weights, const float* bias, float* y);
-  void (*depthwise_backward_data)(const ConvGeometry&, const float* dy, const float* weights, float* dx);
-  void (*depthwise_backward_weights)(const ConvGeometry&, const float* x, const float* dy, float* dweights);
+  std::ptrdiff_t (*depthwise_scratch)(const ConvGeometry&);
+  void (*depthwise_forward)(const ConvGeometry&, const float* x, const float* weights, const float* bias, float* y,
+                            float* scratch);
+  void (*depthwise_backward_data)(const ConvGeometry&, const float* dy, const float* weights, float* dx,
+                                  float* scratch);
+  void (*depthwise_backward_weights)(const ConvGeometry&, const float* x, const float* dy, float* dweights,
+                                     float* scratch);
 
   /// Sums of the columns of x [rows,c].
   void (*column_sums)(const float* x, std::ptrdiff_t rows, std::ptrdiff_t c, float* sums);

@@ -66,8 +66,7 @@ inline void accumulate(const float* from, Size count, float* to) {
   for (Size i = 0; i < count; ++i) to[i] += from[i];
 }
 
-// ---- matrix products
-// -----------------------------------------------------------------------------------------------------------------
+// Matrix products.
 
 /// Columns of a product are padded to whole vectors and cut into panels of at most kMaxVectors vectors, as even as
 /// possible.
@@ -91,12 +90,21 @@ void pack(const float* b, Size k, Size n, Size step_k, Size step_n, float* packe
   }
 }
 
+/// Where the k values of a row of `a` lie: side by side, or as a table says.
+struct SideBySide {
+  inline Size operator()(Size step) const { return step; }
+};
+struct Scattered {
+  const Size* offsets;
+  inline Size operator()(Size step) const { return offsets[step]; }
+};
+
 /// c[MR][first columns] = a[MR][k] * panel + bias. Whole vectors are stored, so a row's overhang lands in the rows
 /// below, which are written afterwards; `exact` stores nothing but the columns, for rows whose overhang would leave the
 /// matrix.
-template <int MR, int NV>
-inline __attribute__((always_inline)) void tile(const float* a, Size lda, const float* panel, Size k, const float* bias,
-                                                float* c, Size ldc, Size columns, bool exact) {
+template <int MR, int NV, class Offset>
+inline __attribute__((always_inline)) void tile(const float* a, Size lda, Offset offset, const float* panel, Size k,
+                                                const float* bias, float* c, Size ldc, Size columns, bool exact) {
   Vec sum[MR][NV];
   for (int j = 0; j < NV; ++j) {
     const Vec start = bias ? at<kWidth>(bias + j * kWidth) : Vec{};
@@ -107,9 +115,10 @@ inline __attribute__((always_inline)) void tile(const float* a, Size lda, const 
     Vec b[NV];
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) b[j] = at<kWidth>(panel + step * (NV * kWidth) + j * kWidth);
+    const float* column = a + offset(step);
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
-      const float scalar = a[i * lda + step];
+      const float scalar = column[i * lda];
 #pragma GCC unroll 4
       for (int j = 0; j < NV; ++j) sum[i][j] += scalar * b[j];
     }
@@ -129,57 +138,81 @@ inline __attribute__((always_inline)) void tile(const float* a, Size lda, const 
   }
 }
 
-template <int MR, int NV>
-void panel_product(const float* a, Size lda, const float* panel, Size m, Size k, const float* bias, float* c, Size ldc,
-                   Size columns, const float* end) {
-  const auto leaves = [=](Size last_row) { return end - (c + last_row * ldc) < NV * kWidth; };
-  Size row = 0;
-  for (; row + MR <= m; row += MR) {
-    tile<MR, NV>(a + row * lda, lda, panel, k, bias, c + row * ldc, ldc, columns, leaves(row + MR - 1));
+/// The tile of `rows` rows, 1 to MR.
+template <int MR, int NV, class Offset>
+inline __attribute__((always_inline)) void tile_of(Size rows, const float* a, Size lda, Offset offset,
+                                                   const float* panel, Size k, const float* bias, float* c, Size ldc,
+                                                   Size columns, bool exact) {
+  if constexpr (MR > 1) {
+    if (rows < MR) return tile_of<MR - 1, NV>(rows, a, lda, offset, panel, k, bias, c, ldc, columns, exact);
   }
-  for (; row < m; ++row) tile<1, NV>(a + row * lda, lda, panel, k, bias, c + row * ldc, ldc, columns, leaves(row));
+  tile<MR, NV>(a, lda, offset, panel, k, bias, c, ldc, columns, exact);
 }
 
-/// c [m,n] = a [m,k] * packed b + bias (bias padded to whole vectors, or null). Rows of c are n floats apart.
-void product(const float* a, Size lda, const float* packed, Size m, Size k, Size n, const float* bias, float* c) {
-  const Panels panels(n);
-  const float* const end = c + m * n;
-  // Rows are cut so that a block of `a` stays in the first-level cache while all panels pass over it.
-  const Size block = panels.count == 1 ? m : most(48, round_up(8192 / most(k, 1), 24));
-  for (Size first = 0; first < m; first += block) {
-    const Size rows = least(block, m - first);
-    // Last panel first: only it has an overhang, into columns of the rows below that the first panel writes afterwards.
-    for (Size p = panels.count - 1; p >= 0; --p) {
-      const Size start = panels.begin(p) * kWidth;
-      const float* panel = packed + k * start;
-      const Size nv = panels.begin(p + 1) - panels.begin(p);
-      const Size columns = least(n - start, nv * kWidth);
-      const float* panel_bias = bias ? bias + start : nullptr;
-      float* out = c + first * n + start;
-      const float* in = a + first * lda;
-      switch (nv) {
-        case 1:
-          panel_product<12, 1>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
-          break;
+/// Rows of `a` times packed weights: what stays the same from call to call.
+struct Product {
+  const float* packed;
+  Size k, n;
+  const float* bias;  ///< padded to whole vectors, or null
+  const float* end;   ///< of the matrix that results; rows of it are n floats apart
+};
+
+template <int MR, int NV, class Offset>
+void panel_product(const Product& p, Size panel, const float* a, Size lda, Offset offset, Size m, float* c) {
+  const Size start = Panels(p.n).begin(panel) * kWidth;
+  const float* weights = p.packed + p.k * start;
+  const float* bias = p.bias ? p.bias + start : nullptr;
+  const Size columns = least(p.n - start, NV * kWidth);
+  c += start;
+  // Full tiles, then what is left in two even ones: a tile of one row would read all weights for it.
+  for (Size row = 0; row < m;) {
+    const Size left = m - row;
+    const Size count = left >= 2 * MR || left <= MR ? least(left, MR) : (left + 1) / 2;
+    float* to = c + row * p.n;
+    const bool leaves = p.end - (to + (count - 1) * p.n) < NV * kWidth;
+    tile_of<MR, NV>(count, a + row * lda, lda, offset, weights, p.k, bias, to, p.n, columns, leaves);
+    row += count;
+  }
+}
+
+/// c [m,n] = rows of a, lda floats apart, times the packed weights, plus bias. Rows below c must be written later or
+/// belong to nobody.
+template <class Offset>
+void product(const Product& p, const float* a, Size lda, Offset offset, Size m, float* c) {
+  const Panels panels(p.n);
+  // Last panel first: only it has an overhang, into columns of the rows below that the first panel writes afterwards.
+  for (Size panel = panels.count - 1; panel >= 0; --panel) {
+    switch (panels.begin(panel + 1) - panels.begin(panel)) {
+      case 1:
+        panel_product<12, 1>(p, panel, a, lda, offset, m, c);
+        break;
 #if defined(__AVX512F__)
-        case 2:
-          panel_product<12, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
-          break;
-        case 3:
-          panel_product<8, 3>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
-          break;
-        case 4:
-          panel_product<6, 4>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
-          break;
+      case 2:
+        panel_product<12, 2>(p, panel, a, lda, offset, m, c);
+        break;
+      case 3:
+        panel_product<8, 3>(p, panel, a, lda, offset, m, c);
+        break;
+      case 4:
+        panel_product<6, 4>(p, panel, a, lda, offset, m, c);
+        break;
 #else
-        case 2:
-          panel_product<6, 2>(in, lda, panel, rows, k, panel_bias, out, n, columns, end);
-          break;
+      case 2:
+        panel_product<6, 2>(p, panel, a, lda, offset, m, c);
+        break;
 #endif
-        default:
-          break;
-      }
+      default:
+        break;
     }
+  }
+}
+
+/// The same for a whole matrix of k values side by side, in blocks of rows that stay in the first-level cache while all
+/// panels pass over them.
+void matrix_product(const Product& p, const float* a, Size m, float* c) {
+  const Size block = Panels(p.n).count == 1 ? m : most(48, round_up(8192 / most(p.k, 1), 24));
+  for (Size first = 0; first < m; first += block) {
+    product(p, a + first * p.k, p.k, SideBySide{}, least(block, m - first), c + first * p.n);
   }
 }
 
@@ -214,177 +247,255 @@ inline __attribute__((always_inline)) void outer_tile(const float* a, Size lda, 
 template <int KR, int NV>
 void outer_panel(const float* a, Size lda, const float* b, Size ldb, Size m, Size k, float* c, Size ldc) {
   Size column = 0;
-  for (; column + KR <= k; column += KR) outer_tile<KR, NV>(a + column, lda, b, ldb, m, c + column * ldc, ldc);
-  for (; column < k; ++column) outer_tile<1, NV>(a + column, lda, b, ldb, m, c + column * ldc, ldc);
+  const auto columns_of = [&]<int R>() {
+    for (; column + R <= k; column += R) outer_tile<R, NV>(a + column, lda, b, ldb, m, c + column * ldc, ldc);
+  };
+  columns_of.template operator()<KR>();
+  columns_of.template operator()<4>();
+  columns_of.template operator()<3>();
+  columns_of.template operator()<1>();
 }
 
-/// Rows of one step of the sum over m: both operands' blocks stay in the first-level cache.
-Size outer_block(Size k, Size n) { return most(32, least(256, 8192 / most(1, k + n))); }
-
-/// c [k, padded n] += a [m,k]^T * b [m,n]. `block` is scratch of outer_block rows of padded n floats.
-void outer_product(const float* a, Size lda, const float* b, Size m, Size k, Size n, float* c, float* block) {
+/// c [k, padded n] += a [m,k]^T * b [m, padded n]; rows of a are lda floats apart.
+void outer_product(const float* a, Size lda, const float* b, Size m, Size k, Size n, float* c) {
   const Panels panels(n);
   const Size padded = panels.vectors * kWidth;
-  const Size step = outer_block(k, n);
-  for (Size first = 0; first < m; first += step) {
-    const Size rows = least(step, m - first);
-    for (Size row = 0; row < rows; ++row) {
-      copy(b + (first + row) * n, n, block + row * padded);
-      fill(block + row * padded + n, padded - n, 0.0f);
-    }
-    for (Size p = 0; p < panels.count; ++p) {
-      const Size start = panels.begin(p) * kWidth;
-      const float* in = a + first * lda;
-      switch (panels.begin(p + 1) - panels.begin(p)) {
-        case 1:
-          outer_panel<12, 1>(in, lda, block + start, padded, rows, k, c + start, padded);
-          break;
+  for (Size p = 0; p < panels.count; ++p) {
+    const Size start = panels.begin(p) * kWidth;
+    switch (panels.begin(p + 1) - panels.begin(p)) {
+      case 1:
+        outer_panel<12, 1>(a, lda, b + start, padded, m, k, c + start, padded);
+        break;
 #if defined(__AVX512F__)
-        case 2:
-          outer_panel<12, 2>(in, lda, block + start, padded, rows, k, c + start, padded);
-          break;
-        case 3:
-          outer_panel<8, 3>(in, lda, block + start, padded, rows, k, c + start, padded);
-          break;
-        case 4:
-          outer_panel<6, 4>(in, lda, block + start, padded, rows, k, c + start, padded);
-          break;
+      case 2:
+        outer_panel<12, 2>(a, lda, b + start, padded, m, k, c + start, padded);
+        break;
+      case 3:
+        outer_panel<8, 3>(a, lda, b + start, padded, m, k, c + start, padded);
+        break;
+      case 4:
+        outer_panel<6, 4>(a, lda, b + start, padded, m, k, c + start, padded);
+        break;
 #else
-        case 2:
-          outer_panel<6, 2>(in, lda, block + start, padded, rows, k, c + start, padded);
-          break;
+      case 2:
+        outer_panel<6, 2>(a, lda, b + start, padded, m, k, c + start, padded);
+        break;
 #endif
-        default:
-          break;
-      }
+      default:
+        break;
     }
   }
 }
 
-// ---- convolution by gathering windows into rows
-// ----------------------------------------------------------------------------------------
+/// Copies rows of n floats to rows of whole vectors, zeros behind.
+void pad_rows(const float* from, Size rows, Size n, float* to) {
+  const Size padded = round_up(n, kWidth);
+  for (Size row = 0; row < rows; ++row) {
+    copy(from + row * n, n, to + row * padded);
+    fill(to + row * padded + n, padded - n, 0.0f);
+  }
+}
 
-/// Pixels gathered at a time: 64 KiB of rows, a quarter of the smallest second-level caches.
-Size gather_block(const ConvGeometry& g) { return most(24, least(g.pixels(), round_up(16384 / g.taps(), 24))); }
+// Convolutions. An image is copied into a frame of zeros, so that all windows are alike: the values under a window lie
+// at fixed offsets from its corner, and the corners of a line of output pixels at a fixed distance. Nothing is
+// gathered.
 
-/// Calls run(row, tap, x_offset, length) for each contiguous stretch of window values inside the input, and gap(row,
-/// tap, length) outside.
-template <class Run, class Gap>
-inline __attribute__((always_inline)) void windows(const ConvGeometry& g, Size first, Size count, Run run, Gap gap) {
-  for (Size row = 0; row < count; ++row) {
-    const Size pixel = first + row;
-    const Size image = pixel / (g.ho * g.wo);
-    const Size top = pixel / g.wo % g.ho * g.stride_h - g.pad_top;
-    const Size left = pixel % g.wo * g.stride_w - g.pad_left;
+/// The frame around one image.
+struct Frame {
+  Size h, w;
+  explicit Frame(const ConvGeometry& g)
+      : h((g.ho - 1) * g.stride_h + (g.kh - 1) * g.dilation_h + 1),
+        w((g.wo - 1) * g.stride_w + (g.kw - 1) * g.dilation_w + 1) {}
+};
+
+void put_in_frame(const ConvGeometry& g, const float* image, float* frame) {
+  const Frame size(g);
+  const Size left = most(0, -g.pad_left);  // columns of the image that no window reaches
+  const Size before = most(0, g.pad_left) * g.ci;
+  const Size columns = most(0, least(g.w - left, size.w - most(0, g.pad_left))) * g.ci;
+  for (Size row = 0; row < size.h; ++row) {
+    float* to = frame + row * size.w * g.ci;
+    const Size source = row - g.pad_top;
+    if (source < 0 || source >= g.h) {
+      fill(to, size.w * g.ci, 0.0f);
+      continue;
+    }
+    fill(to, before, 0.0f);
+    copy(image + (source * g.w + left) * g.ci, columns, to + before);
+    fill(to + before + columns, size.w * g.ci - before - columns, 0.0f);
+  }
+}
+
+/// Offsets of a window's values from its corner in the frame.
+void window_offsets(const ConvGeometry& g, Size* offsets) {
+  const Frame frame(g);
+  for (Size kh = 0; kh < g.kh; ++kh) {
+    for (Size kw = 0; kw < g.kw; ++kw) {
+      for (Size c = 0; c < g.ci; ++c) *offsets++ = (kh * g.dilation_h * frame.w + kw * g.dilation_w) * g.ci + c;
+    }
+  }
+}
+
+/// The convolution of y's gradient that gives x's, at stride 1: the window turned by 180 degrees.
+ConvGeometry turned(const ConvGeometry& g) {
+  ConvGeometry t = g;
+  t.h = g.ho;
+  t.w = g.wo;
+  t.ci = g.co;
+  t.ho = g.h;
+  t.wo = g.w;
+  t.co = g.ci;
+  t.pad_top = (g.kh - 1) * g.dilation_h - g.pad_top;
+  t.pad_left = (g.kw - 1) * g.dilation_w - g.pad_left;
+  return t;
+}
+
+bool has_unit_stride(const ConvGeometry& g) { return g.stride_h == 1 && g.stride_w == 1; }
+
+/// Scratch of the convolutions, in floats, cut into its parts.
+struct Scratch {
+  Size packed, bias, frame, offsets, sums, rows;
+  explicit Scratch(const ConvGeometry& g) {
+    const ConvGeometry t = turned(g);
+    const auto frame_of = [](const ConvGeometry& any) { return Frame(any).h * Frame(any).w * any.ci; };
+    const Size taps = g.kh * g.kw;
+    packed = most(g.taps() * round_up(g.co, kWidth), taps * g.co * round_up(g.ci, kWidth));
+    packed = most(packed, g.co * round_up(g.taps(), kWidth));
+    bias = round_up(g.co, kWidth);
+    frame = g.pointwise() ? 0 : most(frame_of(g), has_unit_stride(g) ? frame_of(t) : 0);
+    offsets = taps * most(g.ci, g.co) * static_cast<Size>(sizeof(Size) / sizeof(float));
+    sums = most(g.taps() * round_up(g.co, kWidth), taps * g.co * g.ci);
+    rows = most(kOuterRows, g.wo) * round_up(most(g.co, g.taps()), kWidth);
+  }
+  /// Rows of a pointwise weight gradient that are summed at a time: both operands stay in the second-level cache.
+  static constexpr Size kOuterRows = 128;
+  [[nodiscard]] Size total() const { return packed + bias + frame + offsets + sums + rows + 8 * kWidth; }
+};
+
+Size conv_scratch(const ConvGeometry& g) { return Scratch(g).total(); }
+
+/// Parts begin at multiples of a vector, so that tables of offsets are aligned.
+struct Parts {
+  float *packed, *bias, *frame, *sums, *rows;
+  Size* offsets;
+  Parts(const ConvGeometry& g, float* scratch) {
+    const Scratch size(g);
+    const auto take = [&](Size count) {
+      float* part = scratch;
+      scratch += round_up(count, kWidth);
+      return part;
+    };
+    offsets = reinterpret_cast<Size*>(take(size.offsets));
+    packed = take(size.packed);
+    bias = take(size.bias);
+    frame = take(size.frame);
+    sums = take(size.sums);
+    rows = take(size.rows);
+  }
+};
+
+/// y = windows of x times weights already packed.
+void convolve(const ConvGeometry& g, const float* x, const Product& p, const Parts& parts, float* y) {
+  if (g.pointwise()) return matrix_product(p, x, g.pixels(), y);
+  window_offsets(g, parts.offsets);
+  const Frame frame(g);
+  for (Size image = 0; image < g.n; ++image) {
+    put_in_frame(g, x + image * g.h * g.w * g.ci, parts.frame);
+    for (Size oy = 0; oy < g.ho; ++oy) {
+      const float* corner = parts.frame + oy * g.stride_h * frame.w * g.ci;
+      product(p, corner, g.stride_w * g.ci, Scattered{parts.offsets}, g.wo, y + (image * g.ho + oy) * g.wo * g.co);
+    }
+  }
+}
+
+void conv_forward(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y,
+                  float* scratch) {
+  const Parts parts(g, scratch);
+  pack(weights, g.taps(), g.co, 1, g.taps(), parts.packed);
+  if (bias) {
+    pad_rows(bias, 1, g.co, parts.bias);
+    bias = parts.bias;
+  }
+  convolve(g, x, {parts.packed, g.taps(), g.co, bias, y + g.pixels() * g.co}, parts, y);
+}
+
+/// Weights [co][kh][kw][ci] as those of the turned convolution: [kh][kw][co][ci], window turned.
+void turn_weights(const ConvGeometry& g, const float* weights, float* to) {
+  const Size window = g.kh * g.kw;
+  for (Size k = 0; k < window; ++k) {
+    for (Size out = 0; out < g.co; ++out) {
+      copy(weights + (out * window + window - 1 - k) * g.ci, g.ci, to + (k * g.co + out) * g.ci);
+    }
+  }
+}
+
+/// Any stride: each output pixel's gradient times the weights is added under its window.
+void scatter_gradients(const ConvGeometry& g, const float* dy, const float* weights, float* dx, const Parts& parts) {
+  pack(weights, g.co, g.taps(), g.taps(), 1, parts.packed);
+  fill(dx, g.n * g.h * g.w * g.ci, 0.0f);
+  const Product p{parts.packed, g.co, g.taps(), nullptr, parts.rows + g.wo * g.taps()};
+  for (Size line = 0; line < g.n * g.ho; ++line) {
+    matrix_product(p, dy + line * g.wo * g.co, g.wo, parts.rows);
+    const Size image = line / g.ho;
+    const Size top = line % g.ho * g.stride_h - g.pad_top;
     for (Size kh = 0; kh < g.kh; ++kh) {
       const Size y = top + kh * g.dilation_h;
-      const Size tap = kh * g.kw * g.ci;
-      if (y < 0 || y >= g.h) {
-        gap(row, tap, g.kw * g.ci);
-        continue;
-      }
-      const Size line = (image * g.h + y) * g.w;
-      if (g.dilation_w == 1 && left >= 0 && left + g.kw <= g.w) {
-        run(row, tap, (line + left) * g.ci, g.kw * g.ci);
-        continue;
-      }
-      for (Size kw = 0; kw < g.kw; ++kw) {
-        const Size x = left + kw * g.dilation_w;
-        if (x < 0 || x >= g.w) {
-          gap(row, tap + kw * g.ci, g.ci);
-        } else {
-          run(row, tap + kw * g.ci, (line + x) * g.ci, g.ci);
+      if (y < 0 || y >= g.h) continue;
+      float* to = dx + (image * g.h + y) * g.w * g.ci;
+      for (Size ox = 0; ox < g.wo; ++ox) {
+        for (Size kw = 0; kw < g.kw; ++kw) {
+          const Size x = ox * g.stride_w - g.pad_left + kw * g.dilation_w;
+          if (x < 0 || x >= g.w) continue;
+          accumulate(parts.rows + ox * g.taps() + (kh * g.kw + kw) * g.ci, g.ci, to + x * g.ci);
         }
       }
     }
   }
 }
 
-void gather(const ConvGeometry& g, const float* x, Size first, Size count, float* rows) {
-  const Size taps = g.taps();
-  windows(
-      g, first, count,
-      [=](Size row, Size tap, Size offset, Size length) { copy(x + offset, length, rows + row * taps + tap); },
-      [=](Size row, Size tap, Size length) { fill(rows + row * taps + tap, length, 0.0f); });
-}
-
-void scatter(const ConvGeometry& g, const float* rows, Size first, Size count, float* dx) {
-  const Size taps = g.taps();
-  windows(
-      g, first, count,
-      [=](Size row, Size tap, Size offset, Size length) { accumulate(rows + row * taps + tap, length, dx + offset); },
-      [](Size, Size, Size) {});
-}
-
-Size conv_scratch(const ConvGeometry& g) {
-  const Size padded_out = round_up(g.co, kWidth);
-  const Size padded_taps = round_up(g.taps(), kWidth);
-  const Size packed = most(g.taps() * padded_out, g.co * padded_taps);
-  const Size rows = g.pointwise() ? 0 : gather_block(g) * g.taps() + kWidth;
-  return packed + padded_out + rows + outer_block(g.taps(), g.co) * padded_out + kWidth;
-}
-
-void conv_forward(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y,
-                  float* scratch) {
-  const Size taps = g.taps();
-  const Size padded = round_up(g.co, kWidth);
-  float* packed = scratch;
-  float* padded_bias = packed + taps * padded;
-  float* rows = padded_bias + padded;
-  pack(weights, taps, g.co, 1, taps, packed);
-  if (bias) {
-    copy(bias, g.co, padded_bias);
-    fill(padded_bias + g.co, padded - g.co, 0.0f);
-    bias = padded_bias;
-  }
-  if (g.pointwise()) return product(x, g.ci, packed, g.pixels(), taps, g.co, bias, y);
-  const Size block = gather_block(g);
-  for (Size first = 0; first < g.pixels(); first += block) {
-    const Size count = least(block, g.pixels() - first);
-    gather(g, x, first, count, rows);
-    product(rows, taps, packed, count, taps, g.co, bias, y + first * g.co);
-  }
-}
-
 void conv_backward_data(const ConvGeometry& g, const float* dy, const float* weights, float* dx, float* scratch) {
-  const Size taps = g.taps();
-  float* packed = scratch;
-  float* rows = packed + g.co * round_up(taps, kWidth);
-  pack(weights, g.co, taps, taps, 1, packed);
-  if (g.pointwise()) return product(dy, g.co, packed, g.pixels(), g.co, taps, nullptr, dx);
-  fill(dx, g.n * g.h * g.w * g.ci, 0.0f);
-  const Size block = gather_block(g);
-  for (Size first = 0; first < g.pixels(); first += block) {
-    const Size count = least(block, g.pixels() - first);
-    product(dy + first * g.co, g.co, packed, count, g.co, taps, nullptr, rows);
-    scatter(g, rows, first, count, dx);
-  }
+  const Parts parts(g, scratch);
+  if (!has_unit_stride(g)) return scatter_gradients(g, dy, weights, dx, parts);
+  const ConvGeometry t = turned(g);
+  turn_weights(g, weights, parts.sums);
+  pack(parts.sums, t.taps(), t.co, t.co, 1, parts.packed);
+  convolve(t, dy, {parts.packed, t.taps(), t.co, nullptr, dx + t.pixels() * t.co}, parts, dx);
 }
 
 void conv_backward_weights(const ConvGeometry& g, const float* x, const float* dy, float* dweights, float* scratch) {
+  const Parts parts(g, scratch);
   const Size taps = g.taps();
   const Size padded = round_up(g.co, kWidth);
-  float* sums = scratch;  // [taps, padded co]: transposed at the end
-  float* operand = sums + taps * padded;
-  float* rows = operand + outer_block(taps, g.co) * padded;
-  fill(sums, taps * padded, 0.0f);
+  fill(parts.sums, taps * padded, 0.0f);  // [taps, padded co]: transposed at the end
   if (g.pointwise()) {
-    outer_product(x, g.ci, dy, g.pixels(), taps, g.co, sums, operand);
+    for (Size first = 0; first < g.pixels(); first += Scratch::kOuterRows) {
+      const Size rows = least(Scratch::kOuterRows, g.pixels() - first);
+      pad_rows(dy + first * g.co, rows, g.co, parts.rows);
+      outer_product(x + first * g.ci, g.ci, parts.rows, rows, taps, g.co, parts.sums);
+    }
   } else {
-    const Size block = gather_block(g);
-    for (Size first = 0; first < g.pixels(); first += block) {
-      const Size count = least(block, g.pixels() - first);
-      gather(g, x, first, count, rows);
-      outer_product(rows, taps, dy + first * g.co, count, taps, g.co, sums, operand);
+    const Frame frame(g);
+    // Values under one row of a window are neighbours, unless dilation tears them apart.
+    const Size runs = g.dilation_w == 1 ? 1 : g.kw;
+    const Size run = g.kw / runs * g.ci;
+    for (Size image = 0; image < g.n; ++image) {
+      put_in_frame(g, x + image * g.h * g.w * g.ci, parts.frame);
+      for (Size oy = 0; oy < g.ho; ++oy) {
+        pad_rows(dy + (image * g.ho + oy) * g.wo * g.co, g.wo, g.co, parts.rows);
+        for (Size k = 0; k < g.kh * runs; ++k) {
+          const Size offset = ((oy * g.stride_h + k / runs * g.dilation_h) * frame.w + k % runs * g.dilation_w) * g.ci;
+          outer_product(parts.frame + offset, g.stride_w * g.ci, parts.rows, g.wo, run, g.co,
+                        parts.sums + k * run * padded);
+        }
+      }
     }
   }
   for (Size out = 0; out < g.co; ++out) {
-    for (Size tap = 0; tap < taps; ++tap) dweights[out * taps + tap] = sums[tap * padded + out];
+    for (Size tap = 0; tap < taps; ++tap) dweights[out * taps + tap] = parts.sums[tap * padded + out];
   }
 }
 
-// ---- depthwise convolution
-// -------------------------------------------------------------------------------------------------------------
+// Depthwise convolution.
 
 /// Calls body(lane, first channel) for the widest vectors that fit what is left of c channels.
 template <class Body>
@@ -400,80 +511,53 @@ inline __attribute__((always_inline)) void for_channels(Size c, Body body) {
   for (; first < c; ++first) body(Lane<1>{}, first);
 }
 
-struct Span {
-  Size begin, end;
-};
-
-/// Window positions k with 0 <= start + k * dilation < size.
-inline Span inside(Size start, Size size, Size kernel, Size dilation) {
-  Size begin = 0;
-  Size end = kernel;
-  while (begin < kernel && start + begin * dilation < 0) ++begin;
-  while (end > begin && start + (end - 1) * dilation >= size) --end;
-  return {begin, end};
-}
-
-/// Visits the output pixels of one image: pixel(oy, ox, taps, is_whole) where is_whole means that no tap is outside.
-template <class Pixel>
-inline __attribute__((always_inline)) void for_pixels(const ConvGeometry& g, Pixel pixel) {
-  for (Size oy = 0; oy < g.ho; ++oy) {
-    const Size top = oy * g.stride_h - g.pad_top;
-    const Span rows = inside(top, g.h, g.kh, g.dilation_h);
-    const bool whole_rows = rows.begin == 0 && rows.end == g.kh;
-    for (Size ox = 0; ox < g.wo; ++ox) {
-      const Size left = ox * g.stride_w - g.pad_left;
-      const bool whole = whole_rows && left >= 0 && left + (g.kw - 1) * g.dilation_w < g.w;
-      const Span columns = whole ? Span{0, g.kw} : inside(left, g.w, g.kw, g.dilation_w);
-      pixel(oy, ox, top, left, rows, columns, whole);
-    }
+/// Moves the inner part of a frame, where the image lies, to the image.
+void take_from_frame(const ConvGeometry& g, const float* frame, float* image) {
+  const Frame size(g);
+  for (Size row = 0; row < g.h; ++row) {
+    float* to = image + row * g.w * g.ci;
+    const Size source = row + g.pad_top;
+    const Size columns =
+        source < size.h ? most(0, least(g.w, size.w - g.pad_left)) * g.ci : 0;  // the rest no window reaches
+    copy(frame + (source * size.w + g.pad_left) * g.ci, columns, to);
+    fill(to + columns, g.w * g.ci - columns, 0.0f);
   }
 }
 
-/// One image, one vector of channels. KH, KW > 0: the window is known at compile time and its weights stay in
+/// One image in its frame and one vector of channels. KH, KW > 0: the window is known and its weights stay in
 /// registers.
 template <class L, int KH, int KW>
-inline __attribute__((always_inline)) void depthwise_plane(const ConvGeometry& g, const float* x, const float* weights,
-                                                           const float* bias, float* y) {
+inline __attribute__((always_inline)) void depthwise_plane(const ConvGeometry& g, const float* frame,
+                                                           const float* weights, const float* bias, float* y) {
   using V = typename L::Vec;
   constexpr int W = sizeof(V) / sizeof(float);
   const Size c = g.ci;
-  const Size line = g.w * c;
+  const Size line = Frame(g).w * c;
   V fixed[KH > 0 ? KH * KW : 1];
   if constexpr (KH > 0) {
 #pragma GCC unroll 32
     for (int k = 0; k < KH * KW; ++k) fixed[k] = at<W>(weights + k * c);
   }
   const V start = bias ? at<W>(bias) : V{};
-  for_pixels(g, [&](Size oy, Size ox, Size top, Size left, Span rows, Span columns, bool whole) {
-    V sum = start;
-    if (KH > 0 && whole) {
-      const float* corner = x + top * line + left * c;
+  for (Size oy = 0; oy < g.ho; ++oy) {
+    const float* corner = frame + oy * g.stride_h * line;
+    for (Size ox = 0; ox < g.wo; ++ox, corner += g.stride_w * c, y += c) {
+      V sum = start;
+      if constexpr (KH > 0) {
 #pragma GCC unroll 8
-      for (int kh = 0; kh < KH; ++kh) {
+        for (int kh = 0; kh < KH; ++kh) {
 #pragma GCC unroll 8
-        for (int kw = 0; kw < KW; ++kw) sum += at<W>(corner + kh * line + kw * c) * fixed[kh * KW + kw];
-      }
-    } else {
-      for (Size kh = rows.begin; kh < rows.end; ++kh) {
-        const float* from = x + (top + kh * g.dilation_h) * line;
-        for (Size kw = columns.begin; kw < columns.end; ++kw) {
-          sum += at<W>(from + (left + kw * g.dilation_w) * c) * at<W>(weights + (kh * g.kw + kw) * c);
+          for (int kw = 0; kw < KW; ++kw) sum += at<W>(corner + kh * line + kw * c) * fixed[kh * KW + kw];
+        }
+      } else {
+        const float* w = weights;
+        for (Size kh = 0; kh < g.kh; ++kh) {
+          const float* from = corner + kh * g.dilation_h * line;
+          for (Size kw = 0; kw < g.kw; ++kw, from += g.dilation_w * c, w += c) sum += at<W>(from) * at<W>(w);
         }
       }
+      at<W>(y) = sum;
     }
-    at<W>(y + (oy * g.wo + ox) * c) = sum;
-  });
-}
-
-template <int KH, int KW>
-void depthwise_images(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y) {
-  for (Size image = 0; image < g.n; ++image) {
-    const float* from = x + image * g.h * g.w * g.ci;
-    float* to = y + image * g.ho * g.wo * g.ci;
-    for_channels(g.ci, [&](auto lane, Size channel) {
-      depthwise_plane<decltype(lane), KH, KW>(g, from + channel, weights + channel, bias ? bias + channel : nullptr,
-                                              to + channel);
-    });
   }
 }
 
@@ -481,109 +565,121 @@ bool is_three_by_three(const ConvGeometry& g) {
   return g.kh == 3 && g.kw == 3 && g.dilation_h == 1 && g.dilation_w == 1;
 }
 
-void depthwise_forward(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y) {
-  if (is_three_by_three(g)) return depthwise_images<3, 3>(g, x, weights, bias, y);
-  depthwise_images<0, 0>(g, x, weights, bias, y);
+Size depthwise_scratch(const ConvGeometry& g) {
+  const ConvGeometry t = turned(g);
+  const Size forward = Frame(g).h * Frame(g).w * g.ci;
+  const Size backward = has_unit_stride(g) ? Frame(t).h * Frame(t).w * t.ci : 0;
+  return most(forward, backward) + g.kh * g.kw * g.ci;
 }
 
-/// Adds each output gradient times the window's weights into dx: any stride.
+void depthwise_forward(const ConvGeometry& g, const float* x, const float* weights, const float* bias, float* y,
+                       float* frame) {
+  for (Size image = 0; image < g.n; ++image) {
+    put_in_frame(g, x + image * g.h * g.w * g.ci, frame);
+    float* to = y + image * g.ho * g.wo * g.ci;
+    for_channels(g.ci, [&](auto lane, Size channel) {
+      using L = decltype(lane);
+      const float* start = bias ? bias + channel : nullptr;
+      if (is_three_by_three(g)) {
+        depthwise_plane<L, 3, 3>(g, frame + channel, weights + channel, start, to + channel);
+      } else {
+        depthwise_plane<L, 0, 0>(g, frame + channel, weights + channel, start, to + channel);
+      }
+    });
+  }
+}
+
+/// Adds each output gradient times the window's weights into the frame: any stride.
 template <class L>
 inline __attribute__((always_inline)) void depthwise_scatter(const ConvGeometry& g, const float* dy,
-                                                             const float* weights, float* dx) {
+                                                             const float* weights, float* frame) {
   using V = typename L::Vec;
   constexpr int W = sizeof(V) / sizeof(float);
   const Size c = g.ci;
-  for_pixels(g, [&](Size oy, Size ox, Size top, Size left, Span rows, Span columns, bool) {
-    const V gradient = at<W>(dy + (oy * g.wo + ox) * c);
-    for (Size kh = rows.begin; kh < rows.end; ++kh) {
-      float* to = dx + (top + kh * g.dilation_h) * g.w * c;
-      for (Size kw = columns.begin; kw < columns.end; ++kw) {
-        at<W>(to + (left + kw * g.dilation_w) * c) += gradient * at<W>(weights + (kh * g.kw + kw) * c);
+  const Size line = Frame(g).w * c;
+  for (Size oy = 0; oy < g.ho; ++oy) {
+    float* corner = frame + oy * g.stride_h * line;
+    for (Size ox = 0; ox < g.wo; ++ox, corner += g.stride_w * c, dy += c) {
+      const V gradient = at<W>(dy);
+      const float* w = weights;
+      for (Size kh = 0; kh < g.kh; ++kh) {
+        float* to = corner + kh * g.dilation_h * line;
+        for (Size kw = 0; kw < g.kw; ++kw, to += g.dilation_w * c, w += c) at<W>(to) += gradient * at<W>(w);
       }
     }
-  });
+  }
 }
 
-constexpr Size kMaxFlippedFloats = 16384;
-
-void depthwise_backward_data(const ConvGeometry& g, const float* dy, const float* weights, float* dx) {
-  const Size window = g.kh * g.kw;
-  if (g.stride_h == 1 && g.stride_w == 1 && window * g.ci <= kMaxFlippedFloats) {
-    // With stride 1 the gradient is a correlation of dy with the window turned by 180 degrees: the forward kernel does
-    // it without read-modify-write.
-    float flipped[kMaxFlippedFloats];
-    for (Size k = 0; k < window; ++k) copy(weights + (window - 1 - k) * g.ci, g.ci, flipped + k * g.ci);
-    ConvGeometry turned = g;
-    turned.h = g.ho;
-    turned.w = g.wo;
-    turned.ho = g.h;
-    turned.wo = g.w;
-    turned.pad_top = (g.kh - 1) * g.dilation_h - g.pad_top;
-    turned.pad_left = (g.kw - 1) * g.dilation_w - g.pad_left;
-    return depthwise_forward(turned, dy, flipped, nullptr, dx);
+void depthwise_backward_data(const ConvGeometry& g, const float* dy, const float* weights, float* dx, float* scratch) {
+  if (has_unit_stride(g)) {
+    // At stride 1 the gradient is a correlation of dy with the window turned by 180 degrees: nothing is read, changed
+    // and written again.
+    const Size window = g.kh * g.kw;
+    for (Size k = 0; k < window; ++k) copy(weights + (window - 1 - k) * g.ci, g.ci, scratch + k * g.ci);
+    return depthwise_forward(turned(g), dy, scratch, nullptr, dx, scratch + window * g.ci);
   }
-  fill(dx, g.n * g.h * g.w * g.ci, 0.0f);
+  const Frame frame(g);
   for (Size image = 0; image < g.n; ++image) {
+    fill(scratch, frame.h * frame.w * g.ci, 0.0f);
     const float* from = dy + image * g.ho * g.wo * g.ci;
-    float* to = dx + image * g.h * g.w * g.ci;
     for_channels(g.ci, [&](auto lane, Size channel) {
-      depthwise_scatter<decltype(lane)>(g, from + channel, weights + channel, to + channel);
+      depthwise_scatter<decltype(lane)>(g, from + channel, weights + channel, scratch + channel);
     });
+    take_from_frame(g, scratch, dx + image * g.h * g.w * g.ci);
   }
 }
 
 /// Window gradients of one image and one vector of channels, added into dweights.
 template <class L, int KH, int KW>
-inline __attribute__((always_inline)) void depthwise_window_sums(const ConvGeometry& g, const float* x, const float* dy,
-                                                                 float* dweights) {
+inline __attribute__((always_inline)) void depthwise_window_sums(const ConvGeometry& g, const float* frame,
+                                                                 const float* dy, float* dweights) {
   using V = typename L::Vec;
   constexpr int W = sizeof(V) / sizeof(float);
   const Size c = g.ci;
-  const Size line = g.w * c;
+  const Size line = Frame(g).w * c;
   V fixed[KH > 0 ? KH * KW : 1] = {};
-  for_pixels(g, [&](Size oy, Size ox, Size top, Size left, Span rows, Span columns, bool whole) {
-    const V gradient = at<W>(dy + (oy * g.wo + ox) * c);
-    if (KH > 0 && whole) {
-      const float* corner = x + top * line + left * c;
+  for (Size oy = 0; oy < g.ho; ++oy) {
+    const float* corner = frame + oy * g.stride_h * line;
+    for (Size ox = 0; ox < g.wo; ++ox, corner += g.stride_w * c, dy += c) {
+      const V gradient = at<W>(dy);
+      if constexpr (KH > 0) {
 #pragma GCC unroll 8
-      for (int kh = 0; kh < KH; ++kh) {
+        for (int kh = 0; kh < KH; ++kh) {
 #pragma GCC unroll 8
-        for (int kw = 0; kw < KW; ++kw) fixed[kh * KW + kw] += at<W>(corner + kh * line + kw * c) * gradient;
+          for (int kw = 0; kw < KW; ++kw) fixed[kh * KW + kw] += at<W>(corner + kh * line + kw * c) * gradient;
+        }
+      } else {
+        float* sum = dweights;
+        for (Size kh = 0; kh < g.kh; ++kh) {
+          const float* from = corner + kh * g.dilation_h * line;
+          for (Size kw = 0; kw < g.kw; ++kw, from += g.dilation_w * c, sum += c) at<W>(sum) += at<W>(from) * gradient;
+        }
       }
-      return;
     }
-    for (Size kh = rows.begin; kh < rows.end; ++kh) {
-      const float* from = x + (top + kh * g.dilation_h) * line;
-      for (Size kw = columns.begin; kw < columns.end; ++kw) {
-        at<W>(dweights + (kh * g.kw + kw) * c) += at<W>(from + (left + kw * g.dilation_w) * c) * gradient;
-      }
-    }
-  });
+  }
   if constexpr (KH > 0) {
 #pragma GCC unroll 32
     for (int k = 0; k < KH * KW; ++k) at<W>(dweights + k * c) += fixed[k];
   }
 }
 
-template <int KH, int KW>
-void depthwise_weight_images(const ConvGeometry& g, const float* x, const float* dy, float* dweights) {
+void depthwise_backward_weights(const ConvGeometry& g, const float* x, const float* dy, float* dweights, float* frame) {
+  fill(dweights, g.kh * g.kw * g.ci, 0.0f);
   for (Size image = 0; image < g.n; ++image) {
-    const float* from = x + image * g.h * g.w * g.ci;
+    put_in_frame(g, x + image * g.h * g.w * g.ci, frame);
     const float* gradient = dy + image * g.ho * g.wo * g.ci;
     for_channels(g.ci, [&](auto lane, Size channel) {
-      depthwise_window_sums<decltype(lane), KH, KW>(g, from + channel, gradient + channel, dweights + channel);
+      using L = decltype(lane);
+      if (is_three_by_three(g)) {
+        depthwise_window_sums<L, 3, 3>(g, frame + channel, gradient + channel, dweights + channel);
+      } else {
+        depthwise_window_sums<L, 0, 0>(g, frame + channel, gradient + channel, dweights + channel);
+      }
     });
   }
 }
 
-void depthwise_backward_weights(const ConvGeometry& g, const float* x, const float* dy, float* dweights) {
-  fill(dweights, g.kh * g.kw * g.ci, 0.0f);
-  if (is_three_by_three(g)) return depthwise_weight_images<3, 3>(g, x, dy, dweights);
-  depthwise_weight_images<0, 0>(g, x, dy, dweights);
-}
-
-// ---- columns: batch norm, bias
-// -----------------------------------------------------------------------------------------------------------
+// Columns: batch norm, bias.
 
 /// Rows summed in float before the sum goes to double: 256 additions lose at most 8 of 24 bits, in practice 4.
 constexpr Size kSumRows = 256;
@@ -718,7 +814,7 @@ const Kernels& table() {
 #else
     "baseline",
 #endif
-        conv_scratch, conv_forward, conv_backward_data, conv_backward_weights, depthwise_forward,
+        conv_scratch, conv_forward, conv_backward_data, conv_backward_weights, depthwise_scratch, depthwise_forward,
         depthwise_backward_data, depthwise_backward_weights, column_sums, moments, scale_shift, masked_sums, combine
   };
   return kTable;
