@@ -45,6 +45,19 @@ int report_failure(const Error& error, bool json) {
   return usage ? 2 : 1;
 }
 
+/// CLI11 says that a command is missing where one is misspelt; the word itself is what helps.
+std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App* deepest = &app;
+  while (!deepest->get_subcommands().empty()) deepest = deepest->get_subcommands().front();
+  const bool wants_command = !deepest->get_subcommands([](const CLI::App*) { return true; }).empty();
+  const std::vector<std::string> rest = app.remaining(true);
+  std::string place = "mote";
+  for (const CLI::App* a = &app; a != deepest;) place += " " + (a = a->get_subcommands().front())->get_name();
+  const std::string hint = "; '" + place + " --help' lists what is possible";
+  if (wants_command && !rest.empty() && !rest.front().starts_with("-")) return "'" + rest.front() + "' is no command of '" + place + "'" + hint;
+  return error.what() + hint;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"mote: machine learning for microcontrollers, from data to a measured, updatable model", "mote"};
   app.require_subcommand(1);
@@ -60,7 +73,7 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    std::cerr << "mote: " << e.what() << "; 'mote --help' lists what is possible\n";
+    std::cerr << "mote: " << usage_sentence(app, e) << "\n";
     return 2;
   }
   TerminalProgress progress(quiet);

@@ -1,12 +1,16 @@
-// Whatever is broken, the user reads one sentence, the exit code says whose fault it is, and nothing that was there is lost.
+// Whatever is broken, the user reads one sentence, the exit code says whose fault it is, and nothing that was there is
+// lost.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <iostream>
 #include <set>
 
 #include "broken_input.hpp"
+#include "mote/data/import.hpp"
 
 namespace mote::e2e {
 namespace {
@@ -18,10 +22,18 @@ std::vector<BrokenInput> all_broken() {
   return all;
 }
 
-/// What is there before: a dataset, a model and a text that a failing command could destroy.
+/// What is there before: datasets, a model and a text that a failing command could destroy. Made without the program:
+/// it takes a while to start.
 void put_things_to_lose(const Sandbox& box) {
-  const ProcessResult made = box.mote({"data", "import", "idx", "idx/images.idx", "--labels", "idx/labels.idx", "--out", "kept", "--quiet"});
-  ASSERT_EQ(made.exit_code, 0) << made.diagnostics;
+  SilentProgress silent;
+  data::IdxSpec pictures;
+  pictures.images = box.folder() / "idx/images.idx";
+  pictures.labels = box.folder() / "idx/labels.idx";
+  ASSERT_TRUE(data::import_idx(pictures, box.folder() / "kept", silent));
+  data::AudioSpec speech;
+  speech.folder = box.folder() / "wav";
+  speech.naming = {data::Naming::Label::pattern, "{label}_{group}_{index}.wav", ""};
+  ASSERT_TRUE(data::import_audio(speech, box.folder() / "speech", silent));
   box.put("kept.tflite", std::string_view("an older model"));
   box.put("kept.mote", std::string_view("an older graph"));
 }
@@ -53,7 +65,6 @@ class Broken : public testing::TestWithParam<BrokenInput> {};
 
 TEST_P(Broken, input_gives_one_sentence_and_loses_nothing) {
   const BrokenInput& input = GetParam();
-  if (!input.needs.empty() && !has_command(input.needs)) GTEST_SKIP() << "this build of mote has no command " << input.needs;
   const Sandbox box;
   put_things_to_lose(box);
   if (input.prepare) input.prepare(box);
@@ -63,6 +74,8 @@ TEST_P(Broken, input_gives_one_sentence_and_loses_nothing) {
   arguments.emplace_back("--quiet");
   const ProcessResult result = box.mote(arguments, input.wrapper);
 
+  // For whoever reviews the sentences as a list.
+  if (std::getenv("MOTE_SHOW") != nullptr) std::cout << result.exit_code << " " << result.diagnostics;
   EXPECT_EQ(result.exit_code, input.exit_code) << result.diagnostics;
   EXPECT_EQ(result.output, "");
   expect_one_sentence(result.diagnostics);
@@ -70,9 +83,8 @@ TEST_P(Broken, input_gives_one_sentence_and_loses_nothing) {
   EXPECT_THAT(differences(before, box.snapshot(), input.may_change), testing::IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(E2e, Broken, testing::ValuesIn(all_broken()), [](const auto& info) { return info.param.name; });
-
-void PrintTo(const BrokenInput& input, std::ostream* out) { *out << "mote " << input.command; }
+INSTANTIATE_TEST_SUITE_P(E2e, Broken, testing::ValuesIn(all_broken()),
+                         [](const auto& test) { return test.param.name; });
 
 TEST(BrokenTable, has_at_least_sixty_inputs_with_names_of_their_own) {
   std::set<std::string> names;

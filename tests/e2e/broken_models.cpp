@@ -32,46 +32,101 @@ std::vector<BrokenInput> graph_texts() {
   const std::string convert = "convert broken.mote kept.tflite";
   return {
       {"graph_statement_is_unknown", convert, 1, {"broken.mote", "line"}, edited("op softmax", "layer softmax")},
-      {"graph_operator_is_unknown", convert, 1, {"broken.mote", "line", "softplus"}, edited("op softmax", "op softplus")},
+      {"graph_operator_is_unknown",
+       convert,
+       1,
+       {"broken.mote", "line", "softplus"},
+       edited("op softmax", "op softplus")},
       {"graph_attribute_is_unknown", convert, 1, {"broken.mote", "line", "gamma"}, edited("beta", "gamma")},
       {"graph_number_is_no_number", convert, 1, {"broken.mote", "line"}, edited("stride_h 1", "stride_h one")},
       {"graph_element_type_is_unknown", convert, 1, {"broken.mote", "line", "i5"}, edited(" i8 ", " i5 ")},
       {"graph_shape_does_not_fit", convert, 1, {"broken.mote"}, edited("[1,8,8,4]", "[1,8,9,4]")},
       {"graph_dimension_is_huge", convert, 1, {"broken.mote"}, edited("[1,8,8,1]", "[1,999999999999,8,1]")},
       {"graph_weights_are_cut_off", convert, 1, {"broken.mote"}, edited(" data ", " data AAAA#")},
-      {"graph_tensor_is_not_there", convert, 1, {"broken.mote", "line"}, edited("outputs \"probabilities\"", "outputs \"chances\"")},
+      {"graph_tensor_is_not_there",
+       convert,
+       1,
+       {"broken.mote", "line"},
+       edited("outputs \"probabilities\"", "outputs \"chances\"")},
       {"graph_scale_is_not_a_number", convert, 1, {"broken.mote"}, edited("scale 0x1p-8", "scale nan")},
       {"graph_stride_is_zero", convert, 1, {"broken.mote"}, edited("stride_h 1", "stride_h 0")},
-      {"graph_is_empty", convert, 1, {"broken.mote"}, [](const Sandbox& box) { box.put("broken.mote", std::string_view("graph \"nothing\"\n")); }},
+      {"graph_is_empty",
+       convert,
+       1,
+       {"broken.mote"},
+       [](const Sandbox& box) { box.put("broken.mote", std::string_view("graph \"nothing\"\n")); }},
   };
 }
 
 std::vector<BrokenInput> tflite_files() {
   return {
-      {"tflite_is_truncated", "inspect broken.tflite", 1, {"broken.tflite"}, tflite([](Bytes b) { return cut(b, b.size() / 2); })},
-      {"tflite_is_only_a_header", "inspect broken.tflite", 1, {"broken.tflite"}, tflite([](Bytes b) { return cut(b, 12); })},
-      {"tflite_root_points_outside", "convert broken.tflite kept.mote", 1, {"broken.tflite"}, tflite([](Bytes b) { return patched(b, 0, {0xff, 0xff, 0xff, 0x7f}); })},
-      {"tflite_is_garbage_behind_its_name", "convert broken.tflite kept.mote", 1, {"broken.tflite"},
-       [](const Sandbox& box) { box.put("broken.tflite", patched(garbage(4000, 2), 4, {'T', 'F', 'L', '3'})); }},
-      {"tflite_is_garbage", "inspect broken.tflite", 1, {"broken.tflite"}, [](const Sandbox& box) { box.put("broken.tflite", garbage(4000, 3)); }},
-      {"model_is_empty", "inspect broken.tflite", 1, {"broken.tflite", "empty"}, [](const Sandbox& box) { box.put("broken.tflite", std::string_view()); }},
+      {"tflite_is_truncated", "inspect broken.tflite", 1, {"broken.tflite"}, tflite([](Bytes b) {
+         return cut(b, b.size() / 2);
+       })},
+      {"tflite_is_only_a_header", "inspect broken.tflite", 1, {"broken.tflite"}, tflite([](Bytes b) {
+         return cut(b, 12);
+       })},
+      {"tflite_root_points_outside", "convert broken.tflite kept.mote", 1, {"broken.tflite"}, tflite([](Bytes b) {
+         return patched(b, 0, {0xff, 0xff, 0xff, 0x7f});
+       })},
+      {"tflite_is_garbage_behind_its_name",
+       "convert broken.tflite kept.mote",
+       1,
+       {"broken.tflite"},
+       [](const Sandbox& box) {
+         box.put("broken.tflite", patched(garbage(4000, 2), 4, {'T', 'F', 'L', '3'}));
+       }},
+      {"tflite_is_garbage",
+       "inspect broken.tflite",
+       1,
+       {"broken.tflite"},
+       [](const Sandbox& box) { box.put("broken.tflite", garbage(4000, 3)); }},
+      {"model_is_empty",
+       "inspect broken.tflite",
+       1,
+       {"broken.tflite", "empty"},
+       [](const Sandbox& box) { box.put("broken.tflite", std::string_view()); }},
       {"model_is_a_folder", "inspect idx", 1, {"idx"}, {}},
       {"model_is_missing", "inspect nothing.tflite", 1, {"nothing.tflite"}, {}},
       {"model_is_a_table", "inspect walks.csv", 1, {"walks.csv"}, {}},
-      {"module_has_a_broken_header", "inspect broken.bin", 1, {"broken.bin"}, [](const Sandbox& box) { box.put("broken.bin", patched(garbage(300, 4), 0, {'m', 'o', 't', 'e'})); }},
-      {"module_is_cut_off", "inspect broken.bin", 1, {"broken.bin"}, [](const Sandbox& box) { box.put("broken.bin", std::string_view("mote\x01")); }},
-      {"onnx_is_not_read", "inspect broken.onnx", 1, {"broken.onnx", "ONNX"}, [](const Sandbox& box) { box.put("broken.onnx", Bytes{8, 7, 0x12, 4, 't', 'e', 's', 't'}); }},
+      {"module_has_a_broken_header",
+       "inspect broken.bin",
+       1,
+       {"broken.bin"},
+       [](const Sandbox& box) {
+         box.put("broken.bin", patched(garbage(300, 4), 0, {'m', 'o', 't', 'e'}));
+       }},
+      {"module_is_cut_off",
+       "inspect broken.bin",
+       1,
+       {"broken.bin"},
+       [](const Sandbox& box) { box.put("broken.bin", std::string_view("mote\x01")); }},
+      {"onnx_is_not_read",
+       "inspect broken.onnx",
+       1,
+       {"broken.onnx", "ONNX"},
+       [](const Sandbox& box) {
+         box.put("broken.onnx", Bytes{8, 7, 0x12, 4, 't', 'e', 's', 't'});
+       }},
   };
 }
 
 std::vector<BrokenInput> conversions() {
   return {
       {"convert_to_an_unknown_ending", "convert small.mote small.pt", 2, {"small.pt", ".tflite"}, {}},
-      {"convert_to_a_folder", "convert small.mote folder.mote", 1, {"folder.mote"}, [](const Sandbox& box) { box.put("folder.mote/file", std::string_view("x")); }},
+      {"convert_to_a_folder",
+       "convert small.mote folder.mote",
+       1,
+       {"folder.mote"},
+       [](const Sandbox& box) { box.put("folder.mote/file", std::string_view("x")); }},
       {"convert_below_a_file", "convert small.mote walks.csv/small.mote", 1, {"walks.csv"}, {}},
-      {"convert_what_tflite_cannot_say", "convert training.mote kept.tflite", 1, {"training.mote"},
+      {"convert_what_tflite_cannot_say",
+       "convert training.mote kept.tflite",
+       1,
+       {"training.mote"},
        [](const Sandbox& box) {
-         box.put("training.mote", std::string_view("graph \"training\"\nvalue \"x\" f32 [1,4]\nvalue \"y\" f32 [1,4]\nop dropout \"drop\" (\"x\") -> \"y\" {rate 0x1p-1}\n"
+         box.put("training.mote", std::string_view("graph \"training\"\nvalue \"x\" f32 [1,4]\nvalue \"y\" f32 "
+                                                   "[1,4]\nop dropout \"drop\" (\"x\") -> \"y\" {rate 0x1p-1}\n"
                                                    "inputs \"x\"\noutputs \"y\"\n"));
        }},
       {"convert_without_a_second_file", "convert small.mote", 2, {"out"}, {}},
@@ -96,13 +151,24 @@ std::vector<BrokenInput> usage() {
 
 std::vector<BrokenInput> compilations() {
   return {
-      {"compile_for_an_unknown_board", "compile small.mote --board arduino-uno --out kept-build", 1, {"arduino-uno"}, {}, {}, "compile"},
-      {"compile_for_a_board_file_that_is_missing", "compile small.mote --board mine.toml --out kept-build", 1, {"mine.toml"}, {}, {}, "compile"},
-      {"compile_for_a_board_file_that_is_no_toml", "compile small.mote --board mine.toml --out kept-build", 1, {"mine.toml", "line"},
-       [](const Sandbox& box) { box.put("mine.toml", std::string_view("name = \n")); }, {}, "compile"},
-      {"compile_a_float_model", "compile float.mote --board nucleo-l4r5zi --out kept-build", 1, {"float.mote"}, {}, {}, "compile"},
-      {"compile_a_table", "compile walks.csv --board nucleo-l4r5zi --out kept-build", 1, {"walks.csv"}, {}, {}, "compile"},
-      {"bench_a_missing_file", "bench nothing.tflite", 1, {"nothing.tflite"}, {}, {}, "bench"},
+      {"compile_for_an_unknown_board",
+       "compile small.mote --board arduino-uno --out kept-build",
+       1,
+       {"arduino-uno"},
+       {}},
+      {"compile_for_a_board_file_that_is_missing",
+       "compile small.mote --board mine.toml --out kept-build",
+       1,
+       {"mine.toml"},
+       {}},
+      {"compile_for_a_board_file_that_is_no_toml",
+       "compile small.mote --board mine.toml --out kept-build",
+       1,
+       {"mine.toml:1:"},
+       [](const Sandbox& box) { box.put("mine.toml", std::string_view("name = \n")); }},
+      {"compile_a_float_model", "compile float.mote --board nucleo-l4r5zi --out kept-build", 1, {"float.mote"}, {}},
+      {"compile_a_table", "compile walks.csv --board nucleo-l4r5zi --out kept-build", 1, {"walks.csv"}, {}},
+      {"bench_a_missing_file", "bench nothing.tflite", 1, {"nothing.tflite"}, {}},
   };
 }
 

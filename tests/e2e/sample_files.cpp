@@ -44,7 +44,12 @@ void append_chunk(Bytes& png, std::string_view type, const Bytes& content) {
 Bytes stored(const Bytes& plain) {
   const auto size = static_cast<std::uint16_t>(plain.size());
   const auto inverse = static_cast<std::uint16_t>(~size);
-  Bytes out{0x78, 0x01, 0x01, static_cast<std::uint8_t>(size & 0xff), static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(inverse & 0xff),
+  Bytes out{0x78,
+            0x01,
+            0x01,
+            static_cast<std::uint8_t>(size & 0xff),
+            static_cast<std::uint8_t>(size >> 8),
+            static_cast<std::uint8_t>(inverse & 0xff),
             static_cast<std::uint8_t>(inverse >> 8)};
   out.insert(out.end(), plain.begin(), plain.end());
   put_be(out, adler32(plain));
@@ -60,8 +65,9 @@ std::string walks_csv() {
     for (int activity = 0; activity < 2; ++activity) {
       for (int row = 0; row < 20; ++row) {
         const std::int64_t swing = activity == 0 ? 0 : (row % 8 < 4 ? row % 4 : 4 - row % 4) * 10;
-        csv += std::to_string(row * 20) + "," + std::to_string(swing + rng.between(-3, 3)) + "," + std::to_string(rng.between(-3, 3)) + "," +
-               std::to_string(100 + swing / 2) + "," + (activity == 0 ? "rest" : "walk") + "," + (person == 0 ? "ann" : "bob") + "\n";
+        csv += std::to_string((activity * 20 + row) * 20) + "," + std::to_string(swing + rng.between(-3, 3)) + "," +
+               std::to_string(rng.between(-3, 3)) + "," + std::to_string(100 + swing / 2) + "," +
+               (activity == 0 ? "rest" : "walk") + "," + (person == 0 ? "ann" : "bob") + "\n";
       }
     }
   }
@@ -71,11 +77,12 @@ std::string walks_csv() {
 std::string wand_json() {
   std::string json = "{\"strokes\":[";
   for (int stroke = 0; stroke < 6; ++stroke) {
-    json += std::string(stroke == 0 ? "" : ",") + "{\"index\":" + std::to_string(stroke) + ",\"label\":\"" + (stroke % 2 == 0 ? "line" : "hook") +
-            "\",\"strokePoints\":[";
+    json += std::string(stroke == 0 ? "" : ",") + "{\"index\":" + std::to_string(stroke) + ",\"label\":\"" +
+            (stroke % 2 == 0 ? "line" : "hook") + "\",\"strokePoints\":[";
     for (int point = 0; point < 10 + stroke; ++point) {
       const int bend = stroke % 2 == 0 ? point : std::max(0, point - 5) * 4;
-      json += std::string(point == 0 ? "" : ",") + "{\"x\":" + std::to_string(point) + ",\"y\":" + std::to_string(bend) + "}";
+      json += std::string(point == 0 ? "" : ",") + "{\"x\":" + std::to_string(point) +
+              ",\"y\":" + std::to_string(bend) + "}";
     }
     json += "]}";
   }
@@ -123,8 +130,10 @@ Bytes make_wav(std::uint32_t samples, std::uint32_t rate_hz, std::uint32_t perio
   out.u32_le(2 * samples);
   for (std::uint32_t i = 0; i < samples; ++i) {
     const std::int32_t phase = static_cast<std::int32_t>(i % period), half = static_cast<std::int32_t>(period) / 2;
-    const std::int32_t triangle = (phase < half ? phase : static_cast<std::int32_t>(period) - phase) * 16'000 / half - 8'000;
-    out.u16_le(static_cast<std::uint16_t>(triangle * static_cast<std::int32_t>(samples - i) / static_cast<std::int32_t>(samples)));
+    const std::int32_t triangle =
+        (phase < half ? phase : static_cast<std::int32_t>(period) - phase) * 16'000 / half - 8'000;
+    out.u16_le(static_cast<std::uint16_t>(triangle * static_cast<std::int32_t>(samples - i) /
+                                          static_cast<std::int32_t>(samples)));
   }
   return std::move(out).take();
 }
@@ -156,7 +165,8 @@ std::map<std::string, Bytes> sample_files() {
   std::uint32_t period = 20;
   for (const std::string label : {"yes", "no"}) {
     for (const std::string speaker : {"ann", "bob", "cem"}) {
-      for (int take = 0; take < 4; ++take) files["wav/" + label + "_" + speaker + "_" + std::to_string(take) + ".wav"] = make_wav(800, 8'000, period++);
+      for (int take = 0; take < 4; ++take)
+        files["wav/" + label + "_" + speaker + "_" + std::to_string(take) + ".wav"] = make_wav(800, 8'000, period++);
     }
   }
   std::uint64_t seed = 10;

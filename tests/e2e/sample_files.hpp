@@ -1,5 +1,6 @@
 #pragma once
-// Small sound data files of every kind that mote imports, and makers of broken ones. Integers only: the same bytes on every machine.
+// Small sound data files of every kind that mote imports, and makers of broken ones. Integers only: the same bytes on
+// every machine.
 
 #include <cstdint>
 #include <map>

@@ -12,7 +12,8 @@ using namespace graph;
 constexpr std::int32_t kZeroFilter = 2;
 
 TensorId value(Graph& graph, std::string name, Shape shape, float scale, std::int32_t zero_point) {
-  return graph.add_tensor({std::move(name), DType::i8, std::move(shape), Quantization::per_tensor(scale, zero_point), nullptr});
+  return graph.add_tensor(
+      {std::move(name), DType::i8, std::move(shape), Quantization::per_tensor(scale, zero_point), nullptr});
 }
 
 /// Weights with a scale a channel along axis 0; `zero_filter` has only zeros.
@@ -20,14 +21,17 @@ TensorId weights(Graph& graph, std::string name, Shape shape, std::int32_t zero_
   const std::size_t filter_size = shape.elements() / static_cast<std::size_t>(shape[0]);
   std::vector<std::int8_t> values(shape.elements());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<std::int32_t>(i / filter_size) == zero_filter ? std::int8_t{0} : static_cast<std::int8_t>(rng.between(-100, 100));
+    values[i] = static_cast<std::int32_t>(i / filter_size) == zero_filter
+                    ? std::int8_t{0}
+                    : static_cast<std::int8_t>(rng.between(-100, 100));
   }
   Quantization quantization;
   for (std::int32_t c = 0; c < shape[0]; ++c) {
     quantization.scales.push_back(0x1p-7f * static_cast<float>(c + 1));
     quantization.zero_points.push_back(0);
   }
-  return graph.add_tensor({std::move(name), DType::i8, std::move(shape), quantization, constant_data(std::span<const std::int8_t>(values))});
+  return graph.add_tensor({std::move(name), DType::i8, std::move(shape), quantization,
+                           constant_data(std::span<const std::int8_t>(values))});
 }
 
 TensorId bias(Graph& graph, std::string name, const Quantization& weights_quantization, float input_scale, Rng& rng) {
@@ -39,7 +43,8 @@ TensorId bias(Graph& graph, std::string name, const Quantization& weights_quanti
     values.push_back(static_cast<std::int32_t>(rng.between(10, 500)));
   }
   const auto channels = static_cast<std::int32_t>(values.size());
-  return graph.add_tensor({std::move(name), DType::i32, Shape{channels}, quantization, constant_data(std::span<const std::int32_t>(values))});
+  return graph.add_tensor({std::move(name), DType::i32, Shape{channels}, quantization,
+                           constant_data(std::span<const std::int32_t>(values))});
 }
 
 Graph small_model() {

@@ -62,8 +62,10 @@ std::vector<std::string> split_command(std::string_view line) {
   char quote = 0;
   for (const char c : line) {
     if (quote != 0) {
-      if (c == quote) quote = 0;
-      else word += c;
+      if (c == quote)
+        quote = 0;
+      else
+        word += c;
     } else if (c == '\'' || c == '"') {
       quote = c;
       open = true;
@@ -78,14 +80,6 @@ std::vector<std::string> split_command(std::string_view line) {
   }
   if (open) words.push_back(std::move(word));
   return words;
-}
-
-bool has_command(const std::string& command) {
-  static const std::string commands = [] {
-    auto result = run_process({MOTE_BINARY, "completion", "bash", "--json"});
-    return result ? result->output.substr(0, result->output.find("\"script\"")) : std::string();
-  }();
-  return commands.find("\"" + command + "\"") != std::string::npos;
 }
 
 }  // namespace mote::e2e

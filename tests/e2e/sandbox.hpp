@@ -25,7 +25,8 @@ class Sandbox {
   [[nodiscard]] Bytes get(const std::string& file) const;
 
   /// Runs `mote` in the folder. @param wrapper  a program and its arguments that start mote, given behind them.
-  [[nodiscard]] ProcessResult mote(const std::vector<std::string>& arguments, const std::vector<std::string>& wrapper = {}) const;
+  [[nodiscard]] ProcessResult mote(const std::vector<std::string>& arguments,
+                                   const std::vector<std::string>& wrapper = {}) const;
   [[nodiscard]] ProcessResult run(const std::vector<std::string>& arguments) const;
   [[nodiscard]] Snapshot snapshot() const;
 
@@ -35,8 +36,5 @@ class Sandbox {
 
 /// Splits as a shell does, with '...' and "..." and no expansion.
 [[nodiscard]] std::vector<std::string> split_command(std::string_view line);
-
-/// Whether this build of mote has a command ("run", "data import"), asked of the program itself.
-[[nodiscard]] bool has_command(const std::string& command);
 
 }  // namespace mote::e2e

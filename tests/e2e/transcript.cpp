@@ -8,7 +8,8 @@ namespace {
 
 void append_lines(std::string& out, char mark, const std::string& text) {
   std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) out += std::string(1, mark) + (line.empty() ? "" : " ") + line + "\n";
+  for (std::string line; std::getline(lines, line);)
+    out += std::string(1, mark) + (line.empty() ? "" : " ") + line + "\n";
 }
 
 /// The rest of a line behind its mark and the blank.
@@ -32,13 +33,21 @@ Result<Transcript> parse_transcript(const std::string& text) {
       pending.clear();
       continue;
     }
-    if (transcript.exchanges.empty() || !pending.empty()) return fail(Code::malformed, "line " + std::to_string(number) + ": belongs to no command");
+    if (transcript.exchanges.empty() || !pending.empty())
+      return fail(Code::malformed, "line " + std::to_string(number) + ": belongs to no command");
     Exchange& last = transcript.exchanges.back();
     switch (line[0]) {
-      case '|': last.output += behind_mark(line) + "\n"; break;
-      case '!': last.diagnostics += behind_mark(line) + "\n"; break;
-      case '=': last.exit_code = std::stoi(line.substr(1)); break;
-      default: return fail(Code::malformed, "line " + std::to_string(number) + ": starts with none of # $ | ! =");
+      case '|':
+        last.output += behind_mark(line) + "\n";
+        break;
+      case '!':
+        last.diagnostics += behind_mark(line) + "\n";
+        break;
+      case '=':
+        last.exit_code = std::stoi(line.substr(1));
+        break;
+      default:
+        return fail(Code::malformed, "line " + std::to_string(number) + ": starts with none of # $ | ! =");
     }
   }
   transcript.after = std::move(pending);
@@ -57,7 +66,8 @@ std::string print_transcript(const Transcript& transcript) {
 }
 
 std::string normalised(std::string text, const std::filesystem::path& folder) {
-  for (std::size_t at = 0; (at = text.find(folder.string(), at)) != std::string::npos;) text.replace(at, folder.string().size(), "<folder>");
+  for (std::size_t at = 0; (at = text.find(folder.string(), at)) != std::string::npos;)
+    text.replace(at, folder.string().size(), "<folder>");
   static const std::regex kDate(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)");
   return std::regex_replace(text, kDate, "<date>");
 }

@@ -18,7 +18,7 @@
 namespace mote::e2e {
 
 struct Exchange {
-  std::string before;   ///< comments and blank lines above the command
+  std::string before;  ///< comments and blank lines above the command
   std::string command;
   std::size_t line = 0;
   std::string output;
@@ -28,7 +28,7 @@ struct Exchange {
 
 struct Transcript {
   std::vector<Exchange> exchanges;
-  std::string after;    ///< comments behind the last one
+  std::string after;  ///< comments behind the last one
 };
 
 /// @error malformed  a line that is none of the above.

@@ -1,5 +1,5 @@
-// Runs every session of transcripts/ and compares each byte. MOTE_UPDATE=1 in the environment writes what was printed into the files instead,
-// for review with git diff.
+// Runs every session of transcripts/ and compares each byte. MOTE_UPDATE=1 in the environment writes what was printed
+// into the files instead, for review with git diff.
 
 #include <gtest/gtest.h>
 
@@ -55,12 +55,15 @@ TEST_P(TranscriptOf, prints_what_it_printed_before) {
     EXPECT_EQ(actual.diagnostics, expected.diagnostics);
     EXPECT_EQ(actual.exit_code, expected.exit_code);
   }
-  if (update) ASSERT_TRUE(write_file(file, print_transcript(*transcript)));
+  if (update) {
+    ASSERT_TRUE(write_file(file, print_transcript(*transcript)));
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(E2e, TranscriptOf, testing::ValuesIn(transcripts()), [](const auto& info) {
-  std::string name = info.param;
-  std::replace_if(name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
+INSTANTIATE_TEST_SUITE_P(E2e, TranscriptOf, testing::ValuesIn(transcripts()), [](const auto& test) {
+  std::string name = test.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
   return name;
 });
 
@@ -77,7 +80,8 @@ TEST(Transcript, reads_back_what_it_prints) {
 TEST(Transcript, refuses_output_without_a_command) { EXPECT_FALSE(parse_transcript("| lost\n")); }
 
 TEST(Transcript, splits_commands_like_a_shell) {
-  EXPECT_EQ(split_command("mote  data 'a b' --x=\"c d\" ''"), (std::vector<std::string>{"mote", "data", "a b", "--x=c d", ""}));
+  EXPECT_EQ(split_command("mote  data 'a b' --x=\"c d\" ''"),
+            (std::vector<std::string>{"mote", "data", "a b", "--x=c d", ""}));
 }
 
 }  // namespace

@@ -96,7 +96,9 @@ bool is_source(const fs::path& path) {
   return extension == ".hpp" || extension == ".cpp" || extension == ".h" || extension == ".c";
 }
 
-bool is_test(const std::string& file) { return file.find("test") != std::string::npos || file.find("fuzz") != std::string::npos; }
+bool is_test(const std::string& file) {
+  return file.find("test") != std::string::npos || file.find("fuzz") != std::string::npos;
+}
 
 std::vector<fs::path> sources_below(const std::string& folder) {
   std::vector<fs::path> files;
@@ -169,7 +171,8 @@ TEST(Layers, every_include_follows_the_table) {
     // A module's private folder may have the name of a device folder, and may use it only in its own files.
     const bool is_private = fs::exists((kRoot / include.file).parent_path() / include.name);
     if (!to || *to == from || rule == table().rules.end() || is_private) continue;
-    const bool allowed = rule->second.allowed.contains(*to) || (is_test(include.file) && rule->second.allowed_in_tests.contains(*to));
+    const bool allowed =
+        rule->second.allowed.contains(*to) || (is_test(include.file) && rule->second.allowed_in_tests.contains(*to));
     if (!allowed) broken.push_back(include.place() + ": " + from + " may not include " + *to);
   }
   EXPECT_THAT(broken, IsEmpty());
@@ -182,7 +185,8 @@ TEST(Layers, no_include_climbs_out_of_its_module) {
     if (!include.quoted || (!include.name.starts_with("../") && !include.name.starts_with("/"))) continue;
     const fs::path target = (fs::path(include.file).parent_path() / include.name).lexically_normal();
     const std::string text = target.generic_string();
-    if (text.starts_with("/") || text.starts_with("..") || module_of(target) != module_of(include.file)) broken.push_back(include.place());
+    if (text.starts_with("/") || text.starts_with("..") || module_of(target) != module_of(include.file))
+      broken.push_back(include.place());
   }
   EXPECT_THAT(broken, IsEmpty());
 }
@@ -225,7 +229,8 @@ TEST(Layers, headers_open_no_namespace_for_others) {
       if (file.extension() != ".hpp") continue;
       const std::string text = "\n" + read_text(file).value();
       // Indented, it stands in a function and ends with it.
-      if (text.find("\nusing namespace") != std::string::npos) broken.push_back(file.lexically_relative(kRoot).generic_string());
+      if (text.find("\nusing namespace") != std::string::npos)
+        broken.push_back(file.lexically_relative(kRoot).generic_string());
     }
   }
   EXPECT_THAT(broken, IsEmpty());
@@ -249,26 +254,31 @@ std::vector<fs::path> project_files() {
   fs::recursive_directory_iterator it(kRoot), end;
   for (; it != end; ++it) {
     const std::string name = it->path().filename().string();
-    const bool is_generated = name.starts_with("build") || name == "node_modules" || name == "out" || name.starts_with(".");
+    const bool is_generated =
+        name.starts_with("build") || name == "node_modules" || name == "out" || name.starts_with(".");
     if (it->is_directory()) {
       if (is_generated) it.disable_recursion_pending();
       continue;
     }
     // Corpora of the fuzzers are bytes, not text.
-    if (it->is_regular_file() && it->file_size() < (1u << 20) && it->path().string().find("/corpus/") == std::string::npos) files.push_back(it->path());
+    if (it->is_regular_file() && it->file_size() < (1u << 20) &&
+        it->path().string().find("/corpus/") == std::string::npos)
+      files.push_back(it->path());
   }
   return files;
 }
 
 TEST(Layers, no_file_names_a_place_of_one_machine) {
   // Written in two pieces, or this file would be found too.
-  const std::vector<std::string> kPlaces{std::string("/wo") + "rk/", std::string("/ho") + "me/", std::string("registry.npm") + "js", std::string("py") + "pi.org"};
+  const std::vector<std::string> kPlaces{std::string("/wo") + "rk/", std::string("/ho") + "me/",
+                                         std::string("registry.npm") + "js", std::string("py") + "pi.org"};
   std::vector<std::string> broken;
   for (const fs::path& file : project_files()) {
     const auto text = read_text(file);
     if (!text) continue;
     for (const std::string& place : kPlaces) {
-      if (text->find(place) != std::string::npos) broken.push_back(file.lexically_relative(kRoot).generic_string() + " has " + place);
+      if (text->find(place) != std::string::npos)
+        broken.push_back(file.lexically_relative(kRoot).generic_string() + " has " + place);
     }
   }
   EXPECT_THAT(broken, IsEmpty());

@@ -37,21 +37,25 @@ OptionEntry entry_of(const CLI::Option& option) {
 }
 
 bool is_only_for(const OptionEntry& option) {
-  return std::any_of(option.names.begin(), option.names.end(), [](const std::string& name) { return name == "--help" || name == "--version"; });
+  return std::any_of(option.names.begin(), option.names.end(),
+                     [](const std::string& name) { return name == "--help" || name == "--version"; });
 }
 
-void walk(const CLI::App& app, const std::string& path, const std::vector<OptionEntry>& inherited, std::vector<CommandEntry>& all) {
+void walk(const CLI::App& app, const std::string& path, const std::vector<OptionEntry>& inherited,
+          std::vector<CommandEntry>& all) {
   CommandEntry entry{path, app.get_description(), {}, {}};
   std::vector<OptionEntry> passed_on = inherited;
   for (const CLI::Option* option : app.get_options()) {
     entry.options.push_back(entry_of(*option));
-    if (!entry.options.back().names.empty() && !is_only_for(entry.options.back())) passed_on.push_back(entry.options.back());
+    if (!entry.options.back().names.empty() && !is_only_for(entry.options.back()))
+      passed_on.push_back(entry.options.back());
   }
   entry.options.insert(entry.options.end(), inherited.begin(), inherited.end());
   const auto below = app.get_subcommands([](const CLI::App*) { return true; });
   for (const CLI::App* sub : below) entry.subcommands.push_back(sub->get_name());
   all.push_back(std::move(entry));
-  for (const CLI::App* sub : below) walk(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), passed_on, all);
+  for (const CLI::App* sub : below)
+    walk(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), passed_on, all);
 }
 
 }  // namespace

@@ -49,22 +49,26 @@ CLI::App& add_kind(CLI::App& import, const std::string& kind, const std::string&
 }
 
 void add_common(CLI::App& app, Common& common, const std::string& classes_option, const std::string& classes) {
-  app.add_option("--out", common.out, "folder of the dataset; one that is there is replaced when all went well")->required();
+  app.add_option("--out", common.out, "folder of the dataset; one that is there is replaced when all went well")
+      ->required();
   app.add_option("--name", common.name, "name of the dataset; default: the folder's");
   app.add_option(classes_option, common.classes, classes);
 }
 
 void add_pattern(CLI::App& app, NamingWords& words) {
-  app.add_option("--pattern", words.pattern, "what file names tell: \"{label}_{group}_{index}.wav\", \"{group}/{label}/{*}\"; also {partition}");
+  app.add_option("--pattern", words.pattern,
+                 "what file names tell: \"{label}_{group}_{index}.wav\", \"{group}/{label}/{*}\"; also {partition}");
   app.add_option("--test-when", words.test_when, "which files are the test part: \"index < 5\", \"group == theo\"");
 }
 
 void add_label_from(CLI::App& app, NamingWords& words) {
-  app.add_option("--label-from", words.label_from, "what tells the class; default: the pattern when it has {label}, else the folder")
+  app.add_option("--label-from", words.label_from,
+                 "what tells the class; default: the pattern when it has {label}, else the folder")
       ->check(CLI::IsMember(std::vector<std::string>{"folder", "pattern", "none"}));
 }
 
-constexpr const char* kClosedSet = "the classes, with commas; a file of any other is refused; default: those that are found";
+constexpr const char* kClosedSet =
+    "the classes, with commas; a file of any other is refused; default: those that are found";
 
 template <class Spec>
 void fill(Spec& spec, const Common& common) {
@@ -80,7 +84,8 @@ Kind idx_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
   app.add_option("--labels", spec->labels, "the class numbers of the samples; default: unlabelled");
   app.add_option("--test-images", spec->test_images, "the samples of the test part");
   app.add_option("--test-labels", spec->test_labels, "the class numbers of the test part");
-  add_common(app, *common, "--label-names", "names of the classes in the order of their numbers, with commas; default: the numbers");
+  add_common(app, *common, "--label-names",
+             "names of the classes in the order of their numbers, with commas; default: the numbers");
   return {&app, [spec, common] {
             spec->name = common->name;
             spec->label_names = comma_list(common->classes);
@@ -90,9 +95,11 @@ Kind idx_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
 
 Kind audio_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
   using Channels = data::AudioSpec::Channels;
-  static const Choices<Channels> kChannels{{"mix_to_mono", Channels::mix_to_mono}, {"first", Channels::first}, {"keep", Channels::keep}};
-  CLI::App& app = add_kind(import, "audio", "a folder of WAV or FLAC files",
-                           "mote data import audio ./fsdd --pattern \"{label}_{group}_{index}.wav\" --test-when \"index < 5\" --out digits");
+  static const Choices<Channels> kChannels{
+      {"mix_to_mono", Channels::mix_to_mono}, {"first", Channels::first}, {"keep", Channels::keep}};
+  CLI::App& app = add_kind(
+      import, "audio", "a folder of WAV or FLAC files",
+      "mote data import audio ./fsdd --pattern \"{label}_{group}_{index}.wav\" --test-when \"index < 5\" --out digits");
   struct State {
     data::AudioSpec spec;
     NamingWords words;
@@ -103,7 +110,9 @@ Kind audio_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
   add_label_from(app, state->words);
   add_pattern(app, state->words);
   add_choice(app, "--channels", state->channels, kChannels, "what becomes of stereo")->capture_default_str();
-  app.add_option("--rate-hz", state->spec.rate_hz, "files of another rate are refused; 0: the rate of the first good file")->capture_default_str();
+  app.add_option("--rate-hz", state->spec.rate_hz,
+                 "files of another rate are refused; 0: the rate of the first good file")
+      ->capture_default_str();
   app.add_option("--max-seconds", state->spec.max_seconds, "longer files are refused")->capture_default_str();
   add_common(app, *common, "--only-labels", kClosedSet);
   return {&app, [state, common] {
@@ -115,7 +124,8 @@ Kind audio_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
 }
 
 Kind images_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
-  CLI::App& app = add_kind(import, "images", "a folder of PNG or JPEG files", "mote data import images ./parts --channels 1 --out parts-dataset");
+  CLI::App& app = add_kind(import, "images", "a folder of PNG or JPEG files",
+                           "mote data import images ./parts --channels 1 --out parts-dataset");
   struct State {
     data::ImageSpec spec;
     NamingWords words;
@@ -154,14 +164,16 @@ const Choices<Series::Group> kSeriesGroups{{"recording", Series::Group::recordin
                                            {"column", Series::Group::column},
                                            {"pattern", Series::Group::pattern},
                                            {"none", Series::Group::none}};
-const Choices<Series::Header> kHeaders{{"detect", Series::Header::detect}, {"yes", Series::Header::yes}, {"no", Series::Header::no}};
+const Choices<Series::Header> kHeaders{
+    {"detect", Series::Header::detect}, {"yes", Series::Header::yes}, {"no", Series::Header::no}};
 const Choices<char> kDelimiters{{"detect", '\0'}, {"comma", ','}, {"semicolon", ';'}, {"tab", '\t'}, {"blank", ' '}};
 const Choices<data::MixedLabels> kMixed{{"majority", data::MixedLabels::majority}, {"drop", data::MixedLabels::drop}};
 
 void add_series_columns(CLI::App& app, SeriesState& state) {
   app.add_option("--channels", state.channels, "columns with values, with commas; default: all without another role");
   app.add_option("--time-column", state.spec.time_column, "by name, or by number as \"#1\"; must not go backwards");
-  app.add_option("--time-scale", state.spec.time_scale, "seconds per unit of the time column; 0.001 for milliseconds")->capture_default_str();
+  app.add_option("--time-scale", state.spec.time_scale, "seconds per unit of the time column; 0.001 for milliseconds")
+      ->capture_default_str();
   app.add_option("--label-column", state.spec.label_column, "the column with the class");
   app.add_option("--group-column", state.spec.group_column, "the column with speaker, volunteer, device ...");
   add_choice(app, "--delimiter", state.delimiter, kDelimiters, "between two cells")->capture_default_str();
@@ -169,9 +181,12 @@ void add_series_columns(CLI::App& app, SeriesState& state) {
 }
 
 void add_series_windows(CLI::App& app, SeriesState& state) {
-  app.add_option("--window", state.spec.window_rows, "rows of a sample; 0: a recording is one sample")->capture_default_str();
-  app.add_option("--stride", state.spec.stride_rows, "rows between the starts of two windows; 0: a window's length")->capture_default_str();
-  add_choice(app, "--mixed-labels", state.mixed, kMixed, "what becomes of a window with several classes")->capture_default_str();
+  app.add_option("--window", state.spec.window_rows, "rows of a sample; 0: a recording is one sample")
+      ->capture_default_str();
+  app.add_option("--stride", state.spec.stride_rows, "rows between the starts of two windows; 0: a window's length")
+      ->capture_default_str();
+  add_choice(app, "--mixed-labels", state.mixed, kMixed, "what becomes of a window with several classes")
+      ->capture_default_str();
   app.add_option("--rate-hz", state.spec.rate_hz, "rows a second; 0: from the time column")->capture_default_str();
 }
 
@@ -181,11 +196,11 @@ data::ImportSpec series_spec(SeriesState& state, const Common& common) {
   const bool label_in_pattern = state.words.pattern.find("{label}") != std::string::npos;
   const bool group_in_pattern = state.words.pattern.find("{group}") != std::string::npos;
   // What was named is what is meant, unless --label-from or --group-from says otherwise.
-  spec.label = !state.label_from.empty()     ? chosen(kSeriesLabels, state.label_from)
+  spec.label = !state.label_from.empty()    ? chosen(kSeriesLabels, state.label_from)
                : !spec.label_column.empty() ? Series::Label::column
                : label_in_pattern           ? Series::Label::pattern
                                             : Series::Label::file_name;
-  spec.group = !state.group_from.empty()     ? chosen(kSeriesGroups, state.group_from)
+  spec.group = !state.group_from.empty()    ? chosen(kSeriesGroups, state.group_from)
                : !spec.group_column.empty() ? Series::Group::column
                : group_in_pattern           ? Series::Group::pattern
                                             : Series::Group::recording;
@@ -199,20 +214,24 @@ data::ImportSpec series_spec(SeriesState& state, const Common& common) {
 
 Kind series_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
   CLI::App& app = add_kind(import, "series", "CSV or TSV files of sampled channels",
-                           "mote data import series ./walks --time-column t --label-column activity --group-column person --window 128 --out walks-dataset");
+                           "mote data import series ./walks --time-column t --label-column activity --group-column "
+                           "person --window 128 --out walks-dataset");
   auto state = std::make_shared<SeriesState>();
   app.add_option("path", state->spec.path, "a file, or a folder of .csv, .tsv, .txt")->required();
   add_series_columns(app, *state);
   add_series_windows(app, *state);
-  add_choice(app, "--label-from", state->label_from, kSeriesLabels, "what tells the class; default: the column or pattern that was given, else file_name");
-  add_choice(app, "--group-from", state->group_from, kSeriesGroups, "what belongs together; default: the column or pattern that was given, else recording");
+  add_choice(app, "--label-from", state->label_from, kSeriesLabels,
+             "what tells the class; default: the column or pattern that was given, else file_name");
+  add_choice(app, "--group-from", state->group_from, kSeriesGroups,
+             "what belongs together; default: the column or pattern that was given, else recording");
   add_pattern(app, state->words);
   add_common(app, *common, "--only-labels", kClosedSet);
   return {&app, [state, common] { return series_spec(*state, *common); }};
 }
 
 Kind strokes_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
-  CLI::App& app = add_kind(import, "strokes", "JSON strokes of the magic wand recorder", "mote data import strokes ./wand_data.json --out gestures");
+  CLI::App& app = add_kind(import, "strokes", "JSON strokes of the magic wand recorder",
+                           "mote data import strokes ./wand_data.json --out gestures");
   struct State {
     data::StrokesSpec spec;
     NamingWords words;
@@ -222,7 +241,8 @@ Kind strokes_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
   app.add_option("--min-points", state->spec.min_points, "shorter strokes are refused")->capture_default_str();
   app.add_option("--rate-hz", state->spec.rate_hz, "points a second; 0: not known")->capture_default_str();
   add_pattern(app, state->words);
-  add_common(app, *common, "--only-labels", "the classes, with commas; a stroke of any other is refused; default: those that are found");
+  add_common(app, *common, "--only-labels",
+             "the classes, with commas; a stroke of any other is refused; default: those that are found");
   return {&app, [state, common] {
             fill(state->spec, *common);
             state->spec.naming = state->words.naming(Label::none);
@@ -232,20 +252,27 @@ Kind strokes_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
 
 std::string report_text(const std::string& out, const data::ImportReport& report) {
   constexpr std::size_t kShown = 10;
-  std::string text = fmt::format("{}: {} from {}\n", out, counted(report.samples, "sample"), counted(report.files_used, "file"));
+  std::string text =
+      fmt::format("{}: {} from {}\n", out, counted(report.samples, "sample"), counted(report.files_used, "file"));
   if (!report.refused.empty()) text += fmt::format("  refused {}:\n", grouped(report.refused.size()));
-  for (std::size_t i = 0; i < std::min(kShown, report.refused.size()); ++i) text += "    " + report.refused[i].sentence() + "\n";
-  if (report.refused.size() > kShown) text += fmt::format("    and {} more; --json lists all\n", grouped(report.refused.size() - kShown));
-  if (report.files_ignored > 0) text += fmt::format("  ignored {} of other kinds\n", counted(report.files_ignored, "file"));
-  if (report.windows_dropped > 0) text += fmt::format("  dropped {} of several classes\n", counted(report.windows_dropped, "window"));
-  if (report.rows_left_over > 0) text += fmt::format("  left over {} behind the last whole windows\n", counted(report.rows_left_over, "row"));
+  for (std::size_t i = 0; i < std::min(kShown, report.refused.size()); ++i)
+    text += "    " + report.refused[i].sentence() + "\n";
+  if (report.refused.size() > kShown)
+    text += fmt::format("    and {} more; --json lists all\n", grouped(report.refused.size() - kShown));
+  if (report.files_ignored > 0)
+    text += fmt::format("  ignored {} of other kinds\n", counted(report.files_ignored, "file"));
+  if (report.windows_dropped > 0)
+    text += fmt::format("  dropped {} of several classes\n", counted(report.windows_dropped, "window"));
+  if (report.rows_left_over > 0)
+    text += fmt::format("  left over {} behind the last whole windows\n", counted(report.rows_left_over, "row"));
   for (const std::string& note : report.notes) text += "  note: " + note + "\n";
   return text + "  content " + report.content_hash.hex() + "\n";
 }
 
 Json report_json(const std::string& out, const data::ImportReport& report) {
   Json refused = Json::array();
-  for (const data::Refusal& refusal : report.refused) refused.push_back({{"file", refusal.file}, {"reason", refusal.reason}});
+  for (const data::Refusal& refusal : report.refused)
+    refused.push_back({{"file", refusal.file}, {"reason", refusal.reason}});
   return {{"dataset", out},
           {"samples", report.samples},
           {"files_used", report.files_used},
@@ -267,21 +294,23 @@ Result<Outcome> import_dataset(const std::vector<Kind>& kinds, Common& common, P
     MOTE_TRY(const data::ImportReport report, data::import(kind.spec(), out, progress));
     return Outcome{report_text(out.string(), report), report_json(out.string(), report)};
   }
-  return fail(Code::invalid_argument, "data import: say what kind of files they are: idx, audio, images, series or strokes");
+  return fail(Code::invalid_argument,
+              "data import: say what kind of files they are: idx, audio, images, series or strokes");
 }
 
 }  // namespace
 
 Command data_import_command() {
-  return {"data import", "make a dataset from files: idx, audio, images, series, strokes",
-          "mote data import audio ./fsdd --pattern \"{label}_{group}_{index}.wav\" --test-when \"index < 5\" --out digits",
-          [](CLI::App& app) -> Action {
-            app.require_subcommand(1);
-            auto common = std::make_shared<Common>();
-            const std::vector<Kind> kinds{idx_kind(app, common), audio_kind(app, common), images_kind(app, common), series_kind(app, common),
-                                          strokes_kind(app, common)};
-            return [kinds, common](Progress& progress) { return import_dataset(kinds, *common, progress); };
-          }};
+  return {
+      "data import", "make a dataset from files: idx, audio, images, series, strokes",
+      "mote data import audio ./fsdd --pattern \"{label}_{group}_{index}.wav\" --test-when \"index < 5\" --out digits",
+      [](CLI::App& app) -> Action {
+        app.require_subcommand(1);
+        auto common = std::make_shared<Common>();
+        const std::vector<Kind> kinds{idx_kind(app, common), audio_kind(app, common), images_kind(app, common),
+                                      series_kind(app, common), strokes_kind(app, common)};
+        return [kinds, common](Progress& progress) { return import_dataset(kinds, *common, progress); };
+      }};
 }
 
 }  // namespace mote::app

@@ -45,7 +45,8 @@ std::string duration_text(const data::Dataset& dataset) {
   const double rate_hz = dataset.about().rate_hz;
   const Lengths lengths = lengths_of(dataset);
   const double shortest = lengths.shortest / rate_hz, longest = lengths.longest / rate_hz;
-  return shortest == longest ? fmt::format("{:.3g} s", longest) : fmt::format("{:.3g} s to {:.3g} s", shortest, longest);
+  return shortest == longest ? fmt::format("{:.3g} s", longest)
+                             : fmt::format("{:.3g} s to {:.3g} s", shortest, longest);
 }
 
 std::array<std::size_t, 3> partition_counts(const data::Dataset& dataset) {
@@ -54,23 +55,28 @@ std::array<std::size_t, 3> partition_counts(const data::Dataset& dataset) {
   return counts;
 }
 
-std::size_t count_in(const std::array<std::size_t, 3>& counts, data::Partition partition) { return counts[static_cast<std::size_t>(partition)]; }
+std::size_t count_in(const std::array<std::size_t, 3>& counts, data::Partition partition) {
+  return counts[static_cast<std::size_t>(partition)];
+}
 
-std::string count_table(const std::string& title, const std::vector<std::string>& names, const std::vector<std::size_t>& counts) {
+std::string count_table(const std::string& title, const std::vector<std::string>& names,
+                        const std::vector<std::size_t>& counts) {
   if (names.empty()) return {};
   constexpr std::size_t kBarCells = 24;
   constexpr std::size_t kMostRows = 60;
   const std::size_t largest = std::max<std::size_t>(1, *std::max_element(counts.begin(), counts.end()));
   TextTable table({{fmt::format("{} ({})", title, names.size())}, {"samples", Align::right}, {""}});
   for (std::size_t i = 0; i < std::min(names.size(), kMostRows); ++i) {
-    table.add({names[i], grouped(counts[i]), draw_bar(static_cast<double>(counts[i]) / static_cast<double>(largest), kBarCells)});
+    table.add({names[i], grouped(counts[i]),
+               draw_bar(static_cast<double>(counts[i]) / static_cast<double>(largest), kBarCells)});
   }
   std::string text = "\n" + table.text();
   if (names.size() > kMostRows) text += fmt::format("and {} more; --json lists all\n", names.size() - kMostRows);
   return text;
 }
 
-/// "audio importer, 2026-01-31T10:00:00Z, 3,000 source files"; the text may be of any later version of mote, so nothing is taken for granted.
+/// "audio importer, 2026-01-31T10:00:00Z, 3,000 source files"; the text may be of any later version of mote, so nothing
+/// is taken for granted.
 std::string provenance_text(const Json& provenance) {
   if (!provenance.is_object()) return "not recorded";
   const auto text = [&](const char* key) {
@@ -85,18 +91,20 @@ std::string provenance_text(const Json& provenance) {
 std::string summary_text(const data::Dataset& dataset, const Json& provenance) {
   const data::DatasetInfo& about = dataset.about();
   const auto partitions = partition_counts(dataset);
-  std::string text = fmt::format("{}: {}, {}, {} {}", about.name, data::name(about.modality), counted(dataset.size(), "sample"),
-                                 data::name(about.element), shape_text(dataset));
+  std::string text = fmt::format("{}: {}, {}, {} {}", about.name, data::name(about.modality),
+                                 counted(dataset.size(), "sample"), data::name(about.element), shape_text(dataset));
   if (about.rate_hz > 0) text += fmt::format(" at {:g} Hz, {}", about.rate_hz, duration_text(dataset));
   text += "\n";
   text += fmt::format("  stored    {} in {}\n", byte_text(dataset.samples_bytes()), dataset.folder().string());
   text += fmt::format("  content   {}\n", dataset.content_hash().hex());
   text += fmt::format("  made by   {}\n", provenance_text(provenance));
   if (count_in(partitions, data::Partition::none) < dataset.size()) {
-    text += fmt::format("  source's  train part {}, test part {}\n", grouped(count_in(partitions, data::Partition::train)),
-                        grouped(count_in(partitions, data::Partition::test)));
+    text +=
+        fmt::format("  source's  train part {}, test part {}\n", grouped(count_in(partitions, data::Partition::train)),
+                    grouped(count_in(partitions, data::Partition::test)));
   }
-  return text + count_table("class", about.labels, dataset.class_counts()) + count_table("group", about.groups, dataset.group_counts());
+  return text + count_table("class", about.labels, dataset.class_counts()) +
+         count_table("group", about.groups, dataset.group_counts());
 }
 
 Json counts_json(const std::vector<std::string>& names, const std::vector<std::size_t>& counts) {
@@ -109,7 +117,10 @@ Json summary_json(const data::Dataset& dataset, const Json& provenance) {
   const data::DatasetInfo& about = dataset.about();
   const auto partitions = partition_counts(dataset);
   const auto shape = dataset.uniform_shape();
-  Json json{{"dataset", dataset.folder().string()}, {"name", about.name}, {"modality", data::name(about.modality)}, {"element", data::name(about.element)}};
+  Json json{{"dataset", dataset.folder().string()},
+            {"name", about.name},
+            {"modality", data::name(about.modality)},
+            {"element", data::name(about.element)}};
   json["shape"] = Json();
   if (shape) json["shape"] = std::vector<std::uint32_t>(shape->dims.begin(), shape->dims.begin() + shape->rank);
   if (about.modality != data::Modality::image) {
@@ -157,7 +168,8 @@ Result<Outcome> show(const Options& options) {
 }  // namespace
 
 Command data_show_command() {
-  return {"data show", "what is in a dataset: shapes, classes, groups, origin", "mote data show digits --sample 12", [](CLI::App& app) -> Action {
+  return {"data show", "what is in a dataset: shapes, classes, groups, origin", "mote data show digits --sample 12",
+          [](CLI::App& app) -> Action {
             auto options = std::make_shared<Options>();
             app.add_option("dataset", options->folder, "folder of the dataset")->required();
             app.add_option("--sample", options->sample, "draw this sample; they are numbered from 0");

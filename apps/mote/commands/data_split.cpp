@@ -34,10 +34,14 @@ struct Rule {
 
 const std::vector<Rule>& rules() {
   static const std::vector<Rule> all{
-      {"hint", {"--validation"}, [](const Options& o) -> decltype(data::SplitSpec::rule) { return data::SplitByHint{o.validation.value_or(0)}; }},
+      {"hint",
+       {"--validation"},
+       [](const Options& o) -> decltype(data::SplitSpec::rule) { return data::SplitByHint{o.validation.value_or(0)}; }},
       {"fraction",
        {"--validation", "--test"},
-       [](const Options& o) -> decltype(data::SplitSpec::rule) { return data::SplitByFraction{o.validation.value_or(0.1), o.test.value_or(0.2)}; }},
+       [](const Options& o) -> decltype(data::SplitSpec::rule) {
+         return data::SplitByFraction{o.validation.value_or(0.1), o.test.value_or(0.2)};
+       }},
       {"kfold",
        {"--folds", "--fold", "--validation"},
        [](const Options& o) -> decltype(data::SplitSpec::rule) {
@@ -46,14 +50,19 @@ const std::vector<Rule>& rules() {
       {"groups",
        {"--test-groups", "--validation-groups"},
        [](const Options& o) -> decltype(data::SplitSpec::rule) {
-         return data::SplitByGroup{comma_list(o.test_groups.value_or("")), comma_list(o.validation_groups.value_or(""))};
+         return data::SplitByGroup{comma_list(o.test_groups.value_or("")),
+                                   comma_list(o.validation_groups.value_or(""))};
        }},
       {"group_fraction",
        {"--validation", "--test"},
-       [](const Options& o) -> decltype(data::SplitSpec::rule) { return data::SplitByGroupFraction{o.validation.value_or(0.1), o.test.value_or(0.2)}; }},
+       [](const Options& o) -> decltype(data::SplitSpec::rule) {
+         return data::SplitByGroupFraction{o.validation.value_or(0.1), o.test.value_or(0.2)};
+       }},
       {"leave_one_group_out",
        {"--fold", "--validation-groups"},
-       [](const Options& o) -> decltype(data::SplitSpec::rule) { return data::SplitLeaveOneGroupOut{o.fold.value_or(0), 0}; }},
+       [](const Options& o) -> decltype(data::SplitSpec::rule) {
+         return data::SplitLeaveOneGroupOut{o.fold.value_or(0), 0};
+       }},
   };
   return all;
 }
@@ -66,7 +75,8 @@ std::string joined(const std::vector<std::string>& words) {
 
 /// An option that the rule does not read would be a silent mistake.
 Result<data::SplitSpec> spec_of(const Options& options) {
-  const Rule& rule = *std::find_if(rules().begin(), rules().end(), [&](const Rule& r) { return r.name == options.rule; });
+  const Rule& rule =
+      *std::find_if(rules().begin(), rules().end(), [&](const Rule& r) { return r.name == options.rule; });
   const std::vector<std::pair<std::string, bool>> given{{"--validation", options.validation.has_value()},
                                                         {"--test", options.test.has_value()},
                                                         {"--folds", options.folds.has_value()},
@@ -75,15 +85,20 @@ Result<data::SplitSpec> spec_of(const Options& options) {
                                                         {"--validation-groups", options.validation_groups.has_value()}};
   for (const auto& [option, is_given] : given) {
     if (is_given && std::find(rule.options.begin(), rule.options.end(), option) == rule.options.end()) {
-      return fail(Code::invalid_argument, fmt::format("data split: {} means nothing to --rule {}, which takes {}", option, rule.name, joined(rule.options)));
+      return fail(Code::invalid_argument, fmt::format("data split: {} means nothing to --rule {}, which takes {}",
+                                                      option, rule.name, joined(rule.options)));
     }
   }
   data::SplitSpec spec{rule.make(options), options.seed};
-  if (auto* held_out = std::get_if<data::SplitLeaveOneGroupOut>(&spec.rule); held_out != nullptr && options.validation_groups) {
+  if (auto* held_out = std::get_if<data::SplitLeaveOneGroupOut>(&spec.rule);
+      held_out != nullptr && options.validation_groups) {
     const std::string& text = *options.validation_groups;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), held_out->validation_groups);
     if (error != std::errc() || end != text.data() + text.size()) {
-      return fail(Code::invalid_argument, fmt::format("data split: --validation-groups {}: with --rule leave_one_group_out it is a number of groups", text));
+      return fail(
+          Code::invalid_argument,
+          fmt::format("data split: --validation-groups {}: with --rule leave_one_group_out it is a number of groups",
+                      text));
     }
   }
   return spec;
@@ -101,16 +116,20 @@ std::string text_of(const data::Dataset& dataset, const data::Split& split, cons
   if (split.group_wise()) {
     text += "groups      whole, in one part each\n";
   } else if (check.shared_groups > 0) {
-    text += fmt::format("groups      {} in more than one part ({}); --rule groups keeps them apart\n", counted(check.shared_groups, "group"),
-                        joined(check.shared_group_names));
+    text += fmt::format("groups      {} in more than one part ({}); --rule groups keeps them apart\n",
+                        counted(check.shared_groups, "group"), joined(check.shared_group_names));
   }
-  text += fmt::format("duplicates  train and test {}, train and validation {}, validation and test {}\n", check.duplicates_train_test,
-                      check.duplicates_train_validation, check.duplicates_validation_test);
+  text += fmt::format("duplicates  train and test {}, train and validation {}, validation and test {}\n",
+                      check.duplicates_train_test, check.duplicates_train_validation, check.duplicates_validation_test);
   return text + "split       " + split.digest().hex() + "\n";
 }
 
-Json json_of(const data::Dataset& dataset, const data::Split& split, const data::SplitCheck& check, const Options& options) {
-  Json json{{"dataset", dataset.folder().string()}, {"rule", options.rule}, {"seed", options.seed}, {"group_wise", split.group_wise()}};
+Json json_of(const data::Dataset& dataset, const data::Split& split, const data::SplitCheck& check,
+             const Options& options) {
+  Json json{{"dataset", dataset.folder().string()},
+            {"rule", options.rule},
+            {"seed", options.seed},
+            {"group_wise", split.group_wise()}};
   for (const Part part : kAllParts) {
     Json classes = Json::array();
     for (std::size_t c = 0; c < dataset.about().labels.size(); ++c) {
@@ -144,13 +163,16 @@ Action set_up(CLI::App& app) {
   std::vector<std::string> names;
   for (const Rule& rule : rules()) names.push_back(rule.name);
   app.add_option("dataset", options->folder, "folder of the dataset")->required();
-  app.add_option("--rule", options->rule, "the rule; those with groups never put one group into two parts")->check(CLI::IsMember(names))->required();
+  app.add_option("--rule", options->rule, "the rule; those with groups never put one group into two parts")
+      ->check(CLI::IsMember(names))
+      ->required();
   app.add_option("--validation", options->validation, "fraction for validation (hint, kfold: of what is not test)");
   app.add_option("--test", options->test, "fraction for the test");
   app.add_option("--folds", options->folds, "kfold: into how many");
   app.add_option("--fold", options->fold, "kfold, leave_one_group_out: which one is the test, from 0");
   app.add_option("--test-groups", options->test_groups, "groups: names, with commas");
-  app.add_option("--validation-groups", options->validation_groups, "groups: names, with commas; leave_one_group_out: how many are drawn");
+  app.add_option("--validation-groups", options->validation_groups,
+                 "groups: names, with commas; leave_one_group_out: how many are drawn");
   app.add_option("--seed", options->seed, "of what is drawn at random")->capture_default_str();
   app.add_option("--out", options->out, "write the sample numbers of each part to this file");
   return [options](Progress&) { return split_dataset(*options); };

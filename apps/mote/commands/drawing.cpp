@@ -13,7 +13,9 @@ constexpr std::array<const char*, 8> kEighths{"", "▏", "▎", "▍", "▌", "�
 struct Extent {
   float low = 0;
   float high = 0;
-  [[nodiscard]] double position(float value) const { return high > low ? static_cast<double>(value - low) / static_cast<double>(high - low) : 0.0; }
+  [[nodiscard]] double position(float value) const {
+    return high > low ? static_cast<double>(value - low) / static_cast<double>(high - low) : 0.0;
+  }
 };
 
 Extent extent_of(std::span<const float> values) {
@@ -23,8 +25,8 @@ Extent extent_of(std::span<const float> values) {
 }
 
 /// Mean of the block of the matrix that lies under cell (row, column) of a picture of the given size.
-float block_mean(std::span<const float> values, std::size_t rows, std::size_t columns, std::size_t row, std::size_t out_rows, std::size_t column,
-                 std::size_t out_columns) {
+float block_mean(std::span<const float> values, std::size_t rows, std::size_t columns, std::size_t row,
+                 std::size_t out_rows, std::size_t column, std::size_t out_columns) {
   const std::size_t top = row * rows / out_rows;
   const std::size_t bottom = std::max(top + 1, (row + 1) * rows / out_rows);
   const std::size_t left = column * columns / out_columns;
@@ -53,19 +55,24 @@ std::string draw_bar(double fraction, std::size_t cells) {
   return out + kEighths[eighths % 8];
 }
 
-std::string draw_shades(std::span<const float> values, std::size_t rows, std::size_t columns, std::size_t cells_wide, std::size_t max_columns) {
-  const std::size_t out_columns = std::min(columns, max_columns);
-  const std::size_t out_rows = columns == 0 ? 0 : std::min(rows, std::max<std::size_t>(1, (rows * out_columns + columns / 2) / columns));
+PictureSize picture_size(std::size_t rows, std::size_t columns, std::size_t max_columns) {
+  if (columns <= max_columns) return {rows, columns};
+  return {std::max<std::size_t>(1, (rows * max_columns + columns / 2) / columns), max_columns};
+}
+
+std::string draw_shades(std::span<const float> values, std::size_t rows, std::size_t columns, PictureSize size,
+                        std::size_t cells_wide) {
   const Extent extent = extent_of(values);
   std::string out;
-  for (std::size_t row = 0; row < out_rows; ++row) {
-    for (std::size_t column = 0; column < out_columns; ++column) {
-      const double level = extent.position(block_mean(values, rows, columns, row, out_rows, column, out_columns));
+  for (std::size_t row = 0; row < size.rows; ++row) {
+    std::string line;
+    for (std::size_t column = 0; column < size.columns; ++column) {
+      const double level = extent.position(block_mean(values, rows, columns, row, size.rows, column, size.columns));
       const auto shade = static_cast<std::size_t>(level * (kShades.size() - 1) + 0.5);
-      for (std::size_t i = 0; i < cells_wide; ++i) out += kShades[std::min(shade, kShades.size() - 1)];
+      for (std::size_t i = 0; i < cells_wide; ++i) line += kShades[std::min(shade, kShades.size() - 1)];
     }
-    out.erase(out.find_last_not_of(' ') + 1);
-    out += "\n";
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
   }
   return out;
 }

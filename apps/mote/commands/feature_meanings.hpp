@@ -1,5 +1,6 @@
 #pragma once
-// What the parameters of the feature blocks mean, for `mote features show`. Names and defaults live in the features module.
+// What the parameters of the feature blocks mean, for `mote features show`. Names and defaults live in the features
+// module.
 
 #include <string_view>
 

@@ -1,4 +1,5 @@
-// `mote features show`: a feature block on a dataset: its parameters, what comes out, what it costs, and how a sample looks through it.
+// `mote features show`: a feature block on a dataset: its parameters, what comes out, what it costs, and how a sample
+// looks through it.
 
 #include <fmt/format.h>
 
@@ -38,8 +39,10 @@ Result<features::FeatureConfig> config_of(const Options& options) {
 std::string shape_text(const std::vector<std::uint32_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 std::string sensor_text(const features::SensorSpec& sensor) {
-  if (sensor.element == features::Element::u8) return fmt::format("u8 [{}, {}, {}]", sensor.height, sensor.width, sensor.channels);
-  std::string text = fmt::format("i16 [{}{}, {}]", sensor.variable_length ? "up to " : "", sensor.length, sensor.channels);
+  if (sensor.element == features::Element::u8)
+    return fmt::format("u8 [{}, {}, {}]", sensor.height, sensor.width, sensor.channels);
+  std::string text =
+      fmt::format("i16 [{}{}, {}]", sensor.variable_length ? "up to " : "", sensor.length, sensor.channels);
   if (sensor.rate_hz > 0) text += fmt::format(" at {:g} Hz", sensor.rate_hz);
   return text;
 }
@@ -63,7 +66,8 @@ std::string draw_list(const features::Extractor& extractor, const std::vector<fl
     table.add({names.empty() ? std::to_string(i) : names[i % names.size()], fmt::format("{:.4g}", real[i]),
                draw_bar(static_cast<double>(std::abs(real[i]) / largest), 24)});
   }
-  return table.text() + (real.size() > kMostRows ? fmt::format("and {} more; --json gives all\n", real.size() - kMostRows) : "");
+  return table.text() +
+         (real.size() > kMostRows ? fmt::format("and {} more; --json gives all\n", real.size() - kMostRows) : "");
 }
 
 /// Time to the right, low bands at the bottom.
@@ -72,16 +76,20 @@ std::string draw_frames(std::size_t frames, std::size_t bands, const std::vector
   for (std::size_t t = 0; t < frames; ++t) {
     for (std::size_t b = 0; b < bands; ++b) turned[(bands - 1 - b) * frames + t] = real[t * bands + b];
   }
-  return draw_shades(turned, bands, frames, frames <= 50 ? 2 : 1, 100);
+  const std::size_t cells_wide = frames <= 50 ? 2 : 1;
+  return draw_shades(turned, bands, frames, {std::min<std::size_t>(bands, 64), std::min<std::size_t>(frames, 100)},
+                     cells_wide);
 }
 
-std::string draw_sequence(std::size_t steps, std::size_t channels, const std::vector<std::string>& names, const std::vector<float>& real) {
+std::string draw_sequence(std::size_t steps, std::size_t channels, const std::vector<std::string>& names,
+                          const std::vector<float>& real) {
   std::string out;
   for (std::size_t c = 0; c < std::min<std::size_t>(channels, 8); ++c) {
     std::vector<float> channel(steps);
     for (std::size_t t = 0; t < steps; ++t) channel[t] = real[t * channels + c];
     const auto [low, high] = std::minmax_element(channel.begin(), channel.end());
-    out += fmt::format("{}, {:.4g} to {:.4g}\n", c < names.size() ? names[c] : fmt::format("channel {}", c + 1), *low, *high);
+    out += fmt::format("{}, {:.4g} to {:.4g}\n", c < names.size() ? names[c] : fmt::format("channel {}", c + 1), *low,
+                       *high);
     out += draw_signal(channel, 80, 4);
   }
   return out;
@@ -95,7 +103,7 @@ std::string draw_features(const features::Extractor& extractor, const std::vecto
   if (!is_image) return draw_frames(shape[0], shape[1] * shape[2], real);
   std::vector<float> gray(std::size_t{shape[0]} * shape[1]);
   for (std::size_t i = 0; i < real.size(); ++i) gray[i / shape[2]] += real[i];
-  return draw_shades(gray, shape[0], shape[1], 2, 48);
+  return draw_shades(gray, shape[0], shape[1], picture_size(shape[0], shape[1], 48), 2);
 }
 
 /// For float data, whether the chosen unit uses the 16 bits that a device's sensor has.
@@ -106,7 +114,9 @@ std::string unit_note(const data::Dataset& dataset, const std::vector<float>& va
   const double counts = peak / unit;
   if (counts >= 256 && counts <= 32'767) return {};
   const double better = peak > 0 ? std::exp2(std::ceil(std::log2(peak / 32'767))) : 1.0;
-  return fmt::format("note: with --unit {:g} the largest value is {:.4g} counts of 32767; --unit {:g} would use the range\n", unit, counts, better);
+  return fmt::format(
+      "note: with --unit {:g} the largest value is {:.4g} counts of 32767; --unit {:g} would use the range\n", unit,
+      counts, better);
 }
 
 struct Extracted {
@@ -115,7 +125,8 @@ struct Extracted {
 };
 
 Result<Extracted> extract(const data::Dataset& dataset, const features::Extractor& extractor, std::size_t i) {
-  MOTE_TRY(const auto source, samples::DatasetSource::create(dataset, {static_cast<std::uint32_t>(i)}, extractor, 1.0, {}));
+  MOTE_TRY(const auto source,
+           samples::DatasetSource::create(dataset, {static_cast<std::uint32_t>(i)}, extractor, 1.0, {}));
   Extracted out{std::vector<std::int16_t>(extractor.output_count()), {}};
   MOTE_TRY_VOID(source->features(0, out.counts));
   for (const std::int16_t count : out.counts) out.real.push_back(static_cast<float>(count * extractor.output_scale()));
@@ -126,7 +137,8 @@ std::string text_of(const data::Dataset& dataset, const features::Extractor& ext
   std::string text = fmt::format("{} on {}\n\n", features::block_name(extractor.config()), dataset.about().name);
   text += parameter_table(extractor.config()) + "\n";
   text += fmt::format("input    {}, {} bytes\n", sensor_text(extractor.sensor()), extractor.input_bytes());
-  text += fmt::format("output   {}, {} values of int16, scale {:g}\n", shape_text(extractor.output_shape()), extractor.output_count(), extractor.output_scale());
+  text += fmt::format("output   {}, {} values of int16, scale {:g}\n", shape_text(extractor.output_shape()),
+                      extractor.output_count(), extractor.output_scale());
   return text + fmt::format("scratch  {} bytes\n", extractor.scratch_bytes());
 }
 
@@ -134,7 +146,10 @@ Json json_of(const data::Dataset& dataset, const features::Extractor& extractor)
   Json json{{"dataset", dataset.folder().string()}, {"block", features::block_name(extractor.config())}};
   json["parameters"] = Json::array();
   for (const auto& [name, value] : features::parameters(extractor.config())) {
-    json["parameters"].push_back({{"name", name}, {"value", value}, {"meaning", feature_parameter_meaning(features::block_name(extractor.config()), name)}});
+    json["parameters"].push_back(
+        {{"name", name},
+         {"value", value},
+         {"meaning", feature_parameter_meaning(features::block_name(extractor.config()), name)}});
   }
   json["sensor"] = Json::parse(extractor.sensor().schema(), nullptr, false);
   json["output_shape"] = extractor.output_shape();
@@ -175,8 +190,12 @@ Action set_up(CLI::App& app) {
   app.add_option("dataset", options->folder, "folder of the dataset")->required();
   app.add_option("--block", options->block, "the features")->check(CLI::IsMember(blocks))->capture_default_str();
   // One value an occurrence, so that the dataset may follow it.
-  app.add_option("--set", options->settings, "a parameter of the block, as parameter=value; may be given often")->expected(1)->take_all();
-  app.add_option("--unit", options->unit, "real value of one count, for series and strokes of floats")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--set", options->settings, "a parameter of the block, as parameter=value; may be given often")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--unit", options->unit, "real value of one count, for series and strokes of floats")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--sample", options->sample, "which sample to draw, from 0")->capture_default_str();
   return [options](Progress&) { return show(*options); };
 }

@@ -16,14 +16,18 @@ using graph::Graph;
 using graph::Op;
 using graph::Tensor;
 
-bool has_weights(const Op& op) { return op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr || op.as<graph::Dense>() != nullptr; }
+bool has_weights(const Op& op) {
+  return op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr ||
+         op.as<graph::Dense>() != nullptr;
+}
 
 std::string activation_of(const Op& op) {
   std::string found;
   const auto visit = [&]<class T>(std::string_view, const T& value) {
     if constexpr (std::is_same_v<T, graph::Activation>) found = graph::name(value);
   };
-  std::visit([&](const auto& attributes) { std::remove_cvref_t<decltype(attributes)>::fields(attributes, visit); }, op.attributes);
+  std::visit([&](const auto& attributes) { std::remove_cvref_t<decltype(attributes)>::fields(attributes, visit); },
+             op.attributes);
   return found;
 }
 
@@ -38,7 +42,9 @@ class Filters {
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Element `i` of filter `c`: an index into the weights.
-  [[nodiscard]] std::size_t index(std::size_t c, std::size_t i) const { return innermost_ ? i * count_ + c : c * size_ + i; }
+  [[nodiscard]] std::size_t index(std::size_t c, std::size_t i) const {
+    return innermost_ ? i * count_ + c : c * size_ + i;
+  }
 
   [[nodiscard]] bool all_zero(std::size_t c) const {
     const auto zero = [&](auto values) {
@@ -69,7 +75,8 @@ AccumulatorBounds accumulator_bounds(const Graph& graph, const Op& op, const Fil
   const std::int64_t least = -128 - zero_point, most = 127 - zero_point;
   const auto weights = graph.tensor(op.inputs[1]).values<std::int8_t>();
   AccumulatorBounds bounds;
-  if (op.inputs.size() > 2 && op.inputs[2] != graph::kNoTensor) bounds.low = bounds.high = graph.tensor(op.inputs[2]).values<std::int32_t>()[c];
+  if (op.inputs.size() > 2 && op.inputs[2] != graph::kNoTensor)
+    bounds.low = bounds.high = graph.tensor(op.inputs[2]).values<std::int32_t>()[c];
   for (std::size_t i = 0; i < filters.size(); ++i) {
     const std::int64_t w = weights[filters.index(c, i)];
     bounds.low += std::min(w * least, w * most);
@@ -79,12 +86,15 @@ AccumulatorBounds accumulator_bounds(const Graph& graph, const Op& op, const Fil
 }
 
 /// Whether the largest accumulator still lands on the clamp's lower end.
-bool is_dead(const Graph& graph, const Op& op, const AccumulatorBounds& bounds, std::size_t c, graph::Activation activation) {
+bool is_dead(const Graph& graph, const Op& op, const AccumulatorBounds& bounds, std::size_t c,
+             graph::Activation activation) {
   const graph::Quantization& in = graph.tensor(op.inputs[0]).quantization;
   const graph::Quantization& weights = graph.tensor(op.inputs[1]).quantization;
   const graph::Quantization& out = graph.tensor(op.outputs[0]).quantization;
   if (!in.present() || !weights.present() || !out.present()) return false;
-  const double scale = static_cast<double>(in.scale()) * static_cast<double>(weights.scales[weights.per_channel() ? c : 0]) / static_cast<double>(out.scale());
+  const double scale = static_cast<double>(in.scale()) *
+                       static_cast<double>(weights.scales[weights.per_channel() ? c : 0]) /
+                       static_cast<double>(out.scale());
   const double highest = static_cast<double>(bounds.high) * scale + out.zero_point();
   // Half a step of margin: rounding goes to the nearest.
   return highest < graph::clamp_limits(activation, out).low + 0.5;
@@ -98,11 +108,16 @@ graph::Activation activation_value(const Op& op) {
 }
 
 bool on_int8(const Graph& graph, const Op& op) {
-  return std::all_of(op.inputs.begin(), op.inputs.end(), [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).dtype != DType::f32; }) &&
-         std::all_of(op.outputs.begin(), op.outputs.end(), [&](graph::TensorId id) { return graph.tensor(id).dtype != DType::f32; });
+  return std::all_of(
+             op.inputs.begin(), op.inputs.end(),
+             [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).dtype != DType::f32; }) &&
+         std::all_of(op.outputs.begin(), op.outputs.end(),
+                     [&](graph::TensorId id) { return graph.tensor(id).dtype != DType::f32; });
 }
 
-std::string place(std::size_t index, const Op& op) { return fmt::format("op {} {} {}", index, graph::op_name(op.attributes), op.name); }
+std::string place(std::size_t index, const Op& op) {
+  return fmt::format("op {} {} {}", index, graph::op_name(op.attributes), op.name);
+}
 
 void look_at_filters(const Graph& graph, std::size_t index, OpFigures& figures, std::vector<std::string>& warnings) {
   const Op& op = graph.ops()[index];
@@ -117,11 +132,15 @@ void look_at_filters(const Graph& graph, std::size_t index, OpFigures& figures, 
     largest = std::max({largest, bounds.high, -bounds.low});
     if (is_dead(graph, op, bounds, c, activation_value(op))) ++figures.dead_filters;
   }
-  if (figures.filters > 0) figures.live_macs = figures.macs / figures.filters * (figures.filters - figures.zero_filters);
+  if (figures.filters > 0)
+    figures.live_macs = figures.macs / figures.filters * (figures.filters - figures.zero_filters);
   const std::string where = place(index, op);
-  if (figures.zero_filters > 0) warnings.push_back(fmt::format("{}: {} of {} filters have only zero weights", where, figures.zero_filters, figures.filters));
+  if (figures.zero_filters > 0)
+    warnings.push_back(
+        fmt::format("{}: {} of {} filters have only zero weights", where, figures.zero_filters, figures.filters));
   if (figures.dead_filters > 0) {
-    warnings.push_back(fmt::format("{}: {} of {} channels give the same value whatever the input is", where, figures.dead_filters, figures.filters));
+    warnings.push_back(fmt::format("{}: {} of {} channels give the same value whatever the input is", where,
+                                   figures.dead_filters, figures.filters));
   }
   if (largest > std::numeric_limits<std::int32_t>::max()) {
     warnings.push_back(fmt::format("{}: weights and bias can add up to {}, beyond int32", where, largest));
@@ -135,9 +154,12 @@ void look_at_layout(const Graph& graph, std::size_t index, std::vector<std::stri
   if (weights.dtype == DType::i8 && !weights.quantization.per_channel() && outputs > 1) {
     warnings.push_back(place(index, op) + ": one scale for all weights; a scale a channel is usually more exact");
   }
-  const bool is_last = std::find(graph.outputs().begin(), graph.outputs().end(), op.outputs[0]) != graph.outputs().end();
+  const bool is_last =
+      std::find(graph.outputs().begin(), graph.outputs().end(), op.outputs[0]) != graph.outputs().end();
   if (outputs % 4 != 0 && op.as<graph::Dense>() == nullptr && !is_last) {
-    warnings.push_back(fmt::format("{}: {} channels are no multiple of 4; the kernels work on groups of 4 and pad the last", place(index, op), outputs));
+    warnings.push_back(
+        fmt::format("{}: {} channels are no multiple of 4; the kernels work on groups of 4 and pad the last",
+                    place(index, op), outputs));
   }
 }
 
@@ -149,7 +171,8 @@ void look_at_kernel(const Graph& graph, std::size_t index, OpFigures& figures, s
   }
   figures.kernel = lowered->is_view ? "none needed" : lowered->kernel;
   if (has_weights(graph.ops()[index]) && figures.kernel.find("portable") != std::string::npos) {
-    warnings.push_back(place(index, graph.ops()[index]) + ": only the portable kernel is exact here; it is slower than the DSP one");
+    warnings.push_back(place(index, graph.ops()[index]) +
+                       ": only the portable kernel is exact here; it is slower than the DSP one");
   }
 }
 
@@ -168,7 +191,8 @@ PeakLive peak_live(const Graph& graph) {
       const std::vector<std::int32_t> readers = graph.consumers(id);
       const bool is_born = is_input || (producer >= 0 && static_cast<std::size_t>(producer) <= op);
       const bool is_needed = is_output || (producer >= 0 && static_cast<std::size_t>(producer) == op) ||
-                             std::any_of(readers.begin(), readers.end(), [&](std::int32_t reader) { return static_cast<std::size_t>(reader) >= op; });
+                             std::any_of(readers.begin(), readers.end(),
+                                         [&](std::int32_t reader) { return static_cast<std::size_t>(reader) >= op; });
       if (!is_born || !is_needed) continue;
       now.bytes += tensor.size_bytes();
       now.tensors.push_back(id);
@@ -182,15 +206,18 @@ PeakLive peak_live(const Graph& graph) {
 
 ModelFigures analyse(const Graph& graph) {
   ModelFigures figures;
-  figures.is_int8 = std::all_of(graph.ops().begin(), graph.ops().end(), [&](const Op& op) { return on_int8(graph, op); });
-  if (!figures.is_int8) figures.warnings.emplace_back("has float32 operators: mote compiles int8 models; quantize it first");
+  figures.is_int8 =
+      std::all_of(graph.ops().begin(), graph.ops().end(), [&](const Op& op) { return on_int8(graph, op); });
+  if (!figures.is_int8)
+    figures.warnings.emplace_back("has float32 operators: mote compiles int8 models; quantize it first");
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const Op& op = graph.ops()[i];
     OpFigures op_figures;
     op_figures.activation = activation_of(op);
     op_figures.macs = op_figures.live_macs = graph::macs(graph, op);
     for (const graph::TensorId id : op.inputs) {
-      if (id != graph::kNoTensor && graph.tensor(id).is_constant()) op_figures.parameters += graph.tensor(id).shape.elements();
+      if (id != graph::kNoTensor && graph.tensor(id).is_constant())
+        op_figures.parameters += graph.tensor(id).shape.elements();
     }
     if (has_weights(op)) {
       look_at_filters(graph, i, op_figures, figures.warnings);

@@ -35,7 +35,7 @@ struct ModelFigures {
   std::uint64_t live_macs = 0;
   std::uint64_t parameters = 0;
   std::uint64_t weight_bytes = 0;
-  PeakLive peak;         ///< inputs and outputs of the operators, none in place of another, no scratch
+  PeakLive peak;  ///< inputs and outputs of the operators, none in place of another, no scratch
   std::vector<std::string> warnings;
 };
 

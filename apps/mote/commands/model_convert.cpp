@@ -22,7 +22,8 @@ Result<formats::Format> format_for(const std::string& out) {
   const std::string extension = std::filesystem::path(out).extension().string();
   if (extension == ".tflite") return formats::Format::tflite;
   if (extension == ".mote") return formats::Format::graph_text;
-  return fail(Code::invalid_argument, out + ": the name must end in .tflite or .mote (graph text), which says what is written");
+  return fail(Code::invalid_argument,
+              out + ": the name must end in .tflite or .mote (graph text), which says what is written");
 }
 
 Result<Bytes> written(const graph::Graph& graph, formats::Format format) {
@@ -39,16 +40,19 @@ Result<Outcome> convert(const Options& options) {
   if (!bytes) return fail(std::move(bytes).error(), options.in);
   MOTE_TRY_VOID(write_file(options.out, ByteSpan(*bytes)));
   Outcome out;
-  out.text = fmt::format("{}: {} as {}, {}\n", options.out, counted(graph.ops().size(), "operator"), formats::name(to), byte_text(bytes->size()));
-  out.json = {{"input", options.in},        {"from", formats::name(file.format)}, {"output", options.out}, {"to", formats::name(to)},
-              {"ops", graph.ops().size()}, {"bytes", bytes->size()},             {"sha256", sha256(*bytes).hex()}};
+  out.text = fmt::format("{}: {} as {}, {}\n", options.out, counted(graph.ops().size(), "operator"), formats::name(to),
+                         byte_text(bytes->size()));
+  out.json = {{"input", options.in},           {"from", formats::name(file.format)}, {"output", options.out},
+              {"to", formats::name(to)},       {"ops", graph.ops().size()},          {"bytes", bytes->size()},
+              {"sha256", sha256(*bytes).hex()}};
   return out;
 }
 
 }  // namespace
 
 Command convert_command() {
-  return {"convert", "model file to another format: .tflite or .mote (graph text)", "mote convert model.tflite model.mote", [](CLI::App& app) -> Action {
+  return {"convert", "model file to another format: .tflite or .mote (graph text)",
+          "mote convert model.tflite model.mote", [](CLI::App& app) -> Action {
             auto options = std::make_shared<Options>();
             app.add_option("in", options->in, "the model; what it is, its content tells")->required();
             app.add_option("out", options->out, "the file to write; its ending says as what")->required();

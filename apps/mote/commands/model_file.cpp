@@ -37,9 +37,12 @@ Result<graph::Graph> graph_of(const ModelFile& file, const std::string& path) {
       if (!graph) return fail_in(std::move(graph).error(), path);
       return graph;
     }
-    case formats::Format::onnx: return fail(Code::unsupported, path + ": ONNX is not read by this version; convert the model to .tflite first");
+    case formats::Format::onnx:
+      return fail(Code::unsupported, path + ": ONNX is not read by this version; convert the model to .tflite first");
     case formats::Format::module:
-      return fail(Code::unsupported, path + ": a compiled module has no graph any more; take the .tflite or graph text that it was made from");
+      return fail(
+          Code::unsupported,
+          path + ": a compiled module has no graph any more; take the .tflite or graph text that it was made from");
   }
   return fail(Code::internal, path + ": unknown format");
 }

@@ -23,10 +23,14 @@ std::string shortened(const std::string& name, std::size_t most = 44) {
   return name.substr(0, most - tail - 3) + "..." + name.substr(name.size() - tail);
 }
 
-// ---- graphs -----------------------------------------------------------------------------------------------------------------------
+// ---- graphs
+// -----------------------------------------------------------------------------------------------------------------------
 
 Json tensor_json(const graph::Tensor& tensor) {
-  Json json{{"name", tensor.name}, {"type", graph::name(tensor.dtype)}, {"shape", dims_of(tensor.shape)}, {"bytes", tensor.size_bytes()}};
+  Json json{{"name", tensor.name},
+            {"type", graph::name(tensor.dtype)},
+            {"shape", dims_of(tensor.shape)},
+            {"bytes", tensor.size_bytes()}};
   if (tensor.quantization.present()) {
     json["scale"] = tensor.quantization.scale();
     json["zero_point"] = tensor.quantization.zero_point();
@@ -36,31 +40,42 @@ Json tensor_json(const graph::Tensor& tensor) {
 
 std::string tensor_text(const graph::Tensor& tensor) {
   std::string text = fmt::format("{} {} {}", tensor.name, graph::name(tensor.dtype), tensor.shape.text());
-  if (tensor.quantization.present()) text += fmt::format(" scale {:g} zero point {}", tensor.quantization.scale(), tensor.quantization.zero_point());
+  if (tensor.quantization.present())
+    text += fmt::format(" scale {:g} zero point {}", tensor.quantization.scale(), tensor.quantization.zero_point());
   return text;
 }
 
-const graph::Tensor& result_of(const graph::Graph& graph, const graph::Op& op) { return graph.tensor(op.outputs.front()); }
+const graph::Tensor& result_of(const graph::Graph& graph, const graph::Op& op) {
+  return graph.tensor(op.outputs.front());
+}
 
 std::string ops_table(const graph::Graph& graph, const ModelFigures& figures) {
-  TextTable table({{"#", Align::right}, {"operator"}, {"name"}, {"output"}, {"params", Align::right}, {"MACs", Align::right}, {"activation"}, {"kernel"}});
+  TextTable table({{"#", Align::right},
+                   {"operator"},
+                   {"name"},
+                   {"output"},
+                   {"params", Align::right},
+                   {"MACs", Align::right},
+                   {"activation"}});
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const graph::Op& op = graph.ops()[i];
     const OpFigures& f = figures.ops[i];
-    table.add({std::to_string(i), std::string(graph::op_name(op.attributes)), shortened(op.name), result_of(graph, op).shape.text(), grouped(f.parameters),
-               grouped(f.macs), f.activation, f.refusal.empty() ? f.kernel : "none"});
+    table.add({std::to_string(i), std::string(graph::op_name(op.attributes)), shortened(op.name),
+               result_of(graph, op).shape.text(), grouped(f.parameters), grouped(f.macs), f.activation});
   }
   return table.text();
 }
 
 std::string figures_text(const graph::Graph& graph, const ModelFigures& figures) {
   std::string text = fmt::format("macs        {}", grouped(figures.macs));
-  if (figures.live_macs != figures.macs) text += fmt::format(", live {} ({})", grouped(figures.live_macs), kLiveMacsMeaning);
+  if (figures.live_macs != figures.macs)
+    text += fmt::format(", live {} ({})", grouped(figures.live_macs), kLiveMacsMeaning);
   text += fmt::format("\nparameters  {}, {} bytes\n", grouped(figures.parameters), grouped(figures.weight_bytes));
   text += fmt::format("peak        {} bytes of activations are live", grouped(figures.peak.bytes));
   if (!graph.ops().empty()) {
     text += fmt::format(" at op {}:", figures.peak.op);
-    for (const graph::TensorId id : figures.peak.tensors) text += fmt::format(" {} {}", shortened(graph.tensor(id).name), graph.tensor(id).shape.text());
+    for (const graph::TensorId id : figures.peak.tensors)
+      text += fmt::format(" {} {}", shortened(graph.tensor(id).name), graph.tensor(id).shape.text());
   }
   return text + "\n";
 }
@@ -69,14 +84,16 @@ Json unsupported_json(const graph::Graph& graph, const ModelFigures& figures) {
   Json list = Json::array();
   for (std::size_t i = 0; i < figures.ops.size(); ++i) {
     if (figures.ops[i].refusal.empty()) continue;
-    list.push_back({{"name", graph::op_name(graph.ops()[i].attributes)}, {"op", i}, {"count", 1}, {"reason", figures.ops[i].refusal}});
+    list.push_back({{"name", graph::op_name(graph.ops()[i].attributes)},
+                    {"op", i},
+                    {"count", 1},
+                    {"reason", figures.ops[i].refusal}});
   }
   return list;
 }
 
 Json graph_json(const graph::Graph& graph, const ModelFigures& figures) {
-  Json json{{"name", graph.name()}};
-  json["inputs"] = json["outputs"] = json["ops"] = Json::array();
+  Json json{{"name", graph.name()}, {"inputs", Json::array()}, {"outputs", Json::array()}, {"ops", Json::array()}};
   for (const graph::TensorId id : graph.inputs()) json["inputs"].push_back(tensor_json(graph.tensor(id)));
   for (const graph::TensorId id : graph.outputs()) json["outputs"].push_back(tensor_json(graph.tensor(id)));
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
@@ -119,12 +136,16 @@ Outcome describe_graph(const graph::Graph& graph) {
   return out;
 }
 
-// ---- what is no graph ------------------------------------------------------------------------------------------------------------
+// ---- what is no graph
+// ------------------------------------------------------------------------------------------------------------
 
 /// Keys that every format has, for those that know no better.
 Json empty_json() {
-  return {{"inputs", Json::array()}, {"outputs", Json::array()}, {"ops", Json::array()},         {"macs", nullptr},           {"live_macs", nullptr},
-          {"weight_bytes", nullptr}, {"peak_live_bytes", nullptr}, {"unsupported", Json::array()}, {"warnings", Json::array()}};
+  return {{"inputs", Json::array()},    {"outputs", Json::array()},
+          {"ops", Json::array()},       {"macs", nullptr},
+          {"live_macs", nullptr},       {"weight_bytes", nullptr},
+          {"peak_live_bytes", nullptr}, {"unsupported", Json::array()},
+          {"warnings", Json::array()}};
 }
 
 /// A sound TensorFlow Lite file that no graph can hold: which operators stand in the way.
@@ -134,10 +155,13 @@ Result<Outcome> describe_unsupported(const ModelFile& file, const std::string& p
   TextTable table({{"operator"}, {"count", Align::right}, {"supported"}});
   for (const auto& op : summary.operators) {
     table.add({op.name, std::to_string(op.count), op.supported ? "yes" : "no"});
-    if (!op.supported) out.json["unsupported"].push_back({{"name", op.name}, {"op", nullptr}, {"count", op.count}, {"reason", "mote has no such operator"}});
+    if (!op.supported)
+      out.json["unsupported"].push_back(
+          {{"name", op.name}, {"op", nullptr}, {"count", op.count}, {"reason", "mote has no such operator"}});
   }
   // Known operators in a form that is not: the reader's own sentence is all there is to say.
-  if (out.json["unsupported"].empty()) out.json["unsupported"].push_back({{"name", ""}, {"op", nullptr}, {"count", 1}, {"reason", reason.message()}});
+  if (out.json["unsupported"].empty())
+    out.json["unsupported"].push_back({{"name", ""}, {"op", nullptr}, {"count", 1}, {"reason", reason.message()}});
   out.json["subgraphs"] = summary.subgraphs;
   out.text = table.text() + "\nunsupported:\n  " + reason.message() + "\n";
   return out;
@@ -152,13 +176,21 @@ Result<Outcome> describe_module(const ModelFile& file, const std::string& path) 
     if (schema.contains("input")) out.json["inputs"].push_back(schema["input"]);
     if (schema.contains("output")) out.json["outputs"].push_back(schema["output"]);
   }
-  out.json["module"] = {{"bytes", info->module_bytes},        {"code_bytes", info->code_bytes},   {"arena_bytes", info->arena_bytes},
-                        {"stack_bytes", info->stack_bytes},   {"input_bytes", info->input_bytes}, {"output_bytes", info->output_bytes},
-                        {"vectors", info->vectors.size()},    {"digest", info->digest},           {"schema", schema.is_discarded() ? Json() : schema}};
+  out.json["module"] = {{"bytes", info->module_bytes},
+                        {"code_bytes", info->code_bytes},
+                        {"arena_bytes", info->arena_bytes},
+                        {"stack_bytes", info->stack_bytes},
+                        {"input_bytes", info->input_bytes},
+                        {"output_bytes", info->output_bytes},
+                        {"vectors", info->vectors.size()},
+                        {"digest", info->digest},
+                        {"schema", schema.is_discarded() ? Json() : schema}};
   out.text = fmt::format("code        {} of {} bytes\n", grouped(info->code_bytes), grouped(info->module_bytes));
-  out.text += fmt::format("arena       {} bytes: input {} at {}, output {} at {}\n", grouped(info->arena_bytes), grouped(info->input_bytes), info->input_offset,
-                          grouped(info->output_bytes), info->output_offset);
-  out.text += fmt::format("stack       {}\n", info->stack_bytes == 0 ? "not measured" : grouped(info->stack_bytes) + " bytes");
+  out.text +=
+      fmt::format("arena       {} bytes: input {} at {}, output {} at {}\n", grouped(info->arena_bytes),
+                  grouped(info->input_bytes), info->input_offset, grouped(info->output_bytes), info->output_offset);
+  out.text +=
+      fmt::format("stack       {}\n", info->stack_bytes == 0 ? "not measured" : grouped(info->stack_bytes) + " bytes");
   out.text += fmt::format("self-test   {}\n", counted(info->vectors.size(), "vector"));
   out.text += "digest      " + info->digest + "\n";
   return out;
@@ -168,7 +200,8 @@ Result<Outcome> describe(const ModelFile& file, const std::string& path) {
   if (file.format == formats::Format::module) return describe_module(file, path);
   const auto graph = graph_of(file, path);
   if (graph) return describe_graph(*graph);
-  if (file.format == formats::Format::tflite && graph.error().code() == Code::unsupported) return describe_unsupported(file, path, graph.error());
+  if (file.format == formats::Format::tflite && graph.error().code() == Code::unsupported)
+    return describe_unsupported(file, path, graph.error());
   return fail(graph.error());
 }
 
@@ -177,15 +210,19 @@ Result<Outcome> inspect(const std::string& path) {
   MOTE_TRY(const Outcome described, describe(file, path));
   Json json{{"file", path}, {"format", formats::name(file.format)}, {"bytes", file.bytes.size()}};
   json.update(described.json);
-  return Outcome{fmt::format("{}: {}, {}\n", path, formats::name(file.format), byte_text(file.bytes.size())) + described.text, json};
+  return Outcome{
+      fmt::format("{}: {}, {}\n", path, formats::name(file.format), byte_text(file.bytes.size())) + described.text,
+      json};
 }
 
 }  // namespace
 
 Command inspect_command() {
-  return {"inspect", "what is in a model file, what it costs, what is odd about it", "mote inspect model.tflite", [](CLI::App& app) -> Action {
+  return {"inspect", "what is in a model file, what it costs, what is odd about it", "mote inspect model.tflite",
+          [](CLI::App& app) -> Action {
             auto file = std::make_shared<std::string>();
-            app.add_option("file", *file, "a .tflite, graph text or compiled module; what it is, its content tells")->required();
+            app.add_option("file", *file, "a .tflite, graph text or compiled module; what it is, its content tells")
+                ->required();
             return [file](Progress&) { return inspect(*file); };
           }};
 }

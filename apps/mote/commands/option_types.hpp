@@ -1,5 +1,6 @@
 #pragma once
-// Options whose values are words of a fixed list, or lists with commas. The words show in --help and in shell completion.
+// Options whose values are words of a fixed list, or lists with commas. The words show in --help and in shell
+// completion.
 
 #include <string>
 #include <string_view>
@@ -16,7 +17,8 @@ using Choices = std::vector<std::pair<std::string, T>>;
 
 /// An option that takes one of the words; CLI11 refuses others and lists them.
 template <class T>
-CLI::Option* add_choice(CLI::App& app, const std::string& option, std::string& word, const Choices<T>& choices, const std::string& description) {
+CLI::Option* add_choice(CLI::App& app, const std::string& option, std::string& word, const Choices<T>& choices,
+                        const std::string& description) {
   std::vector<std::string> words;
   for (const auto& [name, value] : choices) words.push_back(name);
   return app.add_option(option, word, description)->check(CLI::IsMember(words));

@@ -9,7 +9,7 @@
 namespace mote::app {
 namespace {
 
-constexpr std::size_t kImageColumns = 48;   // two characters each
+constexpr std::size_t kImageColumns = 48;  // two characters each
 constexpr std::size_t kSignalCells = 80;
 constexpr std::size_t kSignalRows = 8;
 constexpr std::size_t kMostChannels = 8;
@@ -21,7 +21,7 @@ std::string draw_image(const data::Shape& shape, const std::vector<float>& value
   for (std::size_t i = 0; i < gray.size(); ++i) {
     for (std::size_t c = 0; c < channels; ++c) gray[i] += values[i * channels + c];
   }
-  return draw_shades(gray, height, width, 2, kImageColumns);
+  return draw_shades(gray, height, width, picture_size(height, width, kImageColumns), 2);
 }
 
 std::string draw_channels(const data::Shape& shape, const std::vector<float>& values) {
@@ -39,21 +39,28 @@ std::string draw_channels(const data::Shape& shape, const std::vector<float>& va
   return out;
 }
 
-std::string name_at(const std::vector<std::string>& names, std::int32_t index) { return index < 0 ? std::string() : names[static_cast<std::size_t>(index)]; }
+std::string name_at(const std::vector<std::string>& names, std::int32_t index) {
+  return index < 0 ? std::string() : names[static_cast<std::size_t>(index)];
+}
 
 }  // namespace
 
 Result<std::vector<float>> sample_values(const data::Dataset& dataset, std::size_t i) {
   if (i >= dataset.size()) {
-    return fail(Code::invalid_argument, fmt::format("{}: there is no sample {}; they are numbered 0 to {}", dataset.folder().string(), i, dataset.size() - 1));
+    return fail(Code::invalid_argument, fmt::format("{}: there is no sample {}; they are numbered 0 to {}",
+                                                    dataset.folder().string(), i, dataset.size() - 1));
   }
   std::vector<float> values(dataset.info(i).shape.count());
   dataset.to_floats(i, values);
   return values;
 }
 
-std::string label_of(const data::Dataset& dataset, std::size_t i) { return name_at(dataset.about().labels, dataset.info(i).label); }
-std::string group_of(const data::Dataset& dataset, std::size_t i) { return name_at(dataset.about().groups, dataset.info(i).group); }
+std::string label_of(const data::Dataset& dataset, std::size_t i) {
+  return name_at(dataset.about().labels, dataset.info(i).label);
+}
+std::string group_of(const data::Dataset& dataset, std::size_t i) {
+  return name_at(dataset.about().groups, dataset.info(i).group);
+}
 
 std::string sample_title(const data::Dataset& dataset, std::size_t i) {
   const data::SampleInfo info = dataset.info(i);
@@ -68,10 +75,13 @@ std::string draw_sample(const data::Dataset& dataset, std::size_t i, const std::
   const data::Shape shape = dataset.info(i).shape;
   const std::string title = sample_title(dataset, i) + "\n";
   switch (dataset.about().modality) {
-    case data::Modality::image: return title + draw_image(shape, values);
-    case data::Modality::strokes: return title + draw_path(values, kSignalCells / 2, kSignalRows * 2);
+    case data::Modality::image:
+      return title + draw_image(shape, values);
+    case data::Modality::strokes:
+      return title + draw_path(values, kSignalCells / 2, kSignalRows * 2);
     case data::Modality::audio:
-    case data::Modality::series: return title + draw_channels(shape, values);
+    case data::Modality::series:
+      return title + draw_channels(shape, values);
   }
   return title;
 }

@@ -8,8 +8,8 @@
 namespace mote::app {
 namespace {
 
-void append_row(std::string& out, const std::vector<Column>& columns, const std::vector<std::size_t>& widths, const std::vector<std::string>& cells,
-                std::size_t indent) {
+void append_row(std::string& out, const std::vector<Column>& columns, const std::vector<std::size_t>& widths,
+                const std::vector<std::string>& cells, std::size_t indent) {
   std::string line(indent, ' ');
   for (std::size_t c = 0; c < columns.size(); ++c) {
     const std::string& cell = c < cells.size() ? cells[c] : std::string();
@@ -39,7 +39,8 @@ std::string TextTable::text(std::size_t indent) const {
 }
 
 std::size_t width_of(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0u) != 0x80u; }));
+  return static_cast<std::size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0u) != 0x80u; }));
 }
 
 std::string grouped(std::uint64_t number) {
@@ -48,7 +49,9 @@ std::string grouped(std::uint64_t number) {
   return digits;
 }
 
-std::string counted(std::size_t count, std::string_view singular) { return grouped(count) + " " + std::string(singular) + (count == 1 ? "" : "s"); }
+std::string counted(std::size_t count, std::string_view singular) {
+  return grouped(count) + " " + std::string(singular) + (count == 1 ? "" : "s");
+}
 
 std::string byte_text(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
