@@ -164,7 +164,7 @@ std::vector<BrokenInput> compilations() {
       {"compile_for_a_board_file_that_is_no_toml",
        "compile small.mote --board mine.toml --out kept-build",
        1,
-       {"mine.toml:1:"},
+       {"mine.toml: line 1, column 8"},
        [](const Sandbox& box) { box.put("mine.toml", std::string_view("name = \n")); }},
       {"compile_a_float_model", "compile float.mote --board nucleo-l4r5zi --out kept-build", 1, {"float.mote"}, {}},
       {"compile_a_table", "compile walks.csv --board nucleo-l4r5zi --out kept-build", 1, {"walks.csv"}, {}},

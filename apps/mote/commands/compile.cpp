@@ -45,7 +45,9 @@ Result<Built> build(const Arguments& a) {
   Bytes input(built.graph.input().size_bytes());
   Rng rng(1);
   for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
-  MOTE_TRY(built.model, compile::compile(built.graph, built.board, {}));
+  auto model = compile::compile(built.graph, built.board, {});
+  if (!model) return fail(std::move(model).error(), a.file);
+  built.model = std::move(*model);
   MOTE_TRY(built.measured, bench::measure(built.model, built.graph, built.board, input));
   MOTE_TRY(built.model.module, compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
   MOTE_TRY(built.model.firmware, compile::make_firmware(built.model.module, built.board));
