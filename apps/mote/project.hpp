@@ -34,6 +34,7 @@ struct DataSettings {
 struct FeatureSettings {
   features::FeatureConfig config;
   double unit = 1.0;  ///< real value of one int16 count, for datasets of floats
+  std::uint32_t max_length = 0;  ///< samples a channel that the device's buffer holds; 0: the longest of the dataset
 };
 
 /// Limits a result must keep; absent ones are not checked.

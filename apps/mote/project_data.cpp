@@ -214,6 +214,8 @@ Result<Setting<FeatureSettings>> read_features(pipeline::Config& config) {
   if (!parsed) return s.refuse("block", parsed.error().message());
   out.value.config = std::move(*parsed);
   MOTE_TRY(out.value.unit, s.get<double>("unit", 1.0, {1e-12, 1e12}));
+  MOTE_TRY(const int max_length, s.get<int>("max_length", 0, {0, 100'000'000}));
+  out.value.max_length = static_cast<std::uint32_t>(max_length);
   out.text = s.canonical_text();
   return out;
 }

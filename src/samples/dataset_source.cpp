@@ -39,7 +39,7 @@ graph::Shape model_input_shape(const features::Extractor& extractor) {
   return graph::Shape(std::move(dims));
 }
 
-Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit) {
+Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit, std::uint32_t max_length) {
   if (dataset.size() == 0) return fail(Code::invalid_argument, "the dataset is empty");
   const data::DatasetInfo& about = dataset.about();
   const data::Shape first = dataset.info(0).shape;
@@ -52,9 +52,10 @@ Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit
     sensor = features::SensorSpec::image(first.dims[0], first.dims[1], first.dims[2]);
   } else {
     sensor.element = features::Element::i16;
-    sensor.length = longest(dataset);
+    const std::uint32_t present = longest(dataset);
+    sensor.length = max_length > 0 ? std::min(max_length, present) : present;
     sensor.channels = first.dims[1];
-    sensor.variable_length = !uniform.has_value();
+    sensor.variable_length = !uniform.has_value() || sensor.length < present;
     sensor.rate_hz = about.rate_hz;
     sensor.unit = about.element == data::Element::f32 ? unit : 1.0;
   }

@@ -16,7 +16,7 @@ Result<std::unique_ptr<samples::DatasetSource>> Materials::source(data::Part par
 Result<Materials> open_materials(const Project& project, const std::filesystem::path& dataset_folder) {
   MOTE_TRY(auto dataset, data::Dataset::open(dataset_folder));
   MOTE_TRY(auto split, data::make_split(dataset, project.split.value));
-  MOTE_TRY(const auto sensor, samples::sensor_of(dataset, project.features.value.unit));
+  MOTE_TRY(const auto sensor, samples::sensor_of(dataset, project.features.value.unit, project.features.value.max_length));
   MOTE_TRY(auto extractor, features::Extractor::create(project.features.value.config, sensor));
   MOTE_TRY(const double gain, samples::unit_gain(dataset, split.train(), extractor));
   return Materials{std::move(dataset), std::move(split), std::move(extractor), gain};

@@ -31,9 +31,11 @@ struct Augmentation {
 [[nodiscard]] graph::Shape model_input_shape(const features::Extractor& extractor);
 
 /// The sensor that a dataset's samples come from.
-/// @param unit  real value of one int16 count for datasets of floats (series, strokes).
+/// @param unit        real value of one int16 count for datasets of floats (series, strokes).
+/// @param max_length  most samples a channel that the device's buffer holds, 0 for the longest of the dataset; of longer ones the extractor
+///                    keeps the stretch with the most energy. No effect on images.
 /// @error unsupported  samples of different sizes where the modality has none (images).
-[[nodiscard]] Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit);
+[[nodiscard]] Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit, std::uint32_t max_length = 0);
 
 class DatasetSource final : public train::BatchSource {
  public:
