@@ -230,6 +230,18 @@ std::vector<BrokenInput> places() {
 
 std::vector<BrokenInput> datasets() {
   return {
+      {"dataset_index_is_garbage", "data show kept", 1, {"kept"}, bytes("kept/index", garbage(500, 8))},
+      {"dataset_index_is_cut_off",
+       "data show kept",
+       1,
+       {"kept"},
+       changed("kept/index", [](Bytes b) { return cut(b, b.size() / 2); })},
+      {"dataset_samples_are_cut_off", "data show kept", 1, {"kept"}, cut_to("kept/samples.bin", 100)},
+      {"dataset_samples_are_missing",
+       "data split kept --rule fraction",
+       1,
+       {"kept"},
+       [](const Sandbox& box) { std::filesystem::remove(box.folder() / "kept/samples.bin"); }},
       {"show_is_asked_of_a_file", "data show walks.csv", 1, {"walks.csv"}, {}},
       {"show_is_asked_of_another_folder", "data show wav", 1, {"wav"}, {}},
       {"show_is_asked_of_nothing", "data show nowhere", 1, {"nowhere"}, {}},

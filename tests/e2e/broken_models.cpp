@@ -28,6 +28,19 @@ Prepare tflite(std::function<Bytes(Bytes)> change) {
   };
 }
 
+/// A header that is sound but for its promise of four billion empty self-test vectors.
+Bytes hostile_module() {
+  ByteWriter module;
+  module.append(as_bytes("mote"));
+  module.u16_le(1);
+  module.u16_le(128);
+  for (const std::uint32_t field :
+       {132u, 4u, 1u, 0u, 1u, 128u, 0u, 4u, 0u, 0u, 0u, 0u, 0u, 128u, 0u, 128u, 0xffffffffu})
+    module.u32_le(field);
+  module.pad_to(132);
+  return std::move(module).take();
+}
+
 std::vector<BrokenInput> graph_texts() {
   const std::string convert = "convert broken.mote kept.tflite";
   return {
@@ -96,6 +109,11 @@ std::vector<BrokenInput> tflite_files() {
        [](const Sandbox& box) {
          box.put("broken.bin", patched(garbage(300, 4), 0, {'m', 'o', 't', 'e'}));
        }},
+      {"module_has_more_vectors_than_bytes",
+       "inspect broken.bin",
+       1,
+       {"broken.bin", "vectors"},
+       [](const Sandbox& box) { box.put("broken.bin", hostile_module()); }},
       {"module_is_cut_off",
        "inspect broken.bin",
        1,

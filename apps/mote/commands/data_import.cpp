@@ -123,24 +123,27 @@ Kind audio_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
           }};
 }
 
+const Choices<unsigned> kPictureChannels{{"0", 0}, {"1", 1}, {"3", 3}};
+
 Kind images_kind(CLI::App& import, const std::shared_ptr<Common>& common) {
   CLI::App& app = add_kind(import, "images", "a folder of PNG or JPEG files",
                            "mote data import images ./parts --channels 1 --out parts-dataset");
   struct State {
     data::ImageSpec spec;
     NamingWords words;
+    std::string channels = "0";
   };
   auto state = std::make_shared<State>();
   app.add_option("folder", state->spec.folder, "searched with all its folders")->required();
   add_label_from(app, state->words);
   add_pattern(app, state->words);
-  app.add_option("--channels", state->spec.channels, "1 gray, 3 RGB, 0: as the first good file has")
-      ->check(CLI::IsMember(std::vector<unsigned>{0, 1, 3}))
+  add_choice(app, "--channels", state->channels, kPictureChannels, "1 gray, 3 RGB, 0: as the first good file has")
       ->capture_default_str();
   app.add_option("--max-side", state->spec.max_side, "pixels; larger pictures are refused")->capture_default_str();
   add_common(app, *common, "--only-labels", kClosedSet);
   return {&app, [state, common] {
             fill(state->spec, *common);
+            state->spec.channels = chosen(kPictureChannels, state->channels);
             state->spec.naming = state->words.naming(Label::folder);
             return data::ImportSpec(state->spec);
           }};

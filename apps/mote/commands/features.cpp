@@ -162,6 +162,10 @@ Json json_of(const data::Dataset& dataset, const features::Extractor& extractor)
 }
 
 Result<Outcome> show(const Options& options) {
+  if (!(options.unit > 0) || !std::isfinite(options.unit)) {
+    return fail(Code::invalid_argument,
+                fmt::format("features show: --unit {:g}: must be a number above 0", options.unit));
+  }
   MOTE_TRY(const features::FeatureConfig config, config_of(options));
   MOTE_TRY(const data::Dataset dataset, data::Dataset::open(options.folder));
   MOTE_TRY(const std::vector<float> values, sample_values(dataset, options.sample));
@@ -194,7 +198,6 @@ Action set_up(CLI::App& app) {
       ->expected(1)
       ->take_all();
   app.add_option("--unit", options->unit, "real value of one count, for series and strokes of floats")
-      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--sample", options->sample, "which sample to draw, from 0")->capture_default_str();
   return [options](Progress&) { return show(*options); };
