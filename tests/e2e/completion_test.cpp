@@ -82,6 +82,42 @@ TEST(Completion, knows_every_command_of_the_help) {
     EXPECT_THAT(help, testing::HasSubstr("\n  " + command + " "));
 }
 
+/// The other shells, asked the same things; what starts with what is typed, they pick out themselves.
+TEST(CompletionOfZsh, offers_commands_options_and_values) {
+  if (find_program("zsh").empty()) GTEST_SKIP() << "zsh is not installed";
+  const Sandbox box;
+  box.put("mote.zsh", box.mote({"completion", "zsh"}).output);
+  const auto offered_by_zsh = [&](const std::string& words) {
+    // The functions of zsh's completion system, as far as the script uses them.
+    const ProcessResult result = box.run(
+        {"zsh", "-f", "-c",
+         "compdef() { : }; compadd() { shift; print -l -- \"$@\" }; _files() { print FILES }; . ./mote.zsh; words=(" +
+             words + "); CURRENT=${#words}; _mote"});
+    EXPECT_EQ(result.diagnostics, "");
+    return lines_of(result.output);
+  };
+  EXPECT_THAT(offered_by_zsh("mote data ''"), ElementsAre("import", "show", "split"));
+  EXPECT_THAT(offered_by_zsh("mote data split set --rule ''"), IsSupersetOf({"hint", "kfold"}));
+  EXPECT_THAT(offered_by_zsh("mote data import audio --"), IsSupersetOf({"--pattern", "--json"}));
+  EXPECT_THAT(offered_by_zsh("mote data show ''"), ElementsAre("FILES"));
+}
+
+TEST(CompletionOfFish, offers_commands_options_and_values) {
+  if (find_program("fish").empty()) GTEST_SKIP() << "fish is not installed";
+  const Sandbox box;
+  box.put("mote.fish", box.mote({"completion", "fish"}).output);
+  const auto offered_by_fish = [&](const std::string& line) {
+    const ProcessResult result =
+        box.run({"fish", "--no-config", "--private", "-c",
+                 "source mote.fish; complete -C '" + line + "' | string replace -r '\\t.*' ''"});
+    EXPECT_EQ(result.diagnostics, "");
+    return lines_of(result.output);
+  };
+  EXPECT_THAT(offered_by_fish("mote data "), testing::UnorderedElementsAre("import", "show", "split"));
+  EXPECT_THAT(offered_by_fish("mote data split set --rule "), IsSupersetOf({"hint", "kfold"}));
+  EXPECT_THAT(offered_by_fish("mote data import audio --pat"), ElementsAre("--pattern"));
+}
+
 class Syntax : public testing::TestWithParam<const char*> {};
 
 TEST_P(Syntax, is_accepted_by_its_shell) {

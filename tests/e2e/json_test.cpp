@@ -74,6 +74,7 @@ TEST(Json, of_inspect_has_the_documented_keys_and_right_figures) {
   EXPECT_EQ(answer.at("peak_live_bytes"), 8 * 8 + 8 * 8 * 4);
   EXPECT_EQ(answer.at("peak_op"), 0);
   EXPECT_THAT(answer.at("warnings").dump(), HasSubstr("1 of 4 filters have only zero weights"));
+  EXPECT_THAT(answer.at("warnings").dump(), HasSubstr("1 of 4 filters never exceed their clamp"));
 }
 
 TEST(Json, of_inspect_is_the_same_for_a_model_that_went_through_tflite) {

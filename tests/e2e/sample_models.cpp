@@ -10,6 +10,7 @@ namespace {
 using namespace graph;
 
 constexpr std::int32_t kZeroFilter = 2;
+constexpr std::size_t kDeadFilter = 1;
 
 TensorId value(Graph& graph, std::string name, Shape shape, float scale, std::int32_t zero_point) {
   return graph.add_tensor(
@@ -34,13 +35,18 @@ TensorId weights(Graph& graph, std::string name, Shape shape, std::int32_t zero_
                            constant_data(std::span<const std::int8_t>(values))});
 }
 
-TensorId bias(Graph& graph, std::string name, const Quantization& weights_quantization, float input_scale, Rng& rng) {
+constexpr std::size_t kNone = 1000;
+
+/// Small positive values, but for `dead_filter`, which no input can bring above zero.
+TensorId bias(Graph& graph, std::string name, const Quantization& weights_quantization, float input_scale,
+              std::size_t dead_filter, Rng& rng) {
   Quantization quantization;
   std::vector<std::int32_t> values;
   for (const float scale : weights_quantization.scales) {
     quantization.scales.push_back(scale * input_scale);
     quantization.zero_points.push_back(0);
-    values.push_back(static_cast<std::int32_t>(rng.between(10, 500)));
+    const auto small = static_cast<std::int32_t>(rng.between(10, 500));
+    values.push_back(values.size() == dead_filter ? -1'000'000 : small);
   }
   const auto channels = static_cast<std::int32_t>(values.size());
   return graph.add_tensor({std::move(name), DType::i32, Shape{channels}, quantization,
@@ -52,12 +58,13 @@ Graph small_model() {
   Graph graph("small");
   const TensorId input = value(graph, "input", {1, 8, 8, 1}, 0x1p-8f, -128);
   const TensorId conv_weights = weights(graph, "conv/weights", {4, 3, 3, 1}, kZeroFilter, rng);
-  const TensorId conv_bias = bias(graph, "conv/bias", graph.tensor(conv_weights).quantization, 0x1p-8f, rng);
+  const TensorId conv_bias =
+      bias(graph, "conv/bias", graph.tensor(conv_weights).quantization, 0x1p-8f, kDeadFilter, rng);
   const TensorId conv = value(graph, "conv/out", {1, 8, 8, 4}, 0x1p-4f, -128);
   const TensorId pool = value(graph, "pool/out", {1, 1, 1, 4}, 0x1p-4f, -128);
   const TensorId flat = value(graph, "flat", {1, 4}, 0x1p-4f, -128);
   const TensorId dense_weights = weights(graph, "dense/weights", {3, 4}, -1, rng);
-  const TensorId dense_bias = bias(graph, "dense/bias", graph.tensor(dense_weights).quantization, 0x1p-4f, rng);
+  const TensorId dense_bias = bias(graph, "dense/bias", graph.tensor(dense_weights).quantization, 0x1p-4f, kNone, rng);
   const TensorId logits = value(graph, "logits", {1, 3}, 0x1p-3f, 0);
   const TensorId output = value(graph, "probabilities", {1, 3}, 0x1p-8f, -128);
   Conv2D convolution;

@@ -116,8 +116,23 @@ bool on_int8(const Graph& graph, const Op& op) {
 }
 
 std::string place(std::size_t index, const Op& op) {
-  return fmt::format("op {} {} {}", index, graph::op_name(op.attributes), op.name);
+  return fmt::format("op {} {}", index, graph::op_name(op.attributes));
 }
+
+/// Operators that share an oddity become one line: there may be dozens.
+struct SharedOddities {
+  std::vector<std::size_t> one_scale, odd_channels, portable;
+
+  void append_to(std::vector<std::string>& warnings) const {
+    const auto line = [&](const std::vector<std::size_t>& ops, const char* text) {
+      if (!ops.empty())
+        warnings.push_back(fmt::format("{} {}: {}", ops.size() == 1 ? "op" : "ops", fmt::join(ops, ", "), text));
+    };
+    line(one_scale, "one scale for all weights; a scale a channel is usually more exact");
+    line(odd_channels, "channels are no multiple of 4; the kernels work on groups of 4 and pad the last");
+    line(portable, "only the portable kernel is exact here; it is slower than the DSP one");
+  }
+};
 
 void look_at_filters(const Graph& graph, std::size_t index, OpFigures& figures, std::vector<std::string>& warnings) {
   const Op& op = graph.ops()[index];
@@ -126,11 +141,12 @@ void look_at_filters(const Graph& graph, std::size_t index, OpFigures& figures, 
   std::int64_t largest = 0;
   figures.filters = filters.count();
   for (std::size_t c = 0; c < filters.count(); ++c) {
-    if (filters.all_zero(c)) ++figures.zero_filters;
+    const bool is_zero = filters.all_zero(c);
+    if (is_zero) ++figures.zero_filters;
     if (!integer) continue;
     const AccumulatorBounds bounds = accumulator_bounds(graph, op, filters, c);
     largest = std::max({largest, bounds.high, -bounds.low});
-    if (is_dead(graph, op, bounds, c, activation_value(op))) ++figures.dead_filters;
+    if (!is_zero && is_dead(graph, op, bounds, c, activation_value(op))) ++figures.dead_filters;
   }
   if (figures.filters > 0)
     figures.live_macs = figures.macs / figures.filters * (figures.filters - figures.zero_filters);
@@ -139,41 +155,35 @@ void look_at_filters(const Graph& graph, std::size_t index, OpFigures& figures, 
     warnings.push_back(
         fmt::format("{}: {} of {} filters have only zero weights", where, figures.zero_filters, figures.filters));
   if (figures.dead_filters > 0) {
-    warnings.push_back(fmt::format("{}: {} of {} channels give the same value whatever the input is", where,
-                                   figures.dead_filters, figures.filters));
+    warnings.push_back(
+        fmt::format("{}: {} of {} filters never exceed their clamp, so they give one value for every input", where,
+                    figures.dead_filters, figures.filters));
   }
   if (largest > std::numeric_limits<std::int32_t>::max()) {
     warnings.push_back(fmt::format("{}: weights and bias can add up to {}, beyond int32", where, largest));
   }
 }
 
-void look_at_layout(const Graph& graph, std::size_t index, std::vector<std::string>& warnings) {
+void look_at_layout(const Graph& graph, std::size_t index, SharedOddities& oddities) {
   const Op& op = graph.ops()[index];
   const Tensor& weights = graph.tensor(op.inputs[1]);
   const std::int32_t outputs = graph.tensor(op.outputs[0]).shape.back();
-  if (weights.dtype == DType::i8 && !weights.quantization.per_channel() && outputs > 1) {
-    warnings.push_back(place(index, op) + ": one scale for all weights; a scale a channel is usually more exact");
-  }
   const bool is_last =
-      std::find(graph.outputs().begin(), graph.outputs().end(), op.outputs[0]) != graph.outputs().end();
-  if (outputs % 4 != 0 && op.as<graph::Dense>() == nullptr && !is_last) {
-    warnings.push_back(
-        fmt::format("{}: {} channels are no multiple of 4; the kernels work on groups of 4 and pad the last",
-                    place(index, op), outputs));
-  }
+      op.as<graph::Dense>() != nullptr || std::ranges::find(graph.outputs(), op.outputs[0]) != graph.outputs().end();
+  if (weights.dtype == DType::i8 && !weights.quantization.per_channel() && outputs > 1)
+    oddities.one_scale.push_back(index);
+  if (outputs % 4 != 0 && !is_last) oddities.odd_channels.push_back(index);
 }
 
-void look_at_kernel(const Graph& graph, std::size_t index, OpFigures& figures, std::vector<std::string>& warnings) {
+void look_at_kernel(const Graph& graph, std::size_t index, OpFigures& figures, SharedOddities& oddities) {
   const auto lowered = compile::lower(graph, index, {});
   if (!lowered) {
     figures.refusal = lowered.error().message();
     return;
   }
   figures.kernel = lowered->is_view ? "none needed" : lowered->kernel;
-  if (has_weights(graph.ops()[index]) && figures.kernel.find("portable") != std::string::npos) {
-    warnings.push_back(place(index, graph.ops()[index]) +
-                       ": only the portable kernel is exact here; it is slower than the DSP one");
-  }
+  if (has_weights(graph.ops()[index]) && figures.kernel.find("portable") != std::string::npos)
+    oddities.portable.push_back(index);
 }
 
 PeakLive peak_live(const Graph& graph) {
@@ -210,6 +220,7 @@ ModelFigures analyse(const Graph& graph) {
       std::all_of(graph.ops().begin(), graph.ops().end(), [&](const Op& op) { return on_int8(graph, op); });
   if (!figures.is_int8)
     figures.warnings.emplace_back("has float32 operators: mote compiles int8 models; quantize it first");
+  SharedOddities oddities;
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const Op& op = graph.ops()[i];
     OpFigures op_figures;
@@ -221,13 +232,14 @@ ModelFigures analyse(const Graph& graph) {
     }
     if (has_weights(op)) {
       look_at_filters(graph, i, op_figures, figures.warnings);
-      look_at_layout(graph, i, figures.warnings);
+      look_at_layout(graph, i, oddities);
     }
-    if (figures.is_int8) look_at_kernel(graph, i, op_figures, figures.warnings);
+    if (figures.is_int8) look_at_kernel(graph, i, op_figures, oddities);
     figures.macs += op_figures.macs;
     figures.live_macs += op_figures.live_macs;
     figures.ops.push_back(std::move(op_figures));
   }
+  oddities.append_to(figures.warnings);
   figures.parameters = graph::parameter_count(graph);
   figures.weight_bytes = graph::weight_bytes(graph);
   figures.peak = peak_live(graph);

@@ -15,7 +15,7 @@ struct OpFigures {
   std::uint64_t live_macs = 0;   ///< without those of filters whose weights are all zero
   std::size_t filters = 0;       ///< output channels of an operator with weights
   std::size_t zero_filters = 0;  ///< of these, with weights that are all zero
-  std::size_t dead_filters = 0;  ///< int8: of these, whose output is at the clamp's lower end whatever the input is
+  std::size_t dead_filters = 0;  ///< int8: others whose output is at the clamp's lower end for every input
   std::string activation;        ///< "none", "relu", "relu6", or empty where the operator has none
   std::string kernel;            ///< the device kernel that a Cortex-M4 would use; empty where there is none
   std::string refusal;           ///< why there is none
