@@ -685,28 +685,37 @@ void depthwise_backward_weights(const ConvGeometry& g, const float* x, const flo
 constexpr Size kSumRows = 256;
 /// Most channels handled with sums on the stack; wider tensors go by slices.
 constexpr Size kColumns = 256;
+/// Floats of each array that are swept channel by channel before going on: four arrays of them fit the first-level
+/// cache.
+constexpr Size kSweepFloats = 2048;
 
-/// Sums over rows of up to two values per element, value(vector lane, row offset) -> adds into s0, s1.
+/// Sums over rows of up to two values per element, term(vector lane, row, channel, sum 0, sum 1).
 template <class Term>
 inline __attribute__((always_inline)) void column_reduce(Size rows, Size c, double* total0, double* total1, Term term) {
+  float part0[kColumns];
+  float part1[kColumns];
+  const Size sweep = least(kSumRows, most(8, kSweepFloats / c));
   for (Size i = 0; i < c; ++i) total0[i] = total1[i] = 0.0;
   for (Size first = 0; first < rows; first += kSumRows) {
     const Size last = least(rows, first + kSumRows);
-    for_channels(c, [&](auto lane, Size channel) {
-      using V = typename decltype(lane)::Vec;
-      constexpr int W = sizeof(V) / sizeof(float);
-      V s0 = {};
-      V s1 = {};
-      for (Size row = first; row < last; ++row) term(lane, row, channel, s0, s1);
-      float out0[W];
-      float out1[W];
-      at<W>(out0) = s0;
-      at<W>(out1) = s1;
-      for (int i = 0; i < W; ++i) {
-        total0[channel + i] += static_cast<double>(out0[i]);
-        total1[channel + i] += static_cast<double>(out1[i]);
-      }
-    });
+    fill(part0, c, 0.0f);
+    fill(part1, c, 0.0f);
+    for (Size begin = first; begin < last; begin += sweep) {
+      const Size end = least(last, begin + sweep);
+      for_channels(c, [&](auto lane, Size channel) {
+        using V = typename decltype(lane)::Vec;
+        constexpr int W = sizeof(V) / sizeof(float);
+        V s0 = at<W>(part0 + channel);
+        V s1 = at<W>(part1 + channel);
+        for (Size row = begin; row < end; ++row) term(lane, row, channel, s0, s1);
+        at<W>(part0 + channel) = s0;
+        at<W>(part1 + channel) = s1;
+      });
+    }
+    for (Size i = 0; i < c; ++i) {
+      total0[i] += static_cast<double>(part0[i]);
+      total1[i] += static_cast<double>(part1[i]);
+    }
   }
 }
 
