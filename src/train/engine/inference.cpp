@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "allocator.hpp"
+#include "engine.hpp"
 #include "network.hpp"
 
 namespace mote::train {
@@ -126,7 +127,7 @@ Result<Evaluation> evaluate_learner(const Learner& learner, const Weights& weigh
   return result;
 }
 
-Result<std::vector<float>> predict(const graph::Graph& graph, const BatchSource& source, std::int32_t threads) {
+Result<std::vector<float>> engine::predict(const graph::Graph& graph, const BatchSource& source, std::int32_t threads) {
   MOTE_TRY(const Network network, Network::create(graph));
   MOTE_TRY_VOID(check_shape(source, graph, "data"));
   Crew crew(threads);
@@ -141,7 +142,7 @@ Result<std::vector<float>> predict(const graph::Graph& graph, const BatchSource&
   return all;
 }
 
-Result<Evaluation> evaluate(const graph::Graph& graph, const BatchSource& source, Loss loss, std::int32_t threads) {
+Result<Evaluation> engine::evaluate(const graph::Graph& graph, const BatchSource& source, Loss loss, std::int32_t threads) {
   MOTE_TRY(const Network network, Network::create(graph));
   MOTE_TRY_VOID(check_source(source, graph, loss, "evaluation data"));
   Crew crew(threads);

@@ -196,10 +196,10 @@ Tensor QuantizedNetwork::weighted(const Op& op, Run& r) const {
   graph::Tensor current = r.graph.tensor(op.inputs[1]);
   current.data = graph::constant_data(
       std::span<const float>(weights.data_ptr<float>(), static_cast<std::size_t>(weights.numel())));
-  const Quantization scales = graph::weight_quantization(current, outer ? 0 : 3);
   const Quantization& input = r.graph.tensor(op.inputs[0]).quantization;
   Requantization how;
   how.output = r.graph.tensor(op.outputs[0]).quantization;
+  const Quantization scales = graph::weight_quantization(current, outer ? 0 : 3, graph::largest_weight_scale(input, how.output));
   for (const float s : scales.scales) how.accumulator_scales.push_back(input.scale() * s);
   how.params = graph::requant_params(input, scales, how.output, scales.scales.size());
   how.limits = graph::clamp_limits(activation_of(op), how.output);

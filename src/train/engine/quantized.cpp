@@ -1,7 +1,6 @@
-#include "mote/train/quantized.hpp"
-
 #include <fmt/format.h>
 
+#include "engine.hpp"
 #include "inference.hpp"
 #include "quantized_network.hpp"
 #include "trainer.hpp"
@@ -24,7 +23,7 @@ Digest checkpoint_key(const QuantizedNetwork& network, double range_learning, co
 
 }  // namespace
 
-Result<QuantizedTrainResult> train_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
+Result<QuantizedTrainResult> engine::train_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
                                              const BatchSource& training, const BatchSource* validation,
                                              const TrainOptions& options, double range_learning,
                                              const std::filesystem::path& checkpoint_folder, Progress& progress) {
@@ -43,7 +42,7 @@ Result<QuantizedTrainResult> train_quantized(const graph::Graph& graph, const gr
                               network.ranges_of(chosen.statistics)};
 }
 
-Result<std::vector<std::int8_t>> predict_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
+Result<std::vector<std::int8_t>> engine::predict_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
                                                    const BatchSource& source, std::int32_t threads) {
   MOTE_TRY(const QuantizedNetwork network, QuantizedNetwork::create(graph, ranges, 0.0));
   MOTE_TRY_VOID(check_shape(source, graph, "data"));

@@ -1,5 +1,3 @@
-#include "mote/train/calibrate.hpp"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +5,7 @@
 #include <limits>
 #include <mutex>
 
+#include "engine.hpp"
 #include "histogram.hpp"
 #include "inference.hpp"
 #include "network.hpp"
@@ -138,7 +137,7 @@ class Calibrator {
 
 }  // namespace
 
-Result<graph::Ranges> calibrate(const graph::Graph& graph, const BatchSource& source,
+Result<graph::Ranges> engine::calibrate(const graph::Graph& graph, const BatchSource& source,
                                 const CalibrationOptions& options) {
   MOTE_TRY_VOID(check_options(options));
   MOTE_TRY(const Network network, Network::create(graph, false));
