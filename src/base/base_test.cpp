@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 
+#include "mote/base/build_id.hpp"
 #include "mote/base/bytes.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/hash.hpp"
@@ -85,6 +87,14 @@ TEST(Parallel, runs_each_index_once) {
   std::vector<std::atomic<int>> counts(1000);
   parallel_for(counts.size(), [&](std::size_t i, std::size_t) { ++counts[i]; });
   for (const auto& c : counts) EXPECT_EQ(c.load(), 1);
+}
+
+TEST(BuildId, is_what_the_linker_wrote) {
+  const std::string id = build_id();
+  const auto own = run_process({"readelf", "-n", std::filesystem::read_symlink("/proc/self/exe").string()});
+  ASSERT_TRUE(own) << own.error().message();
+  if (own->output.find("Build ID") == std::string::npos) GTEST_SKIP() << "linked without a build id";
+  EXPECT_NE(own->output.find("Build ID: " + id), std::string::npos) << id << "\n" << own->output;
 }
 
 }  // namespace

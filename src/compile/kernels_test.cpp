@@ -1,6 +1,7 @@
 // The DSP kernels against the portable ones, on the host: the DSP instructions are written out in C++ there. The same comparison on the
 // emulated core is in compile_test.cpp.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -46,6 +47,14 @@ TEST(FastRequantize, equals_the_definition_for_all_shifts_and_signs) {
   }
 }
 
+/// A layer's parameters as the model has them, which the portable kernel takes, and as the fast kernels get them.
+struct Tables {
+  graph::ChannelTables model, device;
+  Tables(const graph::Graph& g, const graph::Op& op, const device::ConvGeometry& geometry)
+      : model(graph::channel_tables(g, op)), device(device_tables(g, op, geometry)) {}
+  static device::ChannelParams params(const graph::ChannelTables& t) { return {t.bias.data(), t.multiplier.data(), t.shift.data()}; }
+};
+
 TEST(ConvDsp, equals_the_portable_kernel_on_random_layers) {
   Rng rng(21);
   int compared = 0;
@@ -53,7 +62,7 @@ TEST(ConvDsp, equals_the_portable_kernel_on_random_layers) {
     const graph::Graph g = random_conv(rng, false);
     const graph::Op& op = g.ops()[0];
     const auto geometry = graph::conv_geometry(g, op);
-    const auto tables = graph::channel_tables(g, op);
+    const Tables tables(g, op, geometry);
     LoweringOptions options;
     options.column_bytes = 1 + rng.below(600);
     const LoweredOp lowered = lower_conv(g, op, "op", options);
@@ -62,15 +71,14 @@ TEST(ConvDsp, equals_the_portable_kernel_on_random_layers) {
     ++compared;
     std::vector<std::uint32_t> words;
     for (const auto v : panels->values) words.push_back(static_cast<std::uint32_t>(v));
-    const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
     const Bytes x = random_bytes(rng, g.input().size_bytes());
     Bytes expected(g.output().size_bytes());
     Bytes got(expected.size());
     const auto pixels = geometry.out_h * geometry.out_w;
     const auto block = static_cast<std::int32_t>(rng.between(1, pixels));
     std::vector<std::uint32_t> scratch(static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
-    device::conv2d(geometry, as_int8(x), g.tensor(op.inputs[1]).values<std::int8_t>().data(), params, as_int8(expected));
-    device::conv2d_dsp(geometry, as_int8(x), words.data(), params, as_int8(got), scratch.data(), block);
+    device::conv2d(geometry, as_int8(x), g.tensor(op.inputs[1]).values<std::int8_t>().data(), tables.params(tables.model), as_int8(expected));
+    device::conv2d_dsp(geometry, as_int8(x), words.data(), tables.params(tables.device), as_int8(got), scratch.data(), block);
     ASSERT_EQ(got, expected) << graph::print_summary(g) << "block " << block;
   }
   EXPECT_GT(compared, 1000);
@@ -85,16 +93,15 @@ TEST(ConvDsp, works_in_place_for_pointwise_layers) {
     const ConstantArray* panels = find(lowered, "_panels");
     if (panels == nullptr || lowered.may_reuse_inputs.empty()) continue;
     const auto geometry = graph::conv_geometry(g, op);
-    const auto tables = graph::channel_tables(g, op);
+    const Tables tables(g, op, geometry);
     std::vector<std::uint32_t> words;
     for (const auto v : panels->values) words.push_back(static_cast<std::uint32_t>(v));
-    const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
     Bytes buffer = random_bytes(rng, g.input().size_bytes());
     Bytes expected(g.output().size_bytes());
     const std::int32_t block = static_cast<std::int32_t>(rng.between(1, 6));
     std::vector<std::uint32_t> scratch(static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
-    device::conv2d(geometry, as_int8(buffer), g.tensor(op.inputs[1]).values<std::int8_t>().data(), params, as_int8(expected));
-    device::conv2d_dsp(geometry, as_int8(buffer), words.data(), params, as_int8(buffer), scratch.data(), block);
+    device::conv2d(geometry, as_int8(buffer), g.tensor(op.inputs[1]).values<std::int8_t>().data(), tables.params(tables.model), as_int8(expected));
+    device::conv2d_dsp(geometry, as_int8(buffer), words.data(), tables.params(tables.device), as_int8(buffer), scratch.data(), block);
     buffer.resize(expected.size());
     ASSERT_EQ(buffer, expected);
   }
@@ -106,15 +113,14 @@ TEST(DepthwiseDsp, equals_the_portable_kernel_on_random_layers) {
     const graph::Graph g = random_conv(rng, true);
     const graph::Op& op = g.ops()[0];
     const auto geometry = graph::conv_geometry(g, op);
-    const auto tables = graph::channel_tables(g, op);
-    if (!fast_requantize_applies(tables)) continue;
-    const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
+    const Tables tables(g, op, geometry);
+    if (!fast_requantize_applies(tables.device)) continue;
     const auto* weights = g.tensor(op.inputs[1]).values<std::int8_t>().data();
     const Bytes x = random_bytes(rng, g.input().size_bytes());
     Bytes expected(g.output().size_bytes());
     Bytes got(expected.size());
-    device::depthwise_conv2d(geometry, as_int8(x), weights, params, as_int8(expected));
-    device::depthwise_conv2d_dsp(geometry, as_int8(x), weights, params, as_int8(got));
+    device::depthwise_conv2d(geometry, as_int8(x), weights, tables.params(tables.model), as_int8(expected));
+    device::depthwise_conv2d_dsp(geometry, as_int8(x), weights, tables.params(tables.device), as_int8(got));
     ASSERT_EQ(got, expected) << graph::print_summary(g);
   }
 }
@@ -177,6 +183,21 @@ TEST(AddDsp, equals_the_portable_kernel_on_every_pair_of_bytes) {
     device::add_dsp(geometry, as_int8(pa), as_int8(pb), as_int8(got));
     ASSERT_EQ(got, expected);
   }
+}
+
+TEST(LowerConv, keeps_the_fast_kernel_where_a_filter_is_dead) {
+  Rng rng(27);
+  int dead = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const bool depthwise = trial % 2 == 0;
+    const graph::Graph g = random_conv(rng, depthwise);
+    const graph::Op& op = g.ops()[0];
+    if (fast_requantize_applies(graph::channel_tables(g, op))) continue;
+    ++dead;
+    const LoweredOp lowered = depthwise ? lower_depthwise(g, op, "op", {}) : lower_conv(g, op, "op", {});
+    EXPECT_THAT(lowered.kernel, ::testing::Not(::testing::HasSubstr("portable"))) << graph::print_summary(g);
+  }
+  EXPECT_GT(dead, 50);
 }
 
 TEST(LowerConv, falls_back_where_packed_weights_would_overflow) {

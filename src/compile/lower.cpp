@@ -38,6 +38,15 @@ struct Lowerer {
   }
 };
 
+/// Sum of |w| of each output channel.
+std::vector<std::int64_t> weight_sums(const graph::Graph& graph, const graph::Op& op, std::size_t channels) {
+  const auto values = graph.tensor(op.inputs[1]).values<std::int8_t>();
+  const std::size_t inner = op.as<graph::DepthwiseConv2D>() != nullptr ? 1 : values.size() / channels;
+  std::vector<std::int64_t> sums(channels, 0);
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i / inner % channels] += std::abs(static_cast<int>(values[i]));
+  return sums;
+}
+
 }  // namespace
 
 Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const LoweringOptions& options) {
@@ -81,15 +90,26 @@ bool fast_requantize_applies(const graph::ChannelTables& tables) {
   return std::ranges::all_of(tables.shift, [](std::int8_t s) { return -s >= device::kFastShiftLow && -s <= device::kFastShiftHigh; });
 }
 
+graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op, const device::ConvGeometry& g) {
+  graph::ChannelTables tables = graph::channel_tables(graph, op);
+  const std::vector<std::int64_t> sums = weight_sums(graph, op, tables.bias.size());
+  const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    if (sums[c] != 0) continue;
+    const std::int32_t result =
+        device::requantize(tables.bias[c], params, static_cast<std::int32_t>(c), g.output_zero, g.clamp_low, g.clamp_high);
+    // 4 d * 2^30 / 2^31 / 2 = d: no rounding takes place.
+    tables.bias[c] = 4 * (result - g.output_zero);
+    tables.multiplier[c] = std::int32_t{1} << 30;
+    tables.shift[c] = -1;
+  }
+  return tables;
+}
+
 std::int64_t accumulator_bound(const graph::Graph& graph, const graph::Op& op, const graph::ChannelTables& tables) {
-  const graph::Tensor& weights = graph.tensor(op.inputs[1]);
-  const auto values = weights.values<std::int8_t>();
-  const std::size_t channels = tables.bias.size();
-  const std::size_t inner = op.as<graph::DepthwiseConv2D>() != nullptr ? 1 : values.size() / channels;
-  std::vector<std::int64_t> sums(channels, 0);
-  for (std::size_t i = 0; i < values.size(); ++i) sums[i / inner % channels] += std::abs(static_cast<int>(values[i]));
+  const std::vector<std::int64_t> sums = weight_sums(graph, op, tables.bias.size());
   std::int64_t bound = 0;
-  for (std::size_t c = 0; c < channels; ++c) bound = std::max(bound, sums[c] * 255 + std::abs(static_cast<std::int64_t>(tables.bias[c])));
+  for (std::size_t c = 0; c < sums.size(); ++c) bound = std::max(bound, sums[c] * 255 + std::abs(static_cast<std::int64_t>(tables.bias[c])));
   return bound;
 }
 

@@ -16,6 +16,9 @@ namespace mote::compile {
 
 // Shared by the families.
 
+/// channel_tables(), in which a channel whose weights are all zero has ordinary parameters with the same constant result: those in the model follow from
+/// a scale that means nothing, and one such channel would keep the whole layer from the fast kernels.
+[[nodiscard]] graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op, const device::ConvGeometry& g);
 /// "constexpr ConvGeometry op_03_geometry{...};" with one member a line, named in comments.
 [[nodiscard]] std::string geometry_text(const std::string& symbol, const device::ConvGeometry& g);
 /// Bias, multiplier and shift arrays; returns the ChannelParams expression.

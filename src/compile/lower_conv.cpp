@@ -78,7 +78,7 @@ LoweredOp portable(const graph::Graph& graph, const graph::Op& op, const std::st
 
 LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
-  const graph::ChannelTables tables = graph::channel_tables(graph, op);
+  const graph::ChannelTables tables = device_tables(graph, op, g);
   // Both channels of a lane must fit one accumulator: |256 H + L| < 2^31.
   const bool exact = accumulator_bound(graph, op, tables) < (std::int64_t{1} << 23) && fast_requantize_applies(tables);
   if (options.target != Target::armv7em || !exact) return portable(graph, op, symbol, g, tables);

@@ -20,7 +20,7 @@ std::int32_t band_rows(const device::ConvGeometry& g, std::size_t scratch_bytes)
 
 LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
-  const graph::ChannelTables tables = graph::channel_tables(graph, op);
+  const graph::ChannelTables tables = device_tables(graph, op, g);
   LoweredOp lowered;
   lowered.symbol = symbol;
   lowered.geometry = geometry_text(symbol, g);

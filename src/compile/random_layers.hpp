@@ -25,6 +25,13 @@ inline graph::TensorId random_weights(graph::Graph& g, Rng& rng, const graph::Sh
     q.scales.push_back(static_cast<float>(gain * rng.uniform(0.5, 1.5) / (static_cast<double>(input.scale()) * 5500.0 * std::sqrt(fan_in))));
     q.zero_points.push_back(0);
   }
+  // A dead channel now and then, with a scale that means nothing.
+  const std::size_t inner = w.size() / channels;
+  for (std::size_t c = 0; channels > 1 && c < channels; ++c) {
+    if (!rng.chance(0.1)) continue;
+    q.scales[c] = rng.chance(0.5) ? 1e-12f : 0.5f;
+    for (std::size_t i = 0; i < inner; ++i) w[axis == 0 ? c * inner + i : i * channels + c] = 0;
+  }
   if (channels == 1) q.axis = 0;
   return g.add_tensor({"w" + std::to_string(g.tensors().size()), graph::DType::i8, shape, q, graph::constant_data(std::span<const std::int8_t>(w))});
 }

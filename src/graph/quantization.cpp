@@ -17,7 +17,7 @@ Quantization activation_quantization(Range range) {
   return Quantization::per_tensor(scale, static_cast<std::int32_t>(std::clamp(std::round(zero), -128.0, 127.0)));
 }
 
-Quantization weight_quantization(const Tensor& weights, std::int32_t axis) {
+Quantization weight_quantization(const Tensor& weights, std::int32_t axis, float largest_scale) {
   const std::span<const float> values = weights.values<float>();
   const auto slices = static_cast<std::size_t>(weights.shape[static_cast<std::size_t>(axis)]);
   std::size_t inner = 1;
@@ -33,11 +33,13 @@ Quantization weight_quantization(const Tensor& weights, std::int32_t axis) {
   for (const float m : largest) {
     // A slice far below the others would need a multiplier below 2^-31: its contribution is nil either way.
     const float floor = std::max(overall * 1e-6f, 1e-20f);
-    q.scales.push_back(std::max(m, floor) / 127.0f);
+    q.scales.push_back(std::min(std::max(m, floor) / 127.0f, largest_scale));
     q.zero_points.push_back(0);
   }
   return q;
 }
+
+float largest_weight_scale(const Quantization& input, const Quantization& output) { return 0.4999f * output.scale() / input.scale(); }
 
 FixedMultiplier fixed_multiplier(double factor) {
   MOTE_CHECK(factor >= 0.0 && std::isfinite(factor));

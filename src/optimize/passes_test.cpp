@@ -8,6 +8,7 @@
 #include "mote/base/rng.hpp"
 #include "mote/graph/builder.hpp"
 #include "mote/graph/executor.hpp"
+#include "mote/graph/integer_params.hpp"
 #include "mote/graph/zoo.hpp"
 
 namespace mote::optimize {
@@ -143,6 +144,30 @@ TEST(Quantize, int8_stays_close_to_float_on_every_zoo_model) {
       power += static_cast<double>(real[i]) * real[i];
     }
     EXPECT_LT(std::sqrt(error / power), 0.12) << architecture;  // untrained weights: noise is not averaged away by learning
+  }
+}
+
+TEST(Quantize, cuts_the_scale_of_a_filter_that_would_saturate_at_one_step_of_its_input) {
+  Graph g = simplify(trained_looking("ds_cnn"))->graph;
+  const graph::Ranges ranges = observed_ranges(g, 4);
+  int blown_up = 0;
+  for (const graph::Op& op : std::vector<graph::Op>(g.ops())) {
+    if (op.as<graph::DepthwiseConv2D>() == nullptr) continue;
+    graph::Tensor& t = g.tensor(op.inputs[1]);
+    std::vector<float> v(t.values<float>().begin(), t.values<float>().end());
+    const auto channels = static_cast<std::size_t>(t.shape.back());
+    for (std::size_t i = 0; i < v.size(); i += channels) v[i] *= 5000.0f;
+    t.data = graph::constant_data(std::span<const float>(v));
+    ++blown_up;
+  }
+  ASSERT_GT(blown_up, 0);
+  const auto int8 = quantize(g, ranges);
+  ASSERT_TRUE(int8) << int8.error().message();
+  for (const graph::Op& op : int8->ops()) {
+    if (op.as<graph::DepthwiseConv2D>() == nullptr) continue;
+    const graph::ChannelTables tables = graph::channel_tables(*int8, op);
+    EXPECT_EQ(tables.shift[0], -1) << op.name;  // just under one half
+    EXPECT_LT(tables.shift[1], -1) << op.name;
   }
 }
 

@@ -70,7 +70,8 @@ class Quantizer {
       return fail(Code::invalid_argument, "'" + op.name + "' has no float weights to quantize");
     }
     const std::int32_t axis = op.as<graph::DepthwiseConv2D>() != nullptr ? 3 : 0;
-    const Quantization q = graph::weight_quantization(weights, axis);
+    const Quantization q = graph::weight_quantization(
+        weights, axis, graph::largest_weight_scale(graph_.tensor(op.inputs[0]).quantization, graph_.tensor(op.outputs[0]).quantization));
     const auto values = weights.values<float>();
     const std::size_t channels = q.scales.size();
     const std::size_t inner = axis == 3 ? 1 : values.size() / channels;

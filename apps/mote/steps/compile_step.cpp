@@ -1,5 +1,6 @@
 #include "compile_model.hpp"
 #include "materials.hpp"
+#include "mote/base/build_id.hpp"
 #include "mote/base/file.hpp"
 #include "steps.hpp"
 
@@ -62,7 +63,9 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
 Result<void> add_compile(pipeline::Graph& graph, const Project& project) {
   auto run = [&project](pipeline::Context& context) { return compile_and_measure(project, context); };
   const std::string params = materials_text(project) + project.target.text;
-  return graph.add(pipeline::make_step({"compile", "1", params, {"dataset", "int8"}, {"module", "module_elf", "firmware", "source", "bench"}}, run),
+  // Kernels and compiler are part of this program: another build compiles again.
+  const std::string version = "1 " + build_id().substr(0, 12);
+  return graph.add(pipeline::make_step({"compile", version, params, {"dataset", "int8"}, {"module", "module_elf", "firmware", "source", "bench"}}, run),
                    {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"int8", pipeline::FromStep{"quantize", "int8"}}});
 }
 

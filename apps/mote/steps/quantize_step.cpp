@@ -49,7 +49,7 @@ Result<void> add_quantize(pipeline::Graph& graph, const Project& project) {
   // Augmentation matters to quantization-aware training only.
   const std::string params = materials_text(project) + project.quantize.text + (project.quantize.value.aware ? project.augment.text : "");
   auto run = [&project](pipeline::Context& context) { return quantize_model(project, context); };
-  return graph.add(pipeline::make_step({"quantize", "1", params, {"dataset", "model"}, {"int8", "float", "tflite", "float_tflite", "curves"}}, run),
+  return graph.add(pipeline::make_step({"quantize", "2", params, {"dataset", "model"}, {"int8", "float", "tflite", "float_tflite", "curves"}}, run),
                    {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"model", pipeline::FromStep{"train", "model"}}});
 }
 
