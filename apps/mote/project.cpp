@@ -31,6 +31,7 @@ Result<Setting<EvaluateSettings>> read_evaluate(pipeline::Config& config) {
   Setting<EvaluateSettings> out;
   MOTE_TRY(const int samples, section.get<int>("board_samples", 1000, {0, 100'000'000}));
   out.value.board_samples = static_cast<std::size_t>(samples);
+  MOTE_TRY(out.value.qemu, section.get<bool>("qemu", false));
   out.text = section.canonical_text();
   return out;
 }

@@ -56,6 +56,7 @@ struct QuantizeSettings {
 
 struct EvaluateSettings {
   std::size_t board_samples = 1000;  ///< test samples run on the emulated board; 0: all
+  bool qemu = false;                 ///< the same samples also under QEMU, an emulator of another family
 };
 
 struct Project {

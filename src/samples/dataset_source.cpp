@@ -23,6 +23,19 @@ std::vector<std::int16_t> to_counts(std::span<const float> values, double unit) 
   return counts;
 }
 
+/// Makes a clip that augmentation has stretched or cut as long as the sensor's window again: silence around it, or a part of it, at a random place.
+void fit_length(std::vector<std::int16_t>& clip, std::size_t length, Rng& rng) {
+  if (clip.size() > length) {
+    const auto first = static_cast<std::ptrdiff_t>(rng.below(clip.size() - length + 1));
+    clip.erase(clip.begin(), clip.begin() + first);
+    clip.resize(length);
+  } else if (clip.size() < length) {
+    const std::size_t before = rng.below(length - clip.size() + 1);
+    clip.insert(clip.begin(), before, std::int16_t{0});
+    clip.resize(length, 0);
+  }
+}
+
 std::uint32_t longest(const data::Dataset& dataset) {
   std::uint32_t length = 1;
   for (std::size_t i = 0; i < dataset.size(); ++i) length = std::max(length, dataset.info(i).shape.dims[0]);
@@ -130,6 +143,7 @@ Result<void> DatasetSource::extract_augmented(std::size_t index, Rng& rng, std::
   thread_local std::vector<std::int16_t> changed;
   MOTE_TRY(const auto counts, counts_of(index));
   data::augment_audio(counts, static_cast<float>(dataset_.about().rate_hz), augmentation_.audio, rng, scratch, changed);
+  if (!extractor_.sensor().variable_length) fit_length(changed, extractor_.sensor().length, rng);
   const features::Extractor& extractor = warped_.empty() ? extractor_ : warped_[rng.below(warped_.size())];
   return extractor.run_samples(changed, out);
 }

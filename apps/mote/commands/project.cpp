@@ -73,6 +73,9 @@ std::string result_table(const Project& project, const Json& bench, const Json& 
   std::string text = fmt::format("\n{} on {}\n", project.name, project.target.value.board.name);
   text += fmt::format("  accuracy   {} int8, {} float, on {} test samples\n", percent(evaluation["int8"]), percent(evaluation["float"]), evaluation["n"].get<std::uint64_t>());
   text += fmt::format("  board      {} of {} samples run on the emulated board gave the host's bytes\n", evaluation["board_equal"].get<std::uint64_t>(), evaluation["board_n"].get<std::uint64_t>());
+  if (evaluation["qemu_n"].get<std::uint64_t>() > 0) {
+    text += fmt::format("             {} of {} of them under QEMU, too\n", evaluation["qemu_equal"].get<std::uint64_t>(), evaluation["qemu_n"].get<std::uint64_t>());
+  }
   text += fmt::format("  latency    {:.2f} ms, {} cycles\n", bench["latency_ms"].get<double>(), bench["cycles"].get<std::uint64_t>());
   text += fmt::format("  RAM        {} bytes (arena {}, stack {})\n", bench["ram"]["total"].get<std::uint64_t>(), bench["ram"]["arena"].get<std::uint64_t>(), bench["ram"]["stack"].get<std::uint64_t>());
   text += fmt::format("  flash      {} bytes (code {}, constants {})\n", bench["flash"]["total"].get<std::uint64_t>(), bench["flash"]["code"].get<std::uint64_t>(), bench["flash"]["weights"].get<std::uint64_t>());
@@ -106,7 +109,8 @@ Result<Outcome> run_project(const RunArguments& arguments, const std::string& un
     const auto budgets = judge(project.target.value.budgets, bench, evaluation);
     out.json["metric"] = evaluation["metric"];
     out.json["result"] = {{"float", evaluation["float"]}, {"int8", evaluation["int8"]}, {"board", evaluation["board"]}, {"n", evaluation["n"]},
-                          {"board_n", evaluation["board_n"]}, {"board_equal", evaluation["board_equal"]}};
+                          {"board_n", evaluation["board_n"]}, {"board_equal", evaluation["board_equal"]},
+                          {"qemu_n", evaluation["qemu_n"]}, {"qemu_equal", evaluation["qemu_equal"]}};
     out.json["budgets"] = Json::parse(pipeline::to_json(budgets));
     out.text = result_table(project, bench, evaluation, budgets, artifacts);
     for (const pipeline::Budget& b : budgets) out.holds = out.holds && b.ok();
