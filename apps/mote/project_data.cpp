@@ -211,7 +211,7 @@ Result<Setting<FeatureSettings>> read_features(pipeline::Config& config) {
   MOTE_TRY(const auto plain, features::parse_config(block, {}));
   MOTE_TRY(const auto given, read_parameters(s, features::parameters(plain)));
   auto parsed = features::parse_config(block, given);
-  if (!parsed) return s.refuse("block", parsed.error().message());
+  if (!parsed) return s.refuse("block", "is not usable: " + parsed.error().message());
   out.value.config = std::move(*parsed);
   MOTE_TRY(out.value.unit, s.get<double>("unit", 1.0, {1e-12, 1e12}));
   MOTE_TRY(const int max_length, s.get<int>("max_length", 0, {0, 100'000'000}));

@@ -149,6 +149,13 @@ TEST_F(BrokenInput, idx_files) {
   EXPECT_GE(cases.size(), 20u);
 }
 
+TEST_F(BrokenInput, idx_test_images_of_another_size) {
+  IdxSpec spec;
+  spec.images = put("images", make_idx(8, {6, 4, 3}, 72));
+  spec.test_images = put("test-images", make_idx(8, {2, 4, 4}, 32));
+  EXPECT_THAT(error_of(spec), testing::HasSubstr("test-images: byte 8: its images are 4x4x1, those of"));
+}
+
 TEST_F(BrokenInput, idx_labels_beyond_the_names) {
   IdxSpec spec;
   spec.images = put("images", make_idx(8, {6, 4, 3}, 72));

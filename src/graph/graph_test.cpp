@@ -53,7 +53,7 @@ TEST(Graph, parse_refuses_with_the_line_number) {
   EXPECT_TRUE(parse(good));
   for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
            {"op dense", "op dance"}, {"f32 [1,28", "f33 [1,28"}, {"[1,28,28,1]", "[1,28,-28,1]"}, {"{activation none}", "{activation norm}"},
-           {"{activation none}", "{colour none}"}, {"inputs \"input\"", "inputs \"ghost\""}, {"-> \"dense1\"", "-> \"dense9\""}}) {
+           {"{activation none}", "{colour none}"}, {"inputs \"input\"", "inputs \"ghost\""}, {"-> \"dense1\"", "-> \"dense9\""}, {" data ", " data !"}}) {
     std::string bad = good;
     bad.replace(bad.find(from), from.size(), to);
     const auto refused = parse(bad);

@@ -301,8 +301,9 @@ class GraphParser {
     }
     if (constant) {
       MOTE_TRY_VOID(line.expect("data"));
-      MOTE_TRY(Bytes data, from_base64(line.word()));
-      tensor.data = std::make_shared<const Bytes>(std::move(data));
+      auto data = from_base64(line.word());
+      if (!data) return line.refuse(data.error().message());
+      tensor.data = std::make_shared<const Bytes>(std::move(*data));
     }
     if (ids_.contains(tensor.name)) return line.refuse("two tensors are named '" + tensor.name + "'");
     const std::string tensor_name = tensor.name;
