@@ -1,5 +1,8 @@
 #include "project.hpp"
 
+#include "mote/base/file.hpp"
+#include "mote/base/hash.hpp"
+
 namespace mote::app {
 namespace {
 
@@ -12,6 +15,10 @@ Result<Setting<TargetSettings>> read_target(pipeline::Config& config) {
   out.value.board = std::move(*board);
   // The board alone decides what is compiled and measured; budgets only judge.
   out.text = section.canonical_text();
+  if (name.ends_with(".toml")) {
+    MOTE_TRY(const Bytes file, read_file(config.folder() / name));
+    out.text += "board file " + sha256(file).hex() + "\n";
+  }
   Budgets& b = out.value.budgets;
   const auto whole = [&](std::string_view key, std::optional<std::uint64_t>& to) -> Result<void> {
     MOTE_TRY(const auto found, section.find_quantity(key, pipeline::Unit::bytes));
@@ -22,6 +29,9 @@ Result<Setting<TargetSettings>> read_target(pipeline::Config& config) {
   MOTE_TRY_VOID(whole("ram", b.ram_bytes));
   MOTE_TRY(b.latency_ms, section.find_quantity("latency", pipeline::Unit::milliseconds));
   MOTE_TRY(b.energy_uj, section.find_quantity("energy", pipeline::Unit::microjoules));
+  if (b.energy_uj && !(out.value.board.run_current_ma > 0 && out.value.board.supply_volts > 0)) {
+    return section.refuse("energy", "cannot be judged: the current of board " + out.value.board.name + " is not known");
+  }
   MOTE_TRY(b.accuracy, section.find_quantity("accuracy", pipeline::Unit::ratio));
   return out;
 }

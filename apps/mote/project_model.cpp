@@ -82,7 +82,7 @@ Result<void> read_optimizer(Section& s, train::TrainOptions& o) {
 
 Result<void> read_options(Section& s, train::TrainOptions& o) {
   MOTE_TRY(o.epochs, s.get<int>("epochs", o.epochs, {1, 100'000}));
-  MOTE_TRY(o.batch_size, s.get<int>("batch_size", o.batch_size, {1, 100'000}));
+  MOTE_TRY(o.batch_size, s.get<int>("batch_size", o.batch_size, {1, 65'536}));
   MOTE_TRY(o.shard_size, s.get<int>("shard_size", o.shard_size, {1, 100'000}));
   MOTE_TRY(const int seed, s.get<int>("seed", static_cast<int>(o.seed), {0, 2'000'000'000}));
   o.seed = static_cast<std::uint64_t>(seed);
@@ -237,7 +237,7 @@ Result<Setting<QuantizeSettings>> read_quantize(pipeline::Config& config) {
   MOTE_TRY(const std::string calibration, s.one_of("calibration", {"min_max", "percentile", "mse"}, "percentile"));
   q.calibration.method = calibration == "min_max" ? train::CalibrationMethod::min_max
                          : calibration == "mse" ? train::CalibrationMethod::mse : train::CalibrationMethod::percentile;
-  MOTE_TRY(q.calibration.percentile, s.get<double>("percentile", q.calibration.percentile, {50.0, 100.0}));
+  MOTE_TRY(q.calibration.percentile, s.get<double>("percentile", q.calibration.percentile, {50.001, 100.0}));
   MOTE_TRY(const int samples, s.get<int>("samples", 1000, {1, 10'000'000}));
   q.calibration.max_samples = static_cast<std::size_t>(samples);
   if (q.aware) {

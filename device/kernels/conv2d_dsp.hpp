@@ -7,7 +7,8 @@
 //
 // Packed weights: a 16-bit lane holds 256 * w[c] + w[c+1]. SMLAD on the lane gives R = 256 H + L for both channels at once; SXTB16 of the same
 // register isolates w[c+1], a second SMLAD gives L alone; H = (R - L) / 256. So 4 channels cost one load and one SXTB16 per two weights, and no
-// flash beyond the int8 weights. Exact while |256 H + L| < 2^31, that is sum |w| * 255 + |bias| < 2^23 for each channel: checked by the compiler.
+// flash beyond the int8 weights. Exact while |256 H + L| < 2^31, that is sum |w| * 255 + |bias| < 2^23 for each channel, and no weight is -128 (whose
+// lane would not fit 16 bits): checked by the compiler.
 //
 // A step of the tile is 2 x 4 x 2 = 16 multiply-accumulates: 4 loads, 8 SMLAD, 2 SXTB16.
 

@@ -67,7 +67,10 @@ constexpr std::int32_t leading_zeros(std::uint32_t x) {
 
 }  // namespace detail
 
-/// @param x, y  [rows, depth]; may be the same.
+/// Most entries of a row: more could overflow the sum of exponentials.
+constexpr std::int32_t kSoftmaxMostDepth = 4095;
+
+/// @param x, y  [rows, depth]; may be the same. depth <= kSoftmaxMostDepth.
 /// Source: TensorFlow Lite reference_ops::Softmax (int8).
 template <class Geometry>
 void softmax(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
@@ -93,8 +96,10 @@ void softmax(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
         continue;
       }
       const std::int32_t scaled = multiply_by_quantized_multiplier(difference, g.multiplier, g.shift);
-      const std::int32_t probability = rounding_divide_by_pot(
-          saturating_rounding_doubling_high_mul(scale, detail::exp_on_negative(scaled)), bits_over_unit + 31 - 8);
+      // Beyond 31 (from 512 equal entries on) every probability is below half a unit.
+      const std::int32_t exponent = bits_over_unit + 31 - 8;
+      const std::int32_t product = saturating_rounding_doubling_high_mul(scale, detail::exp_on_negative(scaled));
+      const std::int32_t probability = exponent > 31 ? 0 : rounding_divide_by_pot(product, exponent);
       y[c] = static_cast<std::int8_t>(clamp(probability - 128, -128, 127));
     }
   }

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <filesystem>
@@ -87,6 +88,32 @@ TEST(Parallel, runs_each_index_once) {
   std::vector<std::atomic<int>> counts(1000);
   parallel_for(counts.size(), [&](std::size_t i, std::size_t) { ++counts[i]; });
   for (const auto& c : counts) EXPECT_EQ(c.load(), 1);
+}
+
+TEST(File, writing_through_a_link_keeps_the_link_and_the_mode) {
+  const auto folder = TemporaryFolder::create("mote-base").value();
+  const auto real = folder.path() / "real";
+  ASSERT_TRUE(write_file(real, "old"));
+  std::filesystem::permissions(real, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  std::filesystem::create_symlink("real", folder.path() / "link");
+  ASSERT_TRUE(write_file(folder.path() / "link", "new"));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.path() / "link"));
+  EXPECT_EQ(read_text(real).value(), "new");
+  EXPECT_EQ(std::filesystem::status(real).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST(File, devices_take_bytes_and_stay_devices) {
+  EXPECT_TRUE(write_file("/dev/null", "gone"));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_NE(read_file("/dev/null").error().message().find("regular file"), std::string::npos);
+}
+
+TEST(File, a_pipe_is_refused_at_once) {
+  const auto folder = TemporaryFolder::create("mote-base").value();
+  const auto pipe = folder.path() / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_NE(read_file(pipe).error().message().find("pipe"), std::string::npos);
+  EXPECT_FALSE(MappedFile::open(pipe));
 }
 
 TEST(BuildId, is_what_the_linker_wrote) {

@@ -35,13 +35,36 @@ Result<std::uint64_t> size_of(const Descriptor& file, const std::filesystem::pat
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return fail(Code::io, path.string() + ": " + system_reason());
   if (S_ISDIR(info.st_mode)) return fail(Code::io, path.string() + ": is a folder, a file is expected");
+  if (!S_ISREG(info.st_mode)) return fail(Code::io, path.string() + ": is a pipe or device, a regular file is expected");
   return static_cast<std::uint64_t>(info.st_size);
+}
+
+// Without waiting: a pipe that nobody writes to would never open.
+constexpr int kReadFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+Result<void> write_all(int fd, ByteSpan bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(Code::io, system_reason());
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+/// Devices and pipes take bytes as they are: there is nothing to replace.
+Result<void> write_into(const std::filesystem::path& path, ByteSpan bytes) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (file.get() < 0) return fail(Code::io, path.string() + ": " + system_reason());
+  auto written = write_all(file.get(), bytes);
+  if (!written) return fail(std::move(written).error(), path.string());
+  return file.close_now() ? Result<void>{} : fail(Code::io, path.string() + ": " + system_reason());
 }
 
 }  // namespace
 
 Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t limit_bytes) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), kReadFlags));
   if (file.get() < 0) return fail(code_of_errno(), path.string() + ": " + system_reason());
   MOTE_TRY(const std::uint64_t size, size_of(file, path));
   if (size > limit_bytes) {
@@ -66,8 +89,15 @@ Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t l
   return std::string(bytes.begin(), bytes.end());
 }
 
-Result<void> write_file(const std::filesystem::path& path, ByteSpan bytes) {
-  if (path.has_parent_path()) MOTE_TRY_VOID(make_folder(path.parent_path()));
+Result<void> write_file(const std::filesystem::path& target, ByteSpan bytes) {
+  if (target.has_parent_path()) MOTE_TRY_VOID(make_folder(target.parent_path()));
+  std::error_code ignored;
+  // A link stays a link: the file it leads to is replaced.
+  const std::filesystem::path path = std::filesystem::is_symlink(target, ignored) ? std::filesystem::weakly_canonical(target, ignored) : target;
+  struct stat present {};
+  const bool exists = ::stat(path.c_str(), &present) == 0;
+  if (exists && !S_ISREG(present.st_mode) && !S_ISDIR(present.st_mode)) return write_into(path, bytes);
+  const mode_t mode = exists ? present.st_mode & 0777 : 0644;
   std::string sibling = path.string() + ".XXXXXX";
   Descriptor file(::mkostemp(sibling.data(), O_CLOEXEC));
   if (file.get() < 0) return fail(Code::io, path.string() + ": " + system_reason());
@@ -76,14 +106,8 @@ Result<void> write_file(const std::filesystem::path& path, ByteSpan bytes) {
     ::unlink(sibling.c_str());
     return fail(Code::io, path.string() + ": " + reason + "; the old content is unchanged");
   };
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return give_up();
-    done += static_cast<std::size_t>(n);
-  }
-  if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0 || !file.close_now()) return give_up();
+  if (!write_all(file.get(), bytes)) return give_up();
+  if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 || !file.close_now()) return give_up();
   if (::rename(sibling.c_str(), path.c_str()) != 0) return give_up();
   return {};
 }
@@ -110,7 +134,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), kReadFlags));
   if (file.get() < 0) return fail(code_of_errno(), path.string() + ": " + system_reason());
   MOTE_TRY(const std::uint64_t size, size_of(file, path));
   if (size == 0) return MappedFile(nullptr, 0);

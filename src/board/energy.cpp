@@ -12,7 +12,7 @@ Energy energy(const BoardSpec& board, std::uint64_t cycles) {
   const bool time_estimated = !board.calibration.fitted;
   if (time_estimated) result.estimated.push_back("latency_ms");
   const bool power_estimated = board.is_estimated("run_current_ma") || board.is_estimated("supply_volts");
-  if (result.known && (time_estimated || power_estimated)) result.estimated.push_back("energy_uj");
+  if (!result.known || time_estimated || power_estimated) result.estimated.push_back("energy_uj");
   return result;
 }
 

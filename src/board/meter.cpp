@@ -117,6 +117,7 @@ MeterReading Meter::read() const {
   reading.calls = calls_;
   reading.stack_bytes = sp_at_begin_ - lowest_sp_;
   reading.stack_written_bytes = stack_written_bytes_;
+  reading.stack_missing_bytes = lowest_sp_ < layout_.stack_limit ? layout_.stack_limit - lowest_sp_ : 0;
   const std::span<const std::uint8_t> touched(arena_touched_.data(), layout_.arena_bytes);
   reading.arena_touched_bytes = static_cast<std::uint32_t>(std::count(touched.begin(), touched.end(), std::uint8_t{1}));
   const auto last = std::find(touched.rbegin(), touched.rend(), std::uint8_t{1});

@@ -31,6 +31,7 @@ struct MeterReading {
   std::vector<MeteredCall> calls;
   std::uint32_t stack_bytes = 0;
   std::uint32_t stack_written_bytes = 0;
+  std::uint32_t stack_missing_bytes = 0;  ///< how far it grew below its limit, into what lies there
   std::uint32_t arena_extent_bytes = 0;
   std::uint32_t arena_touched_bytes = 0;
 };

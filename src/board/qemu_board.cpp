@@ -118,7 +118,9 @@ struct QemuBoard::Impl {
       const auto left =
           std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
       pollfd watched{uart, POLLIN, 0};
-      if (left.count() <= 0 || ::poll(&watched, 1, static_cast<int>(left.count())) == 0) {
+      const int ready = left.count() <= 0 ? 0 : ::poll(&watched, 1, static_cast<int>(left.count()));
+      if (ready < 0 && errno == EINTR) continue;
+      if (ready == 0) {
         return fail(Code::io, "QEMU did not answer within " + std::to_string(options.time_limit.count()) + " ms");
       }
       std::array<std::uint8_t, 4096> chunk{};

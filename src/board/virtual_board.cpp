@@ -372,8 +372,12 @@ Result<Measurement> VirtualBoard::measure(ByteSpan input, std::span<const std::s
   impl_->switch_to(impl_->measured.get());
   MOTE_TRY(const Bytes reply, impl_->converse(run_request(input), {}));
   MOTE_TRY(Bytes output, parse_output(reply));
-  if (!impl_->meter->read().complete)
-    return fail(Code::internal, "the firmware did not pass mote_infer_begin and mote_infer_end");
+  const MeterReading reading = impl_->meter->read();
+  if (!reading.complete) return fail(Code::internal, "the firmware did not pass mote_infer_begin and mote_infer_end");
+  if (reading.stack_missing_bytes > 0) {
+    return fail(Code::too_large, "the stack of " + std::to_string(reading.stack_bytes) + " bytes grew " + std::to_string(reading.stack_missing_bytes) +
+                                     " bytes into the data below it: the board's RAM is too small for this model");
+  }
   return impl_->measurement(std::move(output), watch);
 }
 

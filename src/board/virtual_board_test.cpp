@@ -130,6 +130,20 @@ TEST(VirtualBoard, measures_the_peak_stack_to_the_byte) {
   EXPECT_EQ(m->stack_written_bytes, 168u);
 }
 
+TEST(VirtualBoard, measuring_finds_a_stack_that_grows_into_the_data_below_it) {
+  TestModule module;
+  module.source = R"(
+    extern "C" [[gnu::naked]] std::int32_t invoke(void*) {
+      __asm__ volatile("push {r4, lr}\n ldr r4, =1000000\n sub sp, r4\n add sp, r4\n movs r0, #0\n pop {r4, pc}\n .ltorg\n");
+    })";
+  auto board = VirtualBoard::create(spec(), Toolchain::instance().build_firmware(module));
+  ASSERT_TRUE(board) << board.error().message();
+  const auto m = board->measure(random_input(1, 4));
+  ASSERT_FALSE(m);
+  EXPECT_EQ(m.error().code(), Code::too_large);
+  EXPECT_NE(m.error().message().find("RAM is too small"), std::string::npos) << m.error().message();
+}
+
 TEST(VirtualBoard, reports_each_call_of_watched_functions_in_order) {
   const BuiltModule module = Toolchain::instance().build_module(summing_module());
   auto board = VirtualBoard::create(spec(), Toolchain::instance().build_firmware(module.blob, 2048)).value();

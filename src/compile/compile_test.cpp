@@ -2,6 +2,7 @@
 
 #include "mote/compile/compile.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -58,6 +59,50 @@ TEST(Program, keeps_an_input_that_is_read_again) {
   EXPECT_EQ(make_program(g, {})->arena_bytes, 64u);
 }
 
+TEST(Program, keeps_what_the_model_gives_out_from_operators_in_place) {
+  using namespace graph;
+  Graph g("dead end");
+  const auto q = Quantization::per_tensor(0.1f, 0);
+  const auto x = g.add_tensor({"x", DType::i8, {1, 32}, q, nullptr});
+  const auto logits = g.add_tensor({"logits", DType::i8, {1, 32}, Quantization::per_tensor(0.2f, 3), nullptr});
+  const auto unused = g.add_tensor({"unused", DType::i8, {1, 32}, Quantization::per_tensor(1.0f / 256.0f, -128), nullptr});
+  g.add_op({"requantize", Quantize{}, {x}, {logits}});
+  g.add_op({"softmax", Softmax{}, {logits}, {unused}});
+  g.set_inputs({x});
+  g.set_outputs({logits});
+  const auto program = make_program(g, {});
+  ASSERT_TRUE(program.has_value()) << program.error().message();
+  EXPECT_NE(program->steps[1].output, program->output_offset);
+}
+
+TEST(Program, refuses_constants_where_values_are_expected) {
+  using namespace graph;
+  Graph g("constant");
+  const auto q = Quantization::per_tensor(0.1f, 0);
+  const std::vector<std::int8_t> values(32, 1);
+  const auto x = g.add_tensor({"x", DType::i8, {1, 32}, q, nullptr});
+  const auto k = g.add_tensor({"k", DType::i8, {1, 32}, q, constant_data(std::span<const std::int8_t>(values))});
+  const auto y = g.add_tensor({"y", DType::i8, {1, 32}, q, nullptr});
+  g.add_op({"sum", Add{}, {x, k}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  const auto program = make_program(g, {});
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.error().message(), "add 'sum' reads the constant 'k' as a value, which has no device kernel; fold it into the model");
+}
+
+TEST(Program, names_cannot_break_out_of_comments) {
+  using namespace graph;
+  Graph g("a\\\n#error injected");
+  const auto q = Quantization::per_tensor(0.1f, 0);
+  const auto x = g.add_tensor({"x\n#error injected", DType::i8, {1, 32}, q, nullptr});
+  const auto y = g.add_tensor({"y", DType::i8, {1, 32}, Quantization::per_tensor(0.2f, 3), nullptr});
+  g.add_op({"op\\\n#error injected", Quantize{}, {x}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  EXPECT_EQ(emit_cpp(*make_program(g, {})).find("\n#error"), std::string::npos);
+}
+
 TEST(Program, refuses_float_models_in_one_sentence) {
   graph::Graph g("float");
   const auto x = g.add_tensor({"x", graph::DType::f32, {1, 4}, {}, nullptr});
@@ -109,6 +154,37 @@ TEST_F(Compile, every_flipped_bit_of_a_module_is_noticed) {
   for (const std::size_t n : {std::size_t{0}, std::size_t{5}, std::size_t{127}, module.size() - 1}) {
     EXPECT_FALSE(read_module(ByteSpan(module).first(n)));
   }
+}
+
+TEST_F(Compile, refuses_headers_that_say_what_cannot_be) {
+  const Bytes module = compiled(3)->module;
+  const auto with = [&](std::size_t offset, std::uint32_t value) {
+    Bytes changed = module;
+    for (std::size_t i = 0; i < 4; ++i) changed[offset + i] = static_cast<std::uint8_t>(value >> (8 * i));
+    const auto info = read_module(changed);
+    return info ? std::string("accepted") : info.error().message();
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(with(12, 4'000'000'000u), HasSubstr("byte 12"));  // code_bytes
+  EXPECT_THAT(with(16, 77), HasSubstr("core 77"));
+  EXPECT_THAT(with(24, 999), HasSubstr("op-set 999"));
+  EXPECT_THAT(with(36, 3), HasSubstr("byte 36"));  // arena_align
+  EXPECT_THAT(with(36, 0), HasSubstr("byte 36"));
+  EXPECT_THAT(with(92, 1), HasSubstr("byte 92"));  // reserved
+}
+
+TEST_F(Compile, says_what_does_not_fit_the_board) {
+  Rng rng(5);
+  board::BoardSpec small = *board::find_board("nucleo-l4r5zi");
+  const graph::Graph g = random_conv(rng, false);
+  small.ram_bytes = 16;
+  EXPECT_THAT(compile(g, small, {}).error().message(), ::testing::HasSubstr("bytes of RAM; most at 'op'"));
+  small.ram_bytes = 65536;
+  small.flash_bytes = 512;
+  const auto compiled_small = compile(g, small, {});
+  ASSERT_FALSE(compiled_small);
+  EXPECT_EQ(compiled_small.error().code(), Code::too_large);
+  EXPECT_THAT(compiled_small.error().message(), ::testing::HasSubstr("of flash; largest: "));
 }
 
 TEST_F(Compile, refuses_vectors_whose_total_size_wraps) {

@@ -20,14 +20,23 @@ std::string array_text(const ConstantArray& array) {
   return text + "\n};\n";
 }
 
+/// Names come from users and model files: no line break, backslash or control character of theirs reaches the source text.
+std::string clean(std::string_view name) {
+  std::string text(name);
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '\\') c = '?';
+  }
+  return text;
+}
+
 std::string header_comment(const Program& program) {
-  std::string text = fmt::format("// Model '{}', compiled by mote. Generated: change the model, not this file.\n//\n", program.model_name);
+  std::string text = fmt::format("// Model '{}', compiled by mote. Generated: change the model, not this file.\n//\n", clean(program.model_name));
   text += fmt::format("// Arena: {} bytes. Input at {} ({} bytes), output at {} ({} bytes).\n//\n", program.arena_bytes, program.input_offset,
                       program.input_bytes, program.output_offset, program.output_bytes);
   text += "//  offset   bytes  steps    buffer\n";
   for (const PlacedBuffer& b : program.buffers) {
-    text += fmt::format("// {:7} {:7}  {:2}..{:<4} {}", b.offset, b.bytes, b.first_step, b.last_step, b.name);
-    for (const std::string& alias : b.aliases) text += " = " + alias;
+    text += fmt::format("// {:7} {:7}  {:2}..{:<4} {}", b.offset, b.bytes, b.first_step, b.last_step, clean(b.name));
+    for (const std::string& alias : b.aliases) text += " = " + clean(alias);
     text += "\n";
   }
   return text;
@@ -63,7 +72,7 @@ bool uses(const Program& program, std::string_view call) {
 }
 
 std::string function_text(const LoweredOp& op, std::size_t inputs) {
-  std::string text = "\n// " + op.summary + "\n";
+  std::string text = "\n// " + clean(op.summary) + "\n";
   for (const ConstantArray& array : op.constants) text += array_text(array);
   text += op.geometry;
   text += fmt::format("MOTE_OP void {}(const std::int8_t* x0, ", op.symbol);

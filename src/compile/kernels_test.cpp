@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "kernels/softmax.hpp"
 #include "kernels/add.hpp"
 #include "kernels/add_dsp.hpp"
 #include "kernels/conv2d.hpp"
@@ -182,6 +183,31 @@ TEST(AddDsp, equals_the_portable_kernel_on_every_pair_of_bytes) {
     device::add(geometry, as_int8(pa), as_int8(pb), as_int8(expected));
     device::add_dsp(geometry, as_int8(pa), as_int8(pb), as_int8(got));
     ASSERT_EQ(got, expected);
+  }
+}
+
+TEST(LowerConv, falls_back_where_a_weight_is_minus_128) {
+  Rng rng(28);
+  int compared = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    graph::Graph g = random_conv(rng, false);
+    graph::Tensor& w = g.tensor(g.ops()[0].inputs[1]);
+    std::vector<std::int8_t> values(w.values<std::int8_t>().begin(), w.values<std::int8_t>().end());
+    values[rng.below(values.size())] = -128;
+    w.data = graph::constant_data(std::span<const std::int8_t>(values));
+    compared += lower_conv(g, g.ops()[0], "op", {}).kernel == "conv2d portable" ? 1 : 0;
+  }
+  EXPECT_EQ(compared, 200);
+}
+
+TEST(Softmax, of_many_equal_entries_gives_less_than_half_a_unit_to_each) {
+  for (const std::int32_t depth : {256, 511, 513, 600, 4095}) {
+    const device::SoftmaxGeometry g{1, depth, 1 << 30, 1, -1000};
+    const std::vector<std::int8_t> x(static_cast<std::size_t>(depth), 5);
+    std::vector<std::int8_t> y(x.size());
+    device::softmax(g, x.data(), y.data());
+    const int expected = static_cast<int>(std::lround(256.0 / depth)) - 128;
+    for (const std::int8_t v : y) ASSERT_EQ(v, expected) << depth;
   }
 }
 

@@ -57,6 +57,13 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
     return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 models are compiled; quantize it first ('mote optimize')",
                                                graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
   }
+  const std::size_t values = op.as<graph::Add>() != nullptr ? 2 : 1;
+  for (std::size_t i = 0; i < values; ++i) {
+    const graph::Tensor& value = graph.tensor(op.inputs[i]);
+    if (!value.is_constant()) continue;
+    return fail(Code::unsupported, fmt::format("{} '{}' reads the constant '{}' as a value, which has no device kernel; fold it into the model",
+                                               graph::op_name(op.attributes), op.name, value.name));
+  }
   const std::string symbol = fmt::format("op_{:02}_{}", op_index, graph::op_name(op.attributes));
   MOTE_TRY(LoweredOp lowered, std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
   lowered.summary = fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());

@@ -79,8 +79,10 @@ LoweredOp portable(const graph::Graph& graph, const graph::Op& op, const std::st
 LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const graph::ChannelTables tables = device_tables(graph, op, g);
-  // Both channels of a lane must fit one accumulator: |256 H + L| < 2^31.
-  const bool exact = accumulator_bound(graph, op, tables) < (std::int64_t{1} << 23) && fast_requantize_applies(tables);
+  // Both channels of a lane must fit one accumulator: |256 H + L| < 2^31. And the lane itself: 256 * -128 + (less than 0) does not fit 16 bits.
+  const auto weights = graph.tensor(op.inputs[1]).values<std::int8_t>();
+  const bool exact = accumulator_bound(graph, op, tables) < (std::int64_t{1} << 23) && fast_requantize_applies(tables) &&
+                     std::ranges::find(weights, std::int8_t{-128}) == weights.end();
   if (options.target != Target::armv7em || !exact) return portable(graph, op, symbol, g, tables);
 
   LoweredOp lowered;
@@ -88,7 +90,7 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
   lowered.includes = {"kernels/conv2d_dsp.hpp"};
   lowered.geometry = geometry_text(symbol, g);
   lowered.constants.push_back({symbol + "_panels", "std::uint32_t", "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true,
-                               pack_panels(g, graph.tensor(op.inputs[1]).values<std::int8_t>())});
+                               pack_panels(g, weights)});
   const std::string params = add_channel_arrays(lowered, tables);
   const std::int32_t block = choose_block(g, options.column_bytes);
   lowered.kernel = fmt::format("conv2d_dsp 2x4, {} pixels a block", block);

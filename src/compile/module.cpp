@@ -1,6 +1,7 @@
 // Links the emitted source into a module, fills its header, and reads modules back.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -63,7 +64,8 @@ Result<void> check_elf(const board::ElfFile& elf) {
 /// --emit-relocs keeps what the linker resolved; absolute words would break position independence.
 Result<void> check_relocations(const Toolchain& tools, const std::filesystem::path& elf) {
   MOTE_TRY(const ProcessResult listing, run_process({"arm-none-eabi-readelf", "-rW", elf.string()}));
-  for (const char* absolute : {"R_ARM_ABS32", "R_ARM_GOT", "R_ARM_MOVW_ABS", "R_ARM_MOVT_ABS", "R_ARM_TARGET"}) {
+  if (listing.exit_code != 0) return fail(Code::internal, "arm-none-eabi-readelf could not read the module: " + listing.diagnostics);
+  for (const char* absolute : {"R_ARM_ABS32", "R_ARM_GOT", "R_ARM_MOVW_ABS", "R_ARM_MOVT_ABS", "R_ARM_THM_MOVW_ABS", "R_ARM_THM_MOVT_ABS", "R_ARM_TARGET"}) {
     if (listing.output.find(absolute) != std::string::npos) {
       return fail(Code::internal, std::string("the module is not position independent: it has ") + absolute + " relocations");
     }
@@ -225,6 +227,13 @@ Result<ModuleHeader> checked_header(ByteSpan module) {
   if (header.abi != device::kModuleAbi) return fail(Code::unsupported, "byte 4: module ABI " + std::to_string(header.abi) + " is not known to this mote");
   if (header.header_bytes != sizeof header || header.module_bytes != module.size()) return fail(Code::malformed, "byte 6: the header's sizes do not fit the file");
   const auto inside = [](std::uint64_t offset, std::uint64_t bytes, std::uint64_t limit) { return offset + bytes <= limit; };
+  if (header.arena_align == 0 || (header.arena_align & (header.arena_align - 1)) != 0 || header.arena_align > 4096) {
+    return fail(Code::malformed, "byte 36: the arena's alignment is no power of two up to 4096");
+  }
+  if (header.core != static_cast<std::uint32_t>(device::Core::cortex_m4f)) return fail(Code::unsupported, "byte 16: core " + std::to_string(header.core) + " is not known to this mote");
+  if (header.op_set > device::kOpSet) return fail(Code::unsupported, "byte 24: op-set " + std::to_string(header.op_set) + " is newer than this mote");
+  if (header.code_bytes > header.module_bytes) return fail(Code::malformed, "byte 12: more code than the module has bytes");
+  if (std::ranges::any_of(header.reserved, [](std::uint8_t b) { return b != 0; })) return fail(Code::malformed, "byte 92: reserved bytes are not zero");
   // A count above the file's size is refused before it is multiplied: the product could wrap.
   if (header.vectors_count > module.size()) return fail(Code::malformed, "byte 72: more self-test vectors than the module has bytes");
   const std::uint64_t vector_bytes = (std::uint64_t{header.input_bytes} + header.output_bytes) * header.vectors_count;
@@ -236,6 +245,22 @@ Result<ModuleHeader> checked_header(ByteSpan module) {
   return header;
 }
 
+/// The operator at whose step the arena is fullest.
+std::string peak_place(const graph::Graph& graph, const Program& program) {
+  const std::size_t features = program.features ? 1 : 0;
+  if (program.peak_step < features) return "the features";
+  return fmt::format("'{}'", graph.ops()[program.peak_step - features].name);
+}
+
+std::string largest_parts(std::vector<FlashPart> parts) {
+  std::ranges::sort(parts, std::greater{}, [](const FlashPart& p) { return p.code_bytes + p.constant_bytes; });
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(parts.size(), 3); ++i) {
+    text += fmt::format("{}{} ({} bytes)", i == 0 ? "" : ", ", parts[i].name, parts[i].code_bytes + parts[i].constant_bytes);
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
@@ -244,6 +269,10 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
   }
   CompiledModel out;
   MOTE_TRY(out.program, make_program(graph, options.program));
+  if (out.program.arena_bytes > board.ram_bytes) {
+    return fail(Code::too_large, fmt::format("the model needs an arena of {} bytes, {} has {} bytes of RAM; most at {}: {}", out.program.arena_bytes,
+                                             board.name, board.ram_bytes, peak_place(graph, out.program), fmt::join(out.program.peak_tensors, ", ")));
+  }
   out.source = emit_cpp(out.program);
   MOTE_TRY(const Toolchain tools, Toolchain::create());
   MOTE_TRY(LinkedModule linked, link_module(tools, out.source));
@@ -251,6 +280,10 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
   out.code_bytes = linked.elf.find_section(".text")->bytes;
   out.constant_bytes = out.module.size() - out.code_bytes;
   out.flash_parts = flash_parts(linked.elf, out.program, out.module);
+  if (out.module.size() > board.flash_bytes) {
+    return fail(Code::too_large, fmt::format("the module has {} bytes, {} has {} bytes of flash; largest: {}", out.module.size(), board.name,
+                                             board.flash_bytes, largest_parts(out.flash_parts)));
+  }
   MOTE_TRY(out.firmware, make_firmware(out.module, board));
   for (const Step& step : out.program.steps) {
     const board::ElfSymbol* function = find_function(linked.elf, step.name);
@@ -302,10 +335,16 @@ Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
   MOTE_TRY(const Toolchain tools, Toolchain::create());
   MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
   const auto boards = [&](const char* file) { return (tools.device() / "boards" / file).string(); };
-  MOTE_TRY_VOID(tools.compile({"-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
+  auto built = tools.compile({"-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
                                "-DMOTE_MODULE_FILE=\"module.bin\"", fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
                                fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes), fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes),
-                               "-T", boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"), boards("bench_main.cpp"), "-o", "firmware.elf"}));
+                               "-T", boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"), boards("bench_main.cpp"), "-o", "firmware.elf"});
+  if (!built && built.error().message().find("overflowed by") != std::string::npos) {
+    return fail(Code::too_large, fmt::format("{} has {} bytes of flash and {} of RAM: a module of {} bytes with an arena of {} leaves no room there for "
+                                             "the firmware that measures it",
+                                             board.name, board.flash_bytes, board.ram_bytes, module.size(), header.arena_bytes));
+  }
+  MOTE_TRY_VOID(built);
   return read_file(tools.folder() / "firmware.elf");
 }
 

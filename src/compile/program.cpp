@@ -86,7 +86,9 @@ class ProgramBuilder {
       for (const std::size_t k : lowered.may_reuse_inputs) {
         const TensorId id = op.inputs[k];
         if (!is_value(id)) continue;
-        const bool last_read = lives_[index(root(id))].last == step_of(i);
+        // What the model gives out stays, even where another operator reads it last.
+        const bool given_out = root(id) == root(graph_.outputs()[0]) && op.outputs[0] != graph_.outputs()[0];
+        const bool last_read = lives_[index(root(id))].last == step_of(i) && !given_out;
         const bool fits = graph_.tensor(root(id)).size_bytes() >= graph_.tensor(op.outputs[0]).size_bytes();
         if (!last_read || !fits) continue;
         join(op.outputs[0], id);

@@ -1,5 +1,7 @@
 #include "toolchain.hpp"
 
+#include "mote/compile/compile.hpp"
+
 #include "embedded_device.hpp"
 #include "mote/base/process.hpp"
 
@@ -42,6 +44,20 @@ Result<void> run(const std::vector<std::string>& command, const std::filesystem:
 }
 
 }  // namespace
+
+Digest device_sources_digest(std::string_view folder) {
+  Hasher hasher;
+  for (const EmbeddedFile& file : embedded_device_files()) {
+    if (file.path.starts_with(folder)) hasher.field(file.path).field(file.text);
+  }
+  return hasher.finish();
+}
+
+std::string compiler_version() {
+  const auto told = run_process({"arm-none-eabi-g++", "-dumpfullversion"});
+  if (!told || told->exit_code != 0) return {};
+  return told->output.substr(0, told->output.find('\n'));
+}
 
 Result<Toolchain> Toolchain::create() {
   if (find_program("arm-none-eabi-g++").empty()) {

@@ -149,6 +149,13 @@ TEST_F(BrokenInput, idx_files) {
   EXPECT_GE(cases.size(), 20u);
 }
 
+TEST_F(BrokenInput, a_label_that_is_named_twice) {
+  IdxSpec spec;
+  spec.images = put("images", make_idx(8, {6, 4, 3}, 72));
+  spec.label_names = {"a", "b", "a"};
+  EXPECT_THAT(error_of(spec), testing::HasSubstr("label 'a' is named twice"));
+}
+
 TEST_F(BrokenInput, idx_test_images_of_another_size) {
   IdxSpec spec;
   spec.images = put("images", make_idx(8, {6, 4, 3}, 72));

@@ -1,8 +1,10 @@
 #include "mote/graph/graph.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "mote/graph/builder.hpp"
 #include "mote/graph/quantization.hpp"
@@ -78,6 +80,54 @@ TEST(Graph, verify_names_what_is_wrong) {
   EXPECT_NE(broken([](Graph& g) { g.set_outputs({}); }).find("no output"), std::string::npos);
   EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].outputs[0]).shape = {1, 3, 3, 16}; }).find("output tensor says"), std::string::npos);
   EXPECT_NE(broken([](Graph& g) { g.tensor(0).quantization = Quantization::per_tensor(NAN, 0); }).find("scale"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { g.tensor(0).shape = {65536, 65536, 65536, 65536}; }).find("2^30"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { std::get<Conv2D>(g.ops()[0].attributes).dilation_h = INT32_MAX; }).find("dilation"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { std::get<Conv2D>(g.ops()[0].attributes).pads.left = 3; }).find("padding 3"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].inputs[1]).dtype = DType::i32; }).find("as f32"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].inputs[1]).data = nullptr; }).find("before it is computed"), std::string::npos);
+}
+
+/// An int8 dense layer after a change; what verify says of it.
+std::string broken_dense(const std::function<void(Graph&)>& change) {
+  Graph g("dense");
+  const auto q = Quantization::per_tensor(0.1f, 0);
+  const auto x = g.add_tensor({"x", DType::i8, {1, 2}, q, nullptr});
+  const auto y = g.add_tensor({"y", DType::i8, {1, 2}, q, nullptr});
+  const std::vector<std::int8_t> w{1, 2, 3, 4};
+  const std::vector<std::int32_t> b{5, 6};
+  const auto weights = g.add_tensor({"w", DType::i8, {2, 2}, {{0.1f, 0.2f}, {0, 0}, 0}, constant_data(std::span<const std::int8_t>(w))});
+  const auto bias = g.add_tensor({"b", DType::i32, {2}, {}, constant_data(std::span<const std::int32_t>(b))});
+  g.add_op({"dense", Dense{}, {x, weights, bias}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  EXPECT_TRUE(verify(g));
+  change(g);
+  const auto result = verify(g);
+  return result ? std::string("accepted") : result.error().message();
+}
+
+TEST(Graph, verify_holds_what_executor_and_compiler_rely_on) {
+  using ::testing::HasSubstr;
+  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(2).quantization.axis = 1; }), HasSubstr("axis 1, its channels are axis 0"));
+  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(2).quantization.zero_points = {0, 1}; }), HasSubstr("symmetric"));
+  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(0).quantization.zero_points = {200}; }), HasSubstr("zero point 200"));
+  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(3).dtype = DType::f32; }), HasSubstr("'b' as i32, it is f32"));
+  EXPECT_THAT(broken_dense([](Graph& g) { g.ops()[0].attributes = Dequantize{}, g.ops()[0].inputs = {0}; }), HasSubstr("i8 into f32 is possible"));
+  EXPECT_THAT(broken_dense([](Graph& g) {
+                g.ops()[0].attributes = Softmax{}, g.ops()[0].inputs = {0};
+                g.tensor(0).shape = g.tensor(1).shape = Shape{};
+              }),
+              HasSubstr("at least one dimension"));
+  EXPECT_THAT(broken_dense([](Graph& g) {
+                g.ops()[0].attributes = Softmax{}, g.ops()[0].inputs = {0};
+                g.tensor(0).shape = g.tensor(1).shape = Shape{1, 5000};
+              }),
+              HasSubstr("at most 4095"));
+  EXPECT_THAT(broken_dense([](Graph& g) {
+                g.ops()[0].attributes = Add{}, g.ops()[0].inputs = {0, 3};
+                g.tensor(3).shape = Shape{1, 2};
+              }),
+              HasSubstr("turns i32 into i8"));
 }
 
 TEST(Graph, counts_macs_of_the_published_kws_network) {

@@ -2,13 +2,18 @@
 
 #include <cmath>
 #include <set>
+#include <utility>
 
+#include "kernels/softmax.hpp"
 #include "mote/graph/graph.hpp"
 
 namespace mote::graph {
 namespace {
 
 std::string place(const Op& op) { return std::string(op_name(op.attributes)) + " '" + op.name + "'"; }
+
+constexpr std::int32_t kLargestWindow = 32767;               // so that extents and sums of windows fit int32
+constexpr std::size_t kMostElements = std::size_t{1} << 30;  // of a tensor
 
 /// Shape rule of each operator.
 class ShapeRule {
@@ -40,7 +45,12 @@ class ShapeRule {
     MOTE_TRY_VOID(bias_fits(w[0]));
     return Shape{1, w[0]};
   }
+  Result<Shape> operator()(const Softmax&) const {
+    if (in(0).rank() == 0) return refuse("needs at least one dimension");
+    return in(0);
+  }
   Result<Shape> operator()(const BatchNorm&) const {
+    if (in(0).rank() == 0) return refuse("needs at least one dimension");
     for (std::size_t i = 1; i < 5; ++i) {
       if (in(i).elements() != static_cast<std::size_t>(in(0).back())) return refuse("has parameters of the wrong size");
     }
@@ -78,10 +88,15 @@ class ShapeRule {
   [[nodiscard]] Result<Shape> window(const A& a, std::int32_t kernel_h, std::int32_t kernel_w, std::int32_t dilation_h,
                                      std::int32_t dilation_w, std::int32_t channels) const {
     const Shape& x = in(0);
-    if (a.stride_h < 1 || a.stride_w < 1 || dilation_h < 1 || dilation_w < 1 || kernel_h < 1 || kernel_w < 1) {
-      return refuse("has a stride, dilation or kernel below 1");
+    if (x[0] != 1) return refuse("has an input " + x.text() + "; models hold one sample, [1,H,W,C]");
+    for (const std::int32_t v : {a.stride_h, a.stride_w, dilation_h, dilation_w, kernel_h, kernel_w}) {
+      if (v < 1 || v > kLargestWindow) return refuse("has a stride, dilation or kernel outside 1 to " + std::to_string(kLargestWindow));
     }
-    if (a.pads.top < 0 || a.pads.bottom < 0 || a.pads.left < 0 || a.pads.right < 0) return refuse("has negative padding");
+    const std::int32_t extent_h = (kernel_h - 1) * dilation_h + 1;
+    const std::int32_t extent_w = (kernel_w - 1) * dilation_w + 1;
+    for (const auto& [pad, extent] : {std::pair{a.pads.top, extent_h}, {a.pads.bottom, extent_h}, {a.pads.left, extent_w}, {a.pads.right, extent_w}}) {
+      if (pad < 0 || pad >= extent) return refuse("has padding " + std::to_string(pad) + " for a window of " + std::to_string(extent) + "; it must be smaller");
+    }
     const std::int32_t h = window_output(x[1], kernel_h, a.stride_h, dilation_h, a.pads.top, a.pads.bottom);
     const std::int32_t w = window_output(x[2], kernel_w, a.stride_w, dilation_w, a.pads.left, a.pads.right);
     if (h < 1 || w < 1) return refuse("has a window larger than its input " + x.text());
@@ -122,6 +137,11 @@ Result<void> verify_tensor(const Tensor& tensor) {
   for (const std::int32_t d : tensor.shape.dims()) {
     if (d < 1) return fail(Code::malformed, where + " has the shape " + tensor.shape.text());
   }
+  std::size_t elements = 1;
+  for (const std::int32_t d : tensor.shape.dims()) {
+    elements *= static_cast<std::size_t>(d);
+    if (elements > kMostElements) return fail(Code::malformed, where + " has the shape " + tensor.shape.text() + ": more than 2^30 elements");
+  }
   if (tensor.is_constant() && tensor.data->size() != tensor.size_bytes()) {
     return fail(Code::malformed, where + " has " + std::to_string(tensor.data->size()) + " bytes of data for the shape " +
                                      tensor.shape.text());
@@ -131,6 +151,11 @@ Result<void> verify_tensor(const Tensor& tensor) {
   for (const float scale : q.scales) {
     if (!(scale > 0.0f) || !std::isfinite(scale)) return fail(Code::malformed, where + " has a scale that is not a positive number");
   }
+  for (const std::int32_t zero : q.zero_points) {
+    if (tensor.dtype == DType::i8 && (zero < -128 || zero > 127)) {
+      return fail(Code::malformed, where + " is int8 with the zero point " + std::to_string(zero));
+    }
+  }
   if (q.per_channel()) {
     const bool fits = q.axis >= 0 && static_cast<std::size_t>(q.axis) < tensor.shape.rank() &&
                       static_cast<std::size_t>(tensor.shape[static_cast<std::size_t>(q.axis)]) == q.scales.size();
@@ -139,21 +164,93 @@ Result<void> verify_tensor(const Tensor& tensor) {
   return {};
 }
 
-/// int8 operators need quantized values on both sides.
-Result<void> verify_types(const Graph& graph, const Op& op) {
-  const Tensor& x = graph.tensor(op.inputs[0]);
-  const Tensor& y = graph.tensor(op.outputs[0]);
-  const bool converts = op.as<Quantize>() != nullptr || op.as<Dequantize>() != nullptr;
-  if (!converts && x.dtype != y.dtype) {
-    return fail(Code::malformed, place(op) + " turns " + std::string(name(x.dtype)) + " into " + std::string(name(y.dtype)));
+/// Type rules of each operator: executor and compiler read tensors as what these say.
+class TypeRule {
+ public:
+  TypeRule(const Graph& graph, const Op& op) : graph_(graph), op_(op), x_(in(0)), y_(graph.tensor(op.outputs[0])) {}
+
+  Result<void> operator()(const Conv2D&) const { return weighted(0); }
+  Result<void> operator()(const DepthwiseConv2D&) const { return weighted(3); }
+  Result<void> operator()(const Dense&) const { return weighted(0); }
+  Result<void> operator()(const BatchNorm&) const {
+    for (std::size_t i = 1; i < 5; ++i) MOTE_TRY_VOID(constant(i, DType::f32));
+    if (x_.dtype != DType::f32) return refuse("works on floats, its input is " + std::string(name(x_.dtype)));
+    return same_type(x_);
   }
-  for (const Tensor* t : {&x, &y}) {
-    if (t->dtype == DType::i8 && !t->quantization.present()) {
-      return fail(Code::malformed, place(op) + ": tensor '" + t->name + "' is int8 without a scale");
+  Result<void> operator()(const Add&) const {
+    MOTE_TRY_VOID(same_type(x_));
+    return same_type(in(1));
+  }
+  Result<void> operator()(const Quantize&) const {
+    if (y_.dtype == DType::i8 && (x_.dtype == DType::f32 || x_.dtype == DType::i8)) return quantized_sides();
+    return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) + "; f32 or i8 into i8 is possible");
+  }
+  Result<void> operator()(const Dequantize&) const {
+    if (y_.dtype == DType::f32 && x_.dtype == DType::i8) return quantized_sides();
+    return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) + "; i8 into f32 is possible");
+  }
+  Result<void> operator()(const Softmax&) const {
+    if (x_.dtype == DType::i8 && x_.shape.back() > device::kSoftmaxMostDepth) {
+      return refuse("is over " + std::to_string(x_.shape.back()) + " entries; in int8 at most " + std::to_string(device::kSoftmaxMostDepth) + " are possible");
     }
+    return same_type(x_);
   }
-  return {};
-}
+  template <class SameType>
+  Result<void> operator()(const SameType&) const {
+    return same_type(x_);
+  }
+
+ private:
+  [[nodiscard]] const Tensor& in(std::size_t i) const { return graph_.tensor(op_.inputs[i]); }
+  [[nodiscard]] tl::unexpected<Error> refuse(std::string why) const { return fail(Code::malformed, place(op_) + " " + std::move(why)); }
+
+  [[nodiscard]] Result<void> quantized(const Tensor& t) const {
+    if (t.dtype != DType::i8 || t.quantization.present()) return {};
+    return fail(Code::malformed, place(op_) + ": tensor '" + t.name + "' is int8 without a scale");
+  }
+  [[nodiscard]] Result<void> quantized_sides() const {
+    MOTE_TRY_VOID(quantized(x_));
+    return quantized(y_);
+  }
+  [[nodiscard]] Result<void> same_type(const Tensor& input) const {
+    if (input.dtype != y_.dtype) return refuse("turns " + std::string(name(input.dtype)) + " into " + std::string(name(y_.dtype)));
+    MOTE_TRY_VOID(quantized(input));
+    return quantized(y_);
+  }
+  [[nodiscard]] Result<void> constant(std::size_t i, DType type) const {
+    if (op_.inputs[i] == kNoTensor) return refuse("has no input " + std::to_string(i));
+    const Tensor& t = in(i);
+    if (!t.is_constant()) return refuse("needs constant parameters, '" + t.name + "' is computed");
+    if (t.dtype != type) return refuse("needs '" + t.name + "' as " + std::string(name(type)) + ", it is " + std::string(name(t.dtype)));
+    return {};
+  }
+  /// int8 weights are symmetric, with one scale or one for each output channel.
+  [[nodiscard]] Result<void> weighted(std::int32_t channel_axis) const {
+    MOTE_TRY_VOID(same_type(x_));
+    const bool integer = x_.dtype == DType::i8;
+    if (!integer && x_.dtype != DType::f32) return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
+    MOTE_TRY_VOID(constant(1, x_.dtype));
+    if (op_.inputs.size() > 2 && op_.inputs[2] != kNoTensor) MOTE_TRY_VOID(constant(2, integer ? DType::i32 : DType::f32));
+    if (!integer) return {};
+    const Tensor& w = in(1);
+    MOTE_TRY_VOID(quantized(w));
+    for (const std::int32_t zero : w.quantization.zero_points) {
+      if (zero != 0) return refuse("has weights '" + w.name + "' with the zero point " + std::to_string(zero) + "; int8 weights are symmetric");
+    }
+    if (w.quantization.per_channel() && w.quantization.axis != channel_axis) {
+      return refuse("has weights '" + w.name + "' with scales along axis " + std::to_string(w.quantization.axis) + ", its channels are axis " +
+                    std::to_string(channel_axis));
+    }
+    return {};
+  }
+
+  const Graph& graph_;
+  const Op& op_;
+  const Tensor& x_;
+  const Tensor& y_;
+};
+
+Result<void> verify_types(const Graph& graph, const Op& op) { return std::visit(TypeRule(graph, op), op.attributes); }
 
 }  // namespace
 
@@ -181,7 +278,7 @@ Result<void> verify(const Graph& graph) {
     MOTE_TRY_VOID(verify_arity(op));
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
       const TensorId id = op.inputs[i];
-      if (id == kNoTensor && i >= 2) continue;
+      if (id == kNoTensor && i == 2 && op.as<BatchNorm>() == nullptr) continue;  // no bias
       if (!in_range(id)) return fail(Code::malformed, place(op) + " reads a tensor that does not exist");
       if (!ready[static_cast<std::size_t>(id)]) {
         return fail(Code::malformed, place(op) + " reads '" + graph.tensor(id).name + "' before it is computed");

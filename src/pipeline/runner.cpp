@@ -99,7 +99,9 @@ class Run {
         input.record.artifact = *artifact;
       } else {
         const auto& from = std::get<FromStep>(binding);
-        input.record.artifact = result_.step(from.step)->outputs.at(from.output).artifact;
+        const StepResult& made = *result_.step(from.step);
+        input.record.artifact = made.outputs.at(from.output).artifact;
+        input.record.producer = made.key;
       }
       inputs.push_back(std::move(input));
     }

@@ -67,8 +67,7 @@ class Walk {
 
   Result<void> entry(const std::filesystem::path& path, const std::string& relative) {
     struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) return disk::system_failure(path);
-    if (S_ISDIR(info.st_mode)) return folder(path, relative);
+    if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return folder(path, relative);
     return visit_(path, relative);
   }
 
@@ -86,7 +85,9 @@ Result<Artifact> digest_with(const std::filesystem::path& path, Manifest& manife
     return Artifact{entry.id, Kind::file, entry.bytes};
   }
   const Visit visit = [&](const std::filesystem::path& member, const std::string& relative) -> Result<void> {
-    MOTE_TRY(ManifestEntry entry, file(member));
+    auto read = file(member);
+    // What cannot be read counts by its reason: whoever uses the folder says which files it leaves out, and a repaired one is another content.
+    ManifestEntry entry = read ? std::move(*read) : ManifestEntry{"", sha256("unreadable: " + read.error().message()), 0};
     entry.path = relative;
     manifest.entries.push_back(std::move(entry));
     return {};

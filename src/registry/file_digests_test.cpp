@@ -103,10 +103,22 @@ TEST_F(FileDigestsTest, follows_links_to_files_and_folders_elsewhere) {
   EXPECT_EQ(digest_of(root() / "linked").value(), digest_of(root() / "real").value());
 }
 
+TEST_F(FileDigestsTest, what_cannot_be_read_in_a_folder_counts_by_its_reason) {
+  write("x.wav", "1");
+  const Artifact whole = digest_of(root()).value();
+  fs::create_symlink("nowhere", root() / "dangling.wav");
+  const auto with_link = digest_of(root());
+  ASSERT_TRUE(with_link) << with_link.error().message();
+  EXPECT_NE(with_link->id, whole.id);
+  fs::remove(root() / "dangling.wav");
+  ASSERT_EQ(::mkfifo((root() / "pipe").c_str(), 0600), 0);
+  EXPECT_TRUE(digest_of(root()));  // without waiting for it
+}
+
 TEST_F(FileDigestsTest, refuses_a_pipe_instead_of_waiting_for_it) {
   write("x.wav", "1");
   ASSERT_EQ(::mkfifo((root() / "pipe").c_str(), 0600), 0);
-  const auto digest = digest_of(root());
+  const auto digest = digest_of(root() / "pipe");
   ASSERT_FALSE(digest);
   EXPECT_EQ(digest.error().code(), Code::invalid_argument);
   EXPECT_NE(digest.error().message().find("pipe"), std::string::npos);

@@ -144,6 +144,23 @@ TEST_F(LineageTest, a_step_that_changes_nothing_does_not_run_in_circles) {
   EXPECT_THAT(to_text(lineage), HasSubstr("see above"));
 }
 
+TEST_F(LineageTest, equal_contents_of_two_makers_keep_their_own_ancestors_and_descendants) {
+  const Artifact curves = stored("the same in both runs");
+  const Artifact first = stored("first report");
+  const Artifact second = stored("second report");
+  const int before = commits_;
+  const auto key = [&](const char* step, int n) { return sha256(step + std::to_string(before + n)); };
+  commit("tune", "seed=1\n", {{"set", set_, ""}}, {{"curves", curves, "c"}});
+  commit("report", "", {{"curves", curves, "", key("tune", 0)}}, {{"data", first, "r"}});
+  commit("tune", "seed=2\n", {{"set", set_, ""}}, {{"curves", curves, "c"}});
+  commit("report", "", {{"curves", curves, "", key("tune", 2)}}, {{"data", second, "r"}});
+  EXPECT_EQ(store_.why(first.id.hex())->root.inputs[0].producer->params, "seed=1\n");
+  EXPECT_EQ(store_.why(second.id.hex())->root.inputs[0].producer->params, "seed=2\n");
+  const auto below = store_.why(curves.id.hex())->descendants;  // as the latest maker made it
+  ASSERT_EQ(below.size(), 1u);
+  EXPECT_EQ(below[0].artifact, second);
+}
+
 TEST_F(LineageTest, text_shows_steps_parameters_and_sources) {
   const std::string text = to_text(store_.why("compile.module").value());
   EXPECT_THAT(text, HasSubstr("compile.module  " + module_.id.short_hex() + "  6 B  made by compile 1 in 61 s"));

@@ -33,7 +33,10 @@ Result<StepRecord> parse(std::string_view text) {
   record.seconds = object.at("seconds").get<double>();
   for (const json& input : object.at("inputs")) {
     MOTE_TRY(Artifact artifact, artifact_from(input));
-    record.inputs.push_back({input.at("name").get<std::string>(), artifact, input.value("source", "")});
+    record.inputs.push_back({input.at("name").get<std::string>(), artifact, input.value("source", ""), {}});
+    if (input.contains("by")) {
+      MOTE_TRY(record.inputs.back().producer, parse_digest(input.at("by").get<std::string>()));
+    }
   }
   for (const json& output : object.at("outputs")) {
     MOTE_TRY(Artifact artifact, artifact_from(output));
@@ -58,6 +61,7 @@ std::string to_json(const StepRecord& record) {
     json entry = artifact_json(input.artifact);
     entry["name"] = input.name;
     if (!input.source.empty()) entry["source"] = input.source;
+    if (input.producer) entry["by"] = input.producer->hex();
     object["inputs"].push_back(std::move(entry));
   }
   for (const OutputRecord& output : record.outputs) {

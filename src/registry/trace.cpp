@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace mote::registry {
@@ -31,19 +32,20 @@ class Tracer {
   [[nodiscard]] bool knows(const Digest& id) const { return makers_.contains(id) || users_.contains(id); }
 
   /// The tree above `id`; records may form circles (a step that changes nothing), `repeated` ends them.
-  Ancestor up(const Artifact& artifact, const std::string& source) {
+  /// @param producer  key of the step that made it, where the record says so
+  Ancestor up(const Artifact& artifact, const std::string& source, const std::optional<Digest>& producer) {
     Ancestor node;
     node.artifact = artifact;
     node.label = source;
     const auto makers = makers_.find(artifact.id);
     const bool is_made = makers != makers_.end();
-    if (is_made && source.empty()) node.label = label(makers->second.back());
+    if (is_made && source.empty()) node.label = label(maker(makers->second, producer));
     node.repeated = !shown_.insert(artifact.id).second;
     if (!is_made || node.repeated) return node;
-    const Made& made = makers->second.back();
+    const Made& made = maker(makers->second, producer);
     node.producer = *made.record;
     node.earlier_producers = makers->second.size() - 1;
-    for (const InputRecord& input : made.record->inputs) node.inputs.push_back(up(input.artifact, input.source));
+    for (const InputRecord& input : made.record->inputs) node.inputs.push_back(up(input.artifact, input.source, input.producer));
     return node;
   }
 
@@ -51,15 +53,16 @@ class Tracer {
   std::vector<Descendant> down(const Digest& id) {
     std::vector<Descendant> found;
     std::set<Digest> seen{id};
-    std::deque<Descendant> queue;
-    queue.push_back({{id, Kind::file, 0}, "", 0});
+    std::deque<Reached> queue;
+    const auto made = makers_.find(id);
+    queue.push_back({{{id, Kind::file, 0}, "", 0}, made == makers_.end() ? std::nullopt : std::optional(made->second.back().record->key)});
     while (!queue.empty()) {
-      const Descendant from = queue.front();
+      const Reached from = queue.front();
       queue.pop_front();
-      if (from.distance > 0) found.push_back(from);
-      for (Descendant& next : children(from.artifact.id)) {
-        if (!seen.insert(next.artifact.id).second) continue;
-        next.distance = from.distance + 1;
+      if (from.what.distance > 0) found.push_back(from.what);
+      for (Reached& next : children(from.what.artifact.id, from.producer)) {
+        if (!seen.insert(next.what.artifact.id).second) continue;
+        next.what.distance = from.what.distance + 1;
         queue.push_back(std::move(next));
       }
     }
@@ -68,9 +71,9 @@ class Tracer {
 
   /// What `id` is, from whoever mentions it.
   [[nodiscard]] Ancestor root(const Digest& id) {
-    if (const auto made = makers_.find(id); made != makers_.end()) return up(made->second.back().output->artifact, "");
+    if (const auto made = makers_.find(id); made != makers_.end()) return up(made->second.back().output->artifact, "", {});
     if (const auto used = users_.find(id); used != users_.end()) {
-      return up(used->second.back().input->artifact, used->second.back().input->source);
+      return up(used->second.back().input->artifact, used->second.back().input->source, {});
     }
     Ancestor member;
     member.artifact = {id, Kind::file, 0};
@@ -84,6 +87,18 @@ class Tracer {
   }
 
  private:
+  /// A descendant, and the step that made it on this path.
+  struct Reached {
+    Descendant what;
+    std::optional<Digest> producer;
+  };
+
+  static const Made& maker(const std::vector<Made>& makers, const std::optional<Digest>& producer) {
+    for (auto made = makers.rbegin(); producer && made != makers.rend(); ++made) {
+      if (made->record->key == *producer) return *made;
+    }
+    return makers.back();
+  }
   static std::string label(const Made& made) { return made.record->step + "." + made.output->name; }
 
   std::string label_of(const Digest& id) const {
@@ -92,17 +107,19 @@ class Tracer {
     return id.short_hex();
   }
 
-  std::vector<Descendant> children(const Digest& id) {
-    std::vector<Descendant> next;
+  /// What was made of `id` as `producer` made it; older records do not say whose it was.
+  std::vector<Reached> children(const Digest& id, const std::optional<Digest>& producer) {
+    std::vector<Reached> next;
     if (const auto users = users_.find(id); users != users_.end()) {
       for (const Used& used : users->second) {
+        if (producer && used.input->producer && *used.input->producer != *producer) continue;
         for (const OutputRecord& output : used.record->outputs) {
-          next.push_back({output.artifact, used.record->step + "." + output.name, 0});
+          next.push_back({{output.artifact, used.record->step + "." + output.name, 0}, used.record->key});
         }
       }
     }
     for (const auto& [folder, entries] : folders()) {
-      if (entries.contains(id)) next.push_back({folder_artifacts_.at(folder), label_of(folder), 0});
+      if (entries.contains(id)) next.push_back({{folder_artifacts_.at(folder), label_of(folder), 0}, {}});
     }
     return next;
   }

@@ -115,7 +115,7 @@ Markup groups(const DataSummary& data) {
   const std::string shared = leak(data.splits);
   const Markup verdict = shared.empty() ? el("p", {{"class", "hint"}}, "No " + by + " is in two splits.")
                                         : el("p", {{"class", "bad"}}, shared);
-  return el("div", {{"class", "groups"}}, el("h3", {}, "Split by " + by), verdict, rows);
+  return el("div", {{"class", "groups"}}, el("h3", {}, shared.empty() ? "Split by " + by : "Groups"), verdict, rows);
 }
 
 // The first samples of each class, taking turns, until the page has enough.

@@ -67,6 +67,13 @@ void expect_measured(const json& answer, const Sandbox& box) {
   EXPECT_THAT(html, AllOf(HasSubstr("<svg"), Not(HasSubstr("src=\"http")), Not(HasSubstr("href=\"http"))));
 }
 
+double latency_of(const json& answer) {
+  for (const json& budget : answer.at("budgets")) {
+    if (budget.at("name") == "latency") return budget.at("value");
+  }
+  return 0.0;
+}
+
 /// Also under QEMU where it is installed.
 std::string qemu_setting() { return find_program("qemu-system-arm").empty() ? "evaluate.qemu=false" : "evaluate.qemu=true"; }
 
@@ -132,6 +139,48 @@ TEST_F(Gestures, a_broken_budget_fails_and_says_by_how_much_and_through_what) {
   const ProcessResult told = example.box().mote(command);
   EXPECT_EQ(told.exit_code, 1);
   EXPECT_THAT(told.output, AllOf(HasSubstr("BROKEN     flash"), HasSubstr("too much"), HasSubstr("largest")));
+}
+
+TEST_F(Gestures, going_back_to_earlier_settings_goes_back_in_report_and_lineage) {
+  const json first = example.run();
+  (void)example.run({"train.seed=7"});
+  const json again = example.run();
+  EXPECT_THAT(steps_that_ran(again), testing::IsEmpty());
+  EXPECT_EQ(example.box().mote({"report", "gestures", "--out", "again.html"}).exit_code, 0);
+  EXPECT_EQ(example.box().get("again.html"), example.box().get("gestures/out/report.html"));
+  const ProcessResult why = example.box().mote({"why", "train.model", "--project", "gestures"});
+  EXPECT_THAT(why.output, Not(HasSubstr("train.seed=7")));
+}
+
+TEST_F(Gestures, the_same_data_elsewhere_is_the_same_dataset) {
+  (void)example.run();
+  std::filesystem::copy(example.box().folder() / "strokes", example.box().folder() / "copied", std::filesystem::copy_options::recursive);
+  EXPECT_THAT(steps_that_ran(example.run({"data.path=../copied"})), testing::Not(testing::Contains("train")));
+}
+
+TEST_F(Gestures, another_file_of_the_same_board_measures_again) {
+  const auto board = [&](int clock_mhz) {
+    std::string text = read_text(std::filesystem::path(MOTE_SOURCE_DIR) / "src/board/catalogue/nucleo-l4r5zi.toml").value();
+    const std::size_t at = text.find("clock_hz");
+    text.replace(at, text.find('\n', at) - at, "clock_hz = " + std::to_string(clock_mhz) + "_000_000");
+    example.box().put("gestures/own.toml", text);
+  };
+  board(120);
+  const double fast = latency_of(example.run({"target.board=own.toml"}));
+  board(60);
+  EXPECT_NEAR(latency_of(example.run({"target.board=own.toml"})) / fast, 2.0, 1e-6);
+}
+
+TEST_F(Gestures, what_cannot_become_a_measured_classifier_is_refused_before_training) {
+  const json autoencoder = example.run({"model.architecture=autoencoder"}, 1);
+  EXPECT_THAT(autoencoder.at("error").at("message").get<std::string>(), HasSubstr("'mote run' trains classifiers"));
+  const json energy = example.run({"target.board=mps2-an386", "target.energy=1 uJ"}, 2);
+  EXPECT_THAT(energy.at("error").at("message").get<std::string>(), HasSubstr("the current of board mps2-an386 is not known"));
+}
+
+TEST_F(Gestures, one_unreadable_file_is_listed_and_the_others_are_used) {
+  std::filesystem::create_symlink("nowhere", example.box().folder() / "strokes" / "broken.json");
+  expect_measured(example.run(), example.box());
 }
 
 TEST_F(Gestures, why_leads_from_the_module_back_to_the_data) {

@@ -85,7 +85,7 @@ std::string provenance_text(const Json& provenance) {
   };
   const auto sources = provenance.find("sources");
   const std::size_t files = sources != provenance.end() && sources->is_array() ? sources->size() : 0;
-  return fmt::format("{} importer, {}, {}", text("importer"), text("date"), counted(files, "source file"));
+  return fmt::format("{} importer, {}", text("importer"), counted(files, "source file"));
 }
 
 std::string summary_text(const data::Dataset& dataset, const Json& provenance) {

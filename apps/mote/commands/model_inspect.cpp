@@ -167,10 +167,24 @@ Result<Outcome> describe_unsupported(const ModelFile& file, const std::string& p
   return out;
 }
 
+/// A module may come from anywhere: deeper nesting than any schema of ours would overflow the stack where it is printed.
+Json parse_schema(const std::string& text) {
+  constexpr int kDeepest = 32;
+  bool too_deep = false;
+  Json schema = Json::parse(
+      text,
+      [&](int depth, Json::parse_event_t, Json&) {
+        too_deep = too_deep || depth > kDeepest;
+        return depth <= kDeepest;
+      },
+      false);
+  return too_deep ? Json(Json::value_t::discarded) : schema;
+}
+
 Result<Outcome> describe_module(const ModelFile& file, const std::string& path) {
   auto info = compile::read_module(file.bytes);
   if (!info) return fail(std::move(info).error(), path);
-  const Json schema = Json::parse(info->schema, nullptr, false);
+  const Json schema = parse_schema(info->schema);
   Outcome out{{}, empty_json()};
   if (schema.is_object()) {
     if (schema.contains("input")) out.json["inputs"].push_back(schema["input"]);

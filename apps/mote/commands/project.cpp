@@ -99,6 +99,10 @@ Result<Outcome> run_project(const RunArguments& arguments, const std::string& un
   }
   MOTE_TRY(const pipeline::RunResult run, pipeline::Runner(store, project.folder).run(graph, options));
   for (const std::string& note : run.notes) progress.note(note);
+  // Names mean the latest run, also where it took everything from earlier ones.
+  for (const pipeline::StepResult& step : run.steps) {
+    for (const auto& [output, made] : step.outputs) MOTE_TRY_VOID(store.set_alias(step.name + "." + output, made.artifact.id));
+  }
   MOTE_TRY(const Json artifacts, export_artifacts(store, run, project.folder));
 
   Outcome out;
@@ -173,13 +177,39 @@ epochs = 20
 method = "post_training"
 )";
 
+/// The folder's name with what TOML's quotes or a device's log would not take replaced.
+std::string project_name(const std::filesystem::path& folder) {
+  const auto normal = folder.lexically_normal();
+  std::string name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  for (char& c : name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '"' || c == '\\') c = '-';
+  }
+  return name.empty() ? "project" : name;
+}
+
+/// Adds to a .gitignore what it lacks; what stands there stays.
+Result<void> ignore_outputs(const std::filesystem::path& file) {
+  std::error_code ignored;
+  std::string text;
+  if (std::filesystem::exists(file, ignored)) {
+    MOTE_TRY(text, read_text(file));
+    if (!text.empty() && text.back() != '\n') text += '\n';
+  }
+  const std::string before = text;
+  for (const std::string line : {".mote/\n", "out/\n"}) {
+    if (("\n" + text).find("\n" + line) == std::string::npos) text += line;
+  }
+  return text == before ? Result<void>{} : write_file(file, text);
+}
+
 Result<Outcome> new_project(const std::filesystem::path& folder) {
+  if (folder.empty()) return fail(Code::invalid_argument, "a project needs a folder: 'mote new my-sensor'");
   const auto file = folder / "mote.toml";
   std::error_code ignored;
   if (std::filesystem::exists(file, ignored)) return fail(Code::invalid_argument, file.string() + ": is there already; nothing was changed");
-  const std::string name = std::filesystem::absolute(folder).lexically_normal().filename().string();
-  MOTE_TRY_VOID(write_file(file, fmt::format(kTemplate, name.empty() ? "project" : name)));
-  MOTE_TRY_VOID(write_file(folder / ".gitignore", ".mote/\nout/\n"));
+  const std::string name = project_name(std::filesystem::absolute(folder, ignored));
+  MOTE_TRY_VOID(write_file(file, fmt::format(kTemplate, name)));
+  MOTE_TRY_VOID(ignore_outputs(folder / ".gitignore"));
   Outcome out;
   out.text = fmt::format("{} is made; set its data, then 'mote run {}'\n", file.string(), folder.string());
   out.json = {{"project", name}, {"file", file.string()}};
@@ -201,9 +231,10 @@ Result<Outcome> render_report(const std::string& from, const std::string& to) {
   std::string text;
   if (std::filesystem::is_directory(from, ignored)) {
     MOTE_TRY(auto store, registry::Store::open(from, registry::Access::read));
-    const auto record = store.latest("report");
-    if (!record || record->output("data") == nullptr) return fail(Code::not_found, from + ": there is no report yet; 'mote run' makes one");
-    MOTE_TRY(const Bytes bytes, store.read(record->output("data")->artifact.id));
+    const auto aliases = store.aliases();
+    const auto data = aliases.find("report.data");
+    if (data == aliases.end()) return fail(Code::not_found, from + ": there is no report yet; 'mote run' makes one");
+    MOTE_TRY(const Bytes bytes, store.read(data->second));
     text.assign(bytes.begin(), bytes.end());
   } else {
     MOTE_TRY(text, read_text(from));

@@ -1,6 +1,7 @@
 #pragma once
 // Columns of text for the terminal. Widths count characters, not bytes; nothing is cut.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -23,7 +23,8 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
   MOTE_TRY(const Materials materials, open_materials(project, folder));
   MOTE_TRY(const graph::Graph int8, read_graph(int8_file));
   MOTE_TRY(const auto quantization, input_quantization(materials, int8));
-  MOTE_TRY(const auto test, materials.source(data::Part::test));
+  const data::Part tested = materials.split.test().empty() ? data::Part::train : data::Part::test;
+  MOTE_TRY(const auto test, materials.source(tested));
 
   compile::CompileOptions options;
   MOTE_TRY(options.program.features, feature_stage(materials.extractor, quantization));
@@ -63,8 +64,8 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
 Result<void> add_compile(pipeline::Graph& graph, const Project& project) {
   auto run = [&project](pipeline::Context& context) { return compile_and_measure(project, context); };
   const std::string params = materials_text(project) + project.target.text;
-  // Kernels and compiler are part of this program: another build compiles again.
-  const std::string version = "1 " + build_id().substr(0, 12);
+  // Kernels and our compiler are part of this program, gcc is not: another build of either compiles again.
+  const std::string version = "1 " + build_id().substr(0, 12) + " gcc " + compile::compiler_version();
   return graph.add(pipeline::make_step({"compile", version, params, {"dataset", "int8"}, {"module", "module_elf", "firmware", "source", "bench"}}, run),
                    {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"int8", pipeline::FromStep{"quantize", "int8"}}});
 }

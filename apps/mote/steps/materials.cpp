@@ -5,6 +5,7 @@
 
 #include "mote/base/file.hpp"
 #include "mote/base/parallel.hpp"
+#include "mote/compile/compile.hpp"
 
 namespace mote::app {
 
@@ -22,7 +23,9 @@ Result<Materials> open_materials(const Project& project, const std::filesystem::
   return Materials{std::move(dataset), std::move(split), std::move(extractor), gain};
 }
 
-std::string materials_text(const Project& project) { return project.split.text + project.features.text; }
+std::string materials_text(const Project& project) {
+  return project.split.text + project.features.text + "features code " + compile::device_sources_digest("features/").short_hex() + "\n";
+}
 
 Result<features::Quantization> input_quantization(const Materials& materials, const graph::Graph& int8_model) {
   const graph::Quantization& q = int8_model.input().quantization;

@@ -72,22 +72,20 @@ report::DataSummary data_summary(const Project& project, const Materials& m, con
   out.form = form_of(m.dataset);
   out.source = project.data.value.source;
   out.licence = project.data.value.licence;
-  if (m.split.group_wise()) out.group_by = "group";
+  if (!about.groups.empty()) out.group_by = "group";
   for (const data::Part part : {data::Part::train, data::Part::validation, data::Part::test}) {
     if (m.split.part(part).empty()) continue;
     report::Split split;
     split.name = std::string(data::name(part));
     const auto& counts = m.split.class_counts(part);
     split.class_counts.assign(counts.begin(), counts.end());
-    if (m.split.group_wise()) {
-      std::vector<std::uint64_t> groups(about.groups.size(), 0);
-      for (const std::uint32_t i : m.split.part(part)) {
-        const auto group = m.dataset.info(i).group;
-        if (group >= 0) ++groups[static_cast<std::size_t>(group)];
-      }
-      for (std::size_t g = 0; g < groups.size(); ++g) {
-        if (groups[g] > 0) split.groups.push_back({about.groups[g], groups[g]});
-      }
+    std::vector<std::uint64_t> groups(about.groups.size(), 0);
+    for (const std::uint32_t i : m.split.part(part)) {
+      const auto group = m.dataset.info(i).group;
+      if (group >= 0) ++groups[static_cast<std::size_t>(group)];
+    }
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      if (groups[g] > 0) split.groups.push_back({about.groups[g], groups[g]});
     }
     out.splits.push_back(std::move(split));
   }

@@ -16,10 +16,34 @@ Result<graph::Graph> make_model_for(const Project& project, const Materials& mat
   return model;
 }
 
+/// What makes a test part easier than the world: groups on both sides, samples that stand in both.
+Result<void> note_leaks(const Materials& materials, Progress& progress) {
+  MOTE_TRY(const data::SplitCheck check, data::verify(materials.dataset, materials.split));
+  if (check.shared_groups > 0) {
+    progress.note("split: " + std::to_string(check.shared_groups) + " groups have samples on both sides, so results are better than for new ones; "
+                  "--set split.rule=leave_one_group_out keeps them apart");
+  }
+  if (check.duplicates_train_test > 0) {
+    progress.note("split: " + std::to_string(check.duplicates_train_test) + " test samples are also in the training part");
+  }
+  return {};
+}
+
+/// What follows (confusion, report, budgets on accuracy) is about classes.
+Result<void> check_classifier(const graph::Graph& model, const Materials& materials) {
+  const std::size_t classes = materials.dataset.about().labels.size();
+  if (classes >= 2 && model.output().shape.elements() == classes) return {};
+  if (classes < 2) return fail(Code::invalid_argument, "the data has " + std::to_string(classes) + " classes; 'mote run' trains classifiers of two or more");
+  return fail(Code::unsupported, "the model has " + std::to_string(model.output().shape.elements()) + " outputs for " + std::to_string(classes) +
+                                     " classes; 'mote run' trains classifiers: choose another model.architecture");
+}
+
 Result<pipeline::Outputs> train_model(const Project& project, pipeline::Context& context) {
   MOTE_TRY(const auto folder, context.input("dataset"));
   MOTE_TRY(const Materials materials, open_materials(project, folder));
   MOTE_TRY(const graph::Graph model, make_model_for(project, materials));
+  MOTE_TRY_VOID(check_classifier(model, materials));
+  MOTE_TRY_VOID(note_leaks(materials, context.progress()));
   MOTE_TRY(const auto training, materials.source(data::Part::train, project.augment.value));
   MOTE_TRY(const auto validation, materials.source(data::Part::validation));
   const train::BatchSource* held_out = validation->size() > 0 ? validation.get() : nullptr;
@@ -35,9 +59,9 @@ Result<pipeline::Outputs> train_model(const Project& project, pipeline::Context&
 }  // namespace
 
 Result<void> add_train(pipeline::Graph& graph, const Project& project) {
-  const std::string params = materials_text(project) + project.model.text + project.train.text + project.augment.text;
+  const std::string params = "name " + project.name + "\n" + materials_text(project) + project.model.text + project.train.text + project.augment.text;
   auto run = [&project](pipeline::Context& context) { return train_model(project, context); };
-  return graph.add(pipeline::make_step({"train", "1", params, {"dataset"}, {"model", "split", "curves"}}, run),
+  return graph.add(pipeline::make_step({"train", "2", params, {"dataset"}, {"model", "split", "curves"}}, run),
                    {{"dataset", pipeline::FromStep{"import", "dataset"}}});
 }
 

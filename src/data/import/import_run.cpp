@@ -73,16 +73,24 @@ Result<std::vector<SourceFile>> list_files(const fs::path& root, const std::vect
     files.push_back({root, root.filename().string()});
     return files;
   }
-  fs::recursive_directory_iterator it(root, error);
+  // Linked folders are followed, each folder once on the way down: a link to a parent would never end.
+  fs::recursive_directory_iterator it(root, fs::directory_options::follow_directory_symlink, error);
+  std::vector<fs::path> open{fs::canonical(root, error)};
   for (const fs::recursive_directory_iterator end; !error && it != end; it.increment(error)) {
     const fs::path& path = it->path();
     std::error_code ignored_error;
     if (it->is_directory(ignored_error)) {
-      if (is_hidden(path)) it.disable_recursion_pending();
+      const fs::path real = fs::canonical(path, ignored_error);
+      open.resize(static_cast<std::size_t>(it.depth()) + 1);
+      const bool again = std::ranges::find(open, real) != open.end();
+      open.push_back(real);
+      if (is_hidden(path) || again) it.disable_recursion_pending();
       continue;
     }
     const std::string extension = lower(path.extension().string());
-    if (is_hidden(path) || std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
+    const fs::file_type type = it->status(ignored_error).type();
+    const bool pipe_or_device = type != fs::file_type::regular && type != fs::file_type::not_found;
+    if (is_hidden(path) || pipe_or_device || std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
       ++ignored;
       continue;
     }
@@ -123,6 +131,18 @@ void describe(Provenance& provenance, const Naming& naming) {
   if (!naming.test_when.empty()) provenance.setting("test_when", naming.test_when);
 }
 
+/// Names of classes that a specification lists, where its kind has any.
+template <class Spec>
+Result<void> check_labels(const Spec& spec) {
+  std::vector<std::string> names;
+  if constexpr (std::is_same_v<decltype(spec.labels), std::vector<std::string>>) names = spec.labels;
+  if constexpr (requires { spec.label_names; }) names = spec.label_names;
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice == names.end()) return {};
+  return fail(Code::invalid_argument, "label '" + *twice + "' is named twice; two classes of one name cannot be told apart");
+}
+
 Result<ImportReport> import(const ImportSpec& spec, const fs::path& out, Progress& progress) {
   struct Visitor {
     const fs::path& out;
@@ -133,6 +153,7 @@ Result<ImportReport> import(const ImportSpec& spec, const fs::path& out, Progres
     Result<ImportReport> operator()(const SeriesSpec& s) const { return import_series(s, out, progress); }
     Result<ImportReport> operator()(const StrokesSpec& s) const { return import_strokes(s, out, progress); }
   };
+  MOTE_TRY_VOID(std::visit([](const auto& s) { return check_labels(s); }, spec));
   return std::visit(Visitor{out, progress}, spec);
 }
 

@@ -45,7 +45,7 @@ struct BenchResult {
   board::CycleCounts counts;
   std::uint64_t cycles = 0;
   double latency_ms = 0.0;
-  double energy_uj = 0.0;
+  double energy_uj = 0.0;      ///< 0 where the board's current is unknown; then "energy_uj" is among `estimated`
   RamUse ram;
   FlashUse flash;
   std::size_t arena_planned = 0;   ///< extent the compiler planned

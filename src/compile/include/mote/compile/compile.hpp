@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mote/base/bytes.hpp"
+#include "mote/base/hash.hpp"
 #include "mote/board/board_spec.hpp"
 #include "mote/compile/program.hpp"
 
@@ -55,6 +56,11 @@ struct ModuleInfo {
   std::string digest;  ///< hexadecimal
 };
 [[nodiscard]] Result<ModuleInfo> read_module(ByteSpan module);
+
+/// SHA-256 of the device sources that this program has built in, below a folder of device/ ("features/"; "" for all).
+[[nodiscard]] Digest device_sources_digest(std::string_view folder);
+/// Version of the cross compiler in PATH; empty without one.
+[[nodiscard]] std::string compiler_version();
 
 /// Writes the measured stack need into the header and renews the digest.
 [[nodiscard]] Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes);

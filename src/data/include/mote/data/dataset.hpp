@@ -59,7 +59,7 @@ struct DatasetInfo {
   double rate_hz = 0;               ///< samples a second; 0 when it does not apply or is not known
   std::vector<std::string> labels;  ///< class names; a sample's label is an index into them
   std::vector<std::string> groups;  ///< names of speakers, volunteers, devices, recordings ...
-  std::string provenance;           ///< JSON text: importer, settings, source files with their hashes, date
+  std::string provenance;           ///< JSON text: importer, settings, source files with their hashes
 };
 
 /// One sample without its values. Views borrow from the Dataset it came from.

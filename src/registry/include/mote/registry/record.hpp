@@ -2,6 +2,7 @@
 // One line of the lineage: which step, with which parameters and inputs, made which artifacts.
 // A record holds nothing of the machine it was made on, apart from how long the step took.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@ struct InputRecord {
   std::string name;  ///< as the step calls it
   Artifact artifact;
   std::string source;  ///< for files from outside the store: their path as the project writes it; else empty
+  std::optional<Digest> producer{};  ///< key of the step that made it for this run: equal contents may have several makers
   bool operator==(const InputRecord&) const = default;
 };
 
