@@ -1,5 +1,6 @@
 // [model], [train], [augment] and [quantize] of mote.toml.
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -174,6 +175,37 @@ Result<void> read_series_augmentation(Section& s, data::SeriesAugmentation& a) {
   return {};
 }
 
+Result<void> read_blocks(Section& s, std::vector<graph::SeparableBlock>& blocks) {
+  MOTE_TRY(const Strings texts, s.get<Strings>("blocks", {}));
+  if (s.has("blocks") && texts.empty()) return s.refuse("blocks", "is empty; leave it out for the architecture's own");
+  for (const std::string& text : texts) {
+    MOTE_TRY(const graph::SeparableBlock block, parse_block(s, text));
+    blocks.push_back(block);
+  }
+  return {};
+}
+
+Result<void> read_hidden(Section& s, std::vector<std::int32_t>& hidden) {
+  MOTE_TRY(const auto units, s.get<std::vector<std::int64_t>>("hidden", {}));
+  for (const std::int64_t h : units) {
+    if (h < 1 || h > 65536) return s.refuse("hidden", "a layer has 1 to 65536 units");
+    hidden.push_back(static_cast<std::int32_t>(h));
+  }
+  return {};
+}
+
+/// Only what the architecture uses is known: a setting without effect is refused as an unknown key.
+Result<void> read_layers(Section& s, graph::ZooOptions& o) {
+  const std::string& a = o.architecture;
+  if (a == "mlp" || a == "autoencoder") return read_hidden(s, o.hidden);
+  if (a == "mobilenet_v1") {
+    MOTE_TRY(o.alpha, s.get<double>("alpha", o.alpha, {0.01, 4.0}));
+    return {};
+  }
+  MOTE_TRY_VOID(read_stem(s, o.stem));
+  return a == "resnet8" ? Result<void>{} : read_blocks(s, o.blocks);
+}
+
 }  // namespace
 
 Result<Setting<graph::ZooOptions>> read_model(pipeline::Config& config) {
@@ -183,18 +215,7 @@ Result<Setting<graph::ZooOptions>> read_model(pipeline::Config& config) {
   Strings names;
   for (const auto name : graph::zoo_names()) names.emplace_back(name);
   MOTE_TRY(o.architecture, s.one_of("architecture", names));
-  MOTE_TRY_VOID(read_stem(s, o.stem));
-  MOTE_TRY(const Strings blocks, s.get<Strings>("blocks", {}));
-  for (const std::string& text : blocks) {
-    MOTE_TRY(const graph::SeparableBlock block, parse_block(s, text));
-    o.blocks.push_back(block);
-  }
-  MOTE_TRY(const auto hidden, s.get<std::vector<std::int64_t>>("hidden", {}));
-  for (const std::int64_t h : hidden) {
-    if (h < 1 || h > 65536) return s.refuse("hidden", "a layer has 1 to 65536 units");
-    o.hidden.push_back(static_cast<std::int32_t>(h));
-  }
-  MOTE_TRY(o.alpha, s.get<double>("alpha", o.alpha, {0.01, 4.0}));
+  MOTE_TRY_VOID(read_layers(s, o));
   MOTE_TRY(o.dropout, s.get<double>("dropout", o.dropout, {0.0, 0.95}));
   MOTE_TRY(o.softmax, s.get<bool>("softmax", true));
   MOTE_TRY(const int seed, s.get<int>("seed", 1, {0, 2'000'000'000}));

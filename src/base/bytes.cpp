@@ -1,5 +1,6 @@
 #include "mote/base/bytes.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace mote {

@@ -1,6 +1,7 @@
 #pragma once
 // The virtual board's peripherals, as plain register blocks: no emulator in here.
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>

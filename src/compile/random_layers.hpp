@@ -1,6 +1,7 @@
 #pragma once
 // Private to the tests: random int8 layers of every odd geometry.
 
+#include <algorithm>
 #include <vector>
 
 #include "mote/base/rng.hpp"

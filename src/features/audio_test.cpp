@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "clips_for_test.hpp"
 #include "mote/features/extractor.hpp"
 #include "reference_for_test.hpp"

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "clips_for_test.hpp"
 #include "mote/base/parallel.hpp"
 #include "mote/features/emit.hpp"

@@ -1,4 +1,7 @@
 #include "mote/optimize/passes.hpp"
+
+#include <algorithm>
+
 #include "rewrite.hpp"
 
 namespace mote::optimize {

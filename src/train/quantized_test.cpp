@@ -4,6 +4,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "mote/base/rng.hpp"
 #include "mote/graph/builder.hpp"
 #include "mote/graph/executor.hpp"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 
 #include "data_commands.hpp"
 #include "mote/base/file.hpp"
@@ -154,7 +155,14 @@ Result<Outcome> split_dataset(const Options& options) {
   auto split = data::make_split(dataset, spec);
   if (!split) return fail(std::move(split).error(), options.folder);
   MOTE_TRY(const data::SplitCheck check, data::verify(dataset, *split));
-  if (!options.out.empty()) MOTE_TRY_VOID(write_file(options.out, split->text()));
+  if (!options.out.empty()) {
+    std::error_code ignored;
+    const auto parent = std::filesystem::weakly_canonical(std::filesystem::absolute(options.out), ignored).parent_path();
+    if (parent == std::filesystem::weakly_canonical(dataset.folder(), ignored)) {
+      return fail(Code::invalid_argument, options.out + ": lies in the dataset's own folder, which is never changed; name another place");
+    }
+    MOTE_TRY_VOID(write_file(options.out, split->text()));
+  }
   return Outcome{text_of(dataset, *split, check), json_of(dataset, *split, check, options)};
 }
 

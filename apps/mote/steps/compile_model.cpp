@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "mote/features/emit.hpp"
 
 namespace mote::app {

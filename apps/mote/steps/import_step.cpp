@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include "mote/base/file.hpp"
 #include "steps.hpp"
 

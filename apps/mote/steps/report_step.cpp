@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "budgets.hpp"
 #include "materials.hpp"
 #include "mote/base/file.hpp"

@@ -1,5 +1,6 @@
 // ModelReader's part for tensors: element types, shapes, quantization and data.
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "histogram.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/graph/builder.hpp"

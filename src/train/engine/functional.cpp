@@ -1,5 +1,6 @@
 #include "functional.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mote::train {

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine.hpp"
 #include "inference.hpp"
 #include "quantized_network.hpp"
