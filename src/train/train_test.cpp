@@ -4,13 +4,14 @@
 
 #include <gmock/gmock.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 
 #include "mote/base/file.hpp"
+#include "mote/base/process.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/graph/builder.hpp"
 #include "mote/graph/zoo.hpp"
@@ -209,33 +210,45 @@ class KillingProgress final : public Progress {
   mutable int left_;
 };
 
-TEST(Checkpoints, training_that_is_killed_again_and_again_ends_with_the_same_weights) {
-  const MemorySource data = shapes(160, 1);
-  const MemorySource validation = shapes(40, 2);
-  const graph::Graph g = tiny_net(0.2f);
+struct Interrupted {
+  MemorySource data = shapes(160, 1);
+  MemorySource validation = shapes(40, 2);
+  graph::Graph g = tiny_net(0.2f);
   TrainOptions options = quick(5);
-  options.ema_decay = 0.8;
-  options.optimizer = Optimizer::adamw;
-  options.learning_rate = 0.01;
-  options.checkpoint_interval = std::chrono::milliseconds(1);
+  Interrupted() {
+    options.ema_decay = 0.8;
+    options.optimizer = Optimizer::adamw;
+    options.learning_rate = 0.01;
+    options.checkpoint_interval = std::chrono::milliseconds(1);
+  }
+};
+
+/// What the next test starts as a program of its own, since torch does not train in a forked one: dies by its own hand, or ends the training.
+TEST(Checkpoints, DISABLED_part_of_a_training) {
+  const char* const folder = std::getenv("MOTE_TEST_FOLDER");
+  const char* const deaths = std::getenv("MOTE_TEST_DEATHS");
+  ASSERT_TRUE(folder != nullptr && deaths != nullptr);
+  Interrupted run;
+  run.options.threads = 1 + std::atoi(deaths) % 2;
+  KillingProgress progress(4 + std::atoi(deaths));
+  const auto result = train(run.g, run.data, &run.validation, run.options, folder, progress);
+  EXPECT_TRUE(result) << result.error().message();
+}
+
+TEST(Checkpoints, training_that_is_killed_again_and_again_ends_with_the_same_weights) {
+  const auto [data, validation, g, options] = Interrupted();
   const TrainResult whole = must_train(g, data, options, &validation);
   const auto folder = TemporaryFolder::create();
   ASSERT_TRUE(folder);
+  ::setenv("MOTE_TEST_FOLDER", folder->path().c_str(), 1);
   int deaths = 0;
   while (true) {
-    const pid_t child = fork();
-    if (child == 0) {
-      options.threads = 1 + deaths % 2;
-      KillingProgress progress(4 + deaths);
-      const auto result = train(g, data, &validation, options, folder->path(), progress);
-      _exit(result ? 0 : 1);
-    }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    if (WIFEXITED(status)) {
-      ASSERT_EQ(WEXITSTATUS(status), 0);
-      break;
-    }
+    ::setenv("MOTE_TEST_DEATHS", std::to_string(deaths).c_str(), 1);
+    const auto child = run_process({std::filesystem::read_symlink("/proc/self/exe").string(), "--gtest_also_run_disabled_tests",
+                                    "--gtest_filter=Checkpoints.DISABLED_part_of_a_training"});
+    ASSERT_TRUE(child) << child.error().message();
+    if (child->exit_code == 0) break;
+    ASSERT_EQ(child->exit_code, 128 + SIGKILL) << child->output;
     ASSERT_LT(++deaths, 20);
   }
   EXPECT_GE(deaths, 2);

@@ -172,7 +172,12 @@ TEST_F(Gestures, another_file_of_the_same_board_measures_again) {
 }
 
 TEST_F(Gestures, what_cannot_become_a_measured_classifier_is_refused_before_training) {
-  const json autoencoder = example.run({"model.architecture=autoencoder"}, 1);
+  const Bytes file = example.box().get("gestures/mote.toml");
+  std::string text(file.begin(), file.end());
+  const std::size_t model = text.find("[model]");
+  text.replace(model, text.find("[augment]") - model, "[model]\narchitecture = \"autoencoder\"\n\n");
+  example.box().put("gestures/mote.toml", text);
+  const json autoencoder = example.run({}, 1);
   EXPECT_THAT(autoencoder.at("error").at("message").get<std::string>(), HasSubstr("'mote run' trains classifiers"));
   const json energy = example.run({"target.board=mps2-an386", "target.energy=1 uJ"}, 2);
   EXPECT_THAT(energy.at("error").at("message").get<std::string>(), HasSubstr("the current of board mps2-an386 is not known"));
