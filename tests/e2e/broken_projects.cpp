@@ -8,37 +8,7 @@
 namespace mote::e2e {
 namespace {
 
-constexpr std::string_view kSound = R"([project]
-name = "shapes"
-
-[data]
-kind = "idx"
-images = "../idx/images.idx"
-labels = "../idx/labels.idx"
-
-[split]
-rule = "fraction"
-validation = 0.1
-test = 0.25
-
-[features]
-block = "image"
-width = 8
-
-[target]
-board = "nucleo-l4r5zi"
-flash = "64 KiB"
-latency = "50 ms"
-
-[model]
-architecture = "mlp"
-hidden = [8]
-
-[train]
-epochs = 1
-)";
-
-/// Data and split of kSound, and of speech with a speaker who is not in it.
+/// Data, split and features of kSound, and of speech with a speaker who is not in it.
 constexpr std::string_view kIdxData = R"(kind = "idx"
 images = "../idx/images.idx"
 labels = "../idx/labels.idx"
@@ -64,11 +34,25 @@ test_groups = ["zoe"]
 block = "mfe"
 )";
 
+const std::string kSound = "[project]\nname = \"shapes\"\n\n[data]\n" + std::string(kIdxData) + R"(
+[target]
+board = "nucleo-l4r5zi"
+flash = "64 KiB"
+latency = "50 ms"
+
+[model]
+architecture = "mlp"
+hidden = [8]
+
+[train]
+epochs = 1
+)";
+
 /// project/mote.toml with one piece replaced.
 BrokenInput project(std::string name, const std::string& from, const std::string& to, int exit_code,
                     std::vector<std::string> mentions, std::string command = "run project") {
   const auto prepare = [from, to](const Sandbox& box) {
-    std::string text(kSound);
+    std::string text = kSound;
     const std::size_t at = text.find(from);
     if (at == std::string::npos) throw std::runtime_error("the sound mote.toml has no " + from);
     box.put("project/mote.toml", text.replace(at, from.size(), to));

@@ -104,12 +104,16 @@ TEST(Examples, spoken_digits_on_made_up_sounds) {
   expect_measured(example.run({"split.rule=leave_one_group_out", "split.fold=1"}), example.box());
 }
 
+class GesturesExample : public Example {
+ public:
+  GesturesExample() : Example("gestures", {"data.path=../strokes", "train.epochs=4", qemu_setting()}) {
+    for (const auto& [file, text] : made_up_strokes()) box().put("strokes/" + file, text);
+  }
+};
+
 class Gestures : public testing::Test {
  protected:
-  Gestures() : example("gestures", {"data.path=../strokes", "train.epochs=4", qemu_setting()}) {
-    for (const auto& [file, text] : made_up_strokes()) example.box().put("strokes/" + file, text);
-  }
-  Example example;
+  GesturesExample example;
 };
 
 TEST_F(Gestures, measured_and_a_rerun_does_nothing) {
@@ -197,8 +201,7 @@ TEST_F(Gestures, why_leads_from_the_module_back_to_the_data) {
 
 TEST_F(Gestures, killed_again_and_again_it_goes_on_to_the_same_bytes) {
   const json expected = example.run();
-  const Example other("gestures", {"data.path=../strokes", "train.epochs=4", qemu_setting()});
-  for (const auto& [file, text] : made_up_strokes()) other.box().put("strokes/" + file, text);
+  const GesturesExample other;
   int killed = 0;
   ProcessResult result;
   for (int tenths = 1; tenths < 600; tenths += 1 + tenths / 4) {

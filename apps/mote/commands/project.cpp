@@ -231,10 +231,9 @@ Result<Outcome> render_report(const std::string& from, const std::string& to) {
   std::string text;
   if (std::filesystem::is_directory(from, ignored)) {
     MOTE_TRY(auto store, registry::Store::open(from, registry::Access::read));
-    const auto aliases = store.aliases();
-    const auto data = aliases.find("report.data");
-    if (data == aliases.end()) return fail(Code::not_found, from + ": there is no report yet; 'mote run' makes one");
-    MOTE_TRY(const Bytes bytes, store.read(data->second));
+    const auto data = store.resolve("report.data");
+    if (!data) return fail(Code::not_found, from + ": there is no report yet; 'mote run' makes one");
+    MOTE_TRY(const Bytes bytes, store.read(*data));
     text.assign(bytes.begin(), bytes.end());
   } else {
     MOTE_TRY(text, read_text(from));

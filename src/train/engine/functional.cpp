@@ -56,12 +56,14 @@ Tensor bias_gradient(const Tensor& dy, std::int64_t channels) {
   return sums;
 }
 
-struct Convolution : Function<Convolution> {
+/// The two kinds of convolution differ in their kernels alone.
+template <ConvKernels Kernels::*kKind>
+struct Convolution : Function<Convolution<kKind>> {
   static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weights, const Absent& bias,
                         const ConvGeometry& g) {
     Tensor y = torch::empty({g.n, g.ho, g.wo, g.co});
-    Tensor scratch = torch::empty({kernels().conv_scratch(g)});
-    kernels().conv_forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias), y.data_ptr<float>(),
+    Tensor scratch = torch::empty({(kernels().*kKind).scratch(g)});
+    (kernels().*kKind).forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias), y.data_ptr<float>(),
                            scratch.data_ptr<float>());
     ctx->save_for_backward({x, weights});
     ctx->saved_data["geometry"] = packed(g);
@@ -76,54 +78,17 @@ struct Convolution : Function<Convolution> {
     const auto needs = ctx->saved_data["needs"].toIntVector();
     const Tensor dy = gradients[0].contiguous();
     const float* slope = dy.data_ptr<float>();
-    Tensor scratch = torch::empty({kernels().conv_scratch(g)});
+    Tensor scratch = torch::empty({(kernels().*kKind).scratch(g)});
     Tensor dx, dweights, dbias;
     if (needs[0]) {
       dx = torch::empty_like(saved[0]);
-      kernels().conv_backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(),
+      (kernels().*kKind).backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(),
                                    scratch.data_ptr<float>());
     }
     if (needs[1]) {
       dweights = torch::empty_like(saved[1]);
-      kernels().conv_backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(),
+      (kernels().*kKind).backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(),
                                       scratch.data_ptr<float>());
-    }
-    if (needs[2]) dbias = bias_gradient(dy, g.co);
-    return {dx, dweights, dbias, Tensor()};
-  }
-};
-
-struct DepthwiseConvolution : Function<DepthwiseConvolution> {
-  static Tensor forward(AutogradContext* ctx, const Tensor& x, const Tensor& weights, const Absent& bias,
-                        const ConvGeometry& g) {
-    Tensor y = torch::empty({g.n, g.ho, g.wo, g.co});
-    Tensor scratch = torch::empty({kernels().depthwise_scratch(g)});
-    kernels().depthwise_forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias),
-                                y.data_ptr<float>(), scratch.data_ptr<float>());
-    ctx->save_for_backward({x, weights});
-    ctx->saved_data["geometry"] = packed(g);
-    ctx->saved_data["needs"] =
-        std::vector<std::int64_t>{x.requires_grad(), weights.requires_grad(), bias && bias->requires_grad()};
-    return y;
-  }
-
-  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const variable_list saved = ctx->get_saved_variables();
-    const ConvGeometry g = unpacked(ctx->saved_data["geometry"].toIntVector());
-    const auto needs = ctx->saved_data["needs"].toIntVector();
-    const Tensor dy = gradients[0].contiguous();
-    const float* slope = dy.data_ptr<float>();
-    Tensor scratch = torch::empty({kernels().depthwise_scratch(g)});
-    Tensor dx, dweights, dbias;
-    if (needs[0]) {
-      dx = torch::empty_like(saved[0]);
-      kernels().depthwise_backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(),
-                                        scratch.data_ptr<float>());
-    }
-    if (needs[1]) {
-      dweights = torch::empty_like(saved[1]);
-      kernels().depthwise_backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(),
-                                           scratch.data_ptr<float>());
     }
     if (needs[2]) dbias = bias_gradient(dy, g.co);
     return {dx, dweights, dbias, Tensor()};
@@ -238,14 +203,14 @@ Limits limits_of(graph::Activation activation) {
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias, const graph::Conv2D& attributes) {
-  return Convolution::apply(x.contiguous(), weights, absent_if_undefined(bias),
+  return Convolution<&Kernels::conv>::apply(x.contiguous(), weights, absent_if_undefined(bias),
                             geometry_of(x, weights.size(1), weights.size(2), weights.size(0), attributes));
 }
 
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias,
                         const graph::DepthwiseConv2D& attributes) {
   if (attributes.multiplier == 1) {
-    return DepthwiseConvolution::apply(x.contiguous(), weights, absent_if_undefined(bias),
+    return Convolution<&Kernels::depthwise>::apply(x.contiguous(), weights, absent_if_undefined(bias),
                                        geometry_of(x, weights.size(1), weights.size(2), weights.size(3), attributes));
   }
   const Tensor nchw = padded(to_channels_first(x), attributes.pads, 0.0f);

@@ -25,27 +25,23 @@ struct ConvGeometry {
   }
 };
 
+/// A kind of convolution: dense or depthwise.
+struct ConvKernels {
+  /// Floats of scratch that the three functions need.
+  std::ptrdiff_t (*scratch)(const ConvGeometry&);
+  /// `bias` may be null.
+  void (*forward)(const ConvGeometry&, const float* x, const float* weights, const float* bias, float* y,
+                  float* scratch);
+  /// Overwrites dx.
+  void (*backward_data)(const ConvGeometry&, const float* dy, const float* weights, float* dx, float* scratch);
+  /// Overwrites dweights, which has the weights' layout.
+  void (*backward_weights)(const ConvGeometry&, const float* x, const float* dy, float* dweights, float* scratch);
+};
+
 /// One instruction set's functions.
 struct Kernels {
   const char* isa;
-
-  /// Floats of scratch that the three convolution functions need.
-  std::ptrdiff_t (*conv_scratch)(const ConvGeometry&);
-  /// `bias` may be null.
-  void (*conv_forward)(const ConvGeometry&, const float* x, const float* weights, const float* bias, float* y,
-                       float* scratch);
-  /// Overwrites dx.
-  void (*conv_backward_data)(const ConvGeometry&, const float* dy, const float* weights, float* dx, float* scratch);
-  /// Overwrites dweights [co,kh,kw,ci].
-  void (*conv_backward_weights)(const ConvGeometry&, const float* x, const float* dy, float* dweights, float* scratch);
-
-  std::ptrdiff_t (*depthwise_scratch)(const ConvGeometry&);
-  void (*depthwise_forward)(const ConvGeometry&, const float* x, const float* weights, const float* bias, float* y,
-                            float* scratch);
-  void (*depthwise_backward_data)(const ConvGeometry&, const float* dy, const float* weights, float* dx,
-                                  float* scratch);
-  void (*depthwise_backward_weights)(const ConvGeometry&, const float* x, const float* dy, float* dweights,
-                                     float* scratch);
+  ConvKernels conv, depthwise;
 
   /// Sums of the columns of x [rows,c].
   void (*column_sums)(const float* x, std::ptrdiff_t rows, std::ptrdiff_t c, float* sums);
