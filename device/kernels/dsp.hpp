@@ -68,6 +68,17 @@ inline std::int32_t smmlar(std::int32_t a, std::int32_t b, std::int32_t c) {
   asm("smmlar %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
   return r;
 }
+/// The low halves of a and b, a's below; and the high halves.
+inline std::uint32_t low_halves(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t r;
+  asm("pkhbt %0, %1, %2, lsl #16" : "=r"(r) : "r"(a), "r"(b));
+  return r;
+}
+inline std::uint32_t high_halves(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t r;
+  asm("pkhtb %0, %1, %2, asr #16" : "=r"(r) : "r"(b), "r"(a));
+  return r;
+}
 /// Saturates to int8.
 inline std::int32_t ssat8(std::int32_t a) {
   std::int32_t r;
@@ -111,6 +122,8 @@ inline std::uint32_t sxtab16(std::uint32_t c, std::uint32_t a) {
 inline std::uint32_t sxtab16_odd(std::uint32_t c, std::uint32_t a) {
   return detail::pair(detail::low(c) + detail::byte(a, 1), detail::high(c) + detail::byte(a, 3));
 }
+inline std::uint32_t low_halves(std::uint32_t a, std::uint32_t b) { return (a & 0xffffu) | (b << 16); }
+inline std::uint32_t high_halves(std::uint32_t a, std::uint32_t b) { return (a >> 16) | (b & 0xffff0000u); }
 inline std::int32_t smmlar(std::int32_t a, std::int32_t b, std::int32_t c) {
   return detail::wrap(c + ((std::int64_t{a} * b + (std::int64_t{1} << 31)) >> 32));
 }

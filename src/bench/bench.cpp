@@ -12,6 +12,7 @@
 #include "mote/board/elf.hpp"
 #include "mote/board/energy.hpp"
 #include "mote/board/qemu_board.hpp"
+#include "mote/graph/executor.hpp"
 
 namespace mote::bench {
 namespace {
@@ -74,6 +75,37 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
     return fail(Code::internal, fmt::format("the module touched {} bytes of an arena planned with {}", result.arena_touched, result.arena_planned));
   }
   return result;
+}
+
+Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& spec,
+                                                       ByteSpan input) {
+  MOTE_TRY(auto executor, graph::Executor::create(graph));
+  Bytes expected(graph.output().size_bytes());
+  MOTE_TRY_VOID(executor.run(input, expected));
+  MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
+  MOTE_TRY_VOID(name_functions(virtual_board, model));
+  const board::ElfSymbol* arena = virtual_board.elf().find_symbol("mote_arena");
+  if (arena == nullptr) return fail(Code::internal, "the firmware has no symbol mote_arena");
+  std::optional<StepDifference> found;
+  const auto after = [&](std::size_t index) {
+    const compile::Step& step = model.program.steps[index];
+    if (found || step.op_index < 0) return;
+    const graph::TensorId id = graph.ops()[static_cast<std::size_t>(step.op_index)].outputs[0];
+    const ByteSpan want = executor.value(id);
+    const auto got = virtual_board.read_memory(arena->address + static_cast<std::uint32_t>(step.output), static_cast<std::uint32_t>(want.size()));
+    if (!got || std::ranges::equal(*got, want)) return;
+    StepDifference d{step.name, graph.tensor(id).name, 0, 0, 0, 0};
+    for (std::size_t i = want.size(); i-- > 0;) {
+      if ((*got)[i] == want[i]) continue;
+      ++d.different;
+      d.first = i;
+      d.expected = static_cast<std::int8_t>(want[i]);
+      d.got = static_cast<std::int8_t>((*got)[i]);
+    }
+    found = d;
+  };
+  MOTE_TRY_VOID(virtual_board.measure(input, model.step_symbols, after));
+  return found;
 }
 
 Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,

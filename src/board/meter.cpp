@@ -14,7 +14,8 @@ Meter::Meter(Pipeline& pipeline, const MeterLayout& layout, std::span<std::uint8
       stack_memory_(stack_memory),
       arena_touched_(layout.arena_bytes + kSpareBytes, 0) {}
 
-void Meter::arm(std::span<const std::uint32_t> watched) {
+void Meter::arm(std::span<const std::uint32_t> watched, std::function<void(std::size_t watch)> after) {
+  after_ = std::move(after);
   for (const std::uint32_t address : watched_) {
     Instruction& i = pipeline_.instruction_at(address);
     i.flags = static_cast<std::uint16_t>(i.flags & ~marked);
@@ -71,6 +72,7 @@ void Meter::leave(std::uint32_t address) {
       open_window();
     } else {
       calls_[frame.call].counts = pipeline_.counts() - frame.start;
+      if (after_) after_(calls_[frame.call].watch);
     }
   }
   return_address_ = frames_.empty() ? kNowhere : frames_.back().return_address;

@@ -48,8 +48,9 @@ class Meter {
   Meter(Pipeline& pipeline, const MeterLayout& layout, std::span<std::uint8_t> stack_memory);
   void connect(Core core) { core_ = std::move(core); }
 
-  /// Forgets the last reading; the next window counts, and calls of `watched` addresses in it.
-  void arm(std::span<const std::uint32_t> watched);
+  /// Forgets the last reading; the next window counts, and calls of `watched` addresses in it. `after` is told of
+  /// their returns.
+  void arm(std::span<const std::uint32_t> watched, std::function<void(std::size_t watch)> after = {});
   /// Puts the marks back that Pipeline::forget_program took.
   void mark();
   [[nodiscard]] MeterReading read() const;
@@ -106,6 +107,7 @@ class Meter {
   bool window_open_ = false;
   bool complete_ = false;
   std::vector<std::uint32_t> watched_;
+  std::function<void(std::size_t watch)> after_;
   std::vector<Frame> frames_;
   std::vector<MeteredCall> calls_;
   CycleCounts window_start_;

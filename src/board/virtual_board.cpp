@@ -364,11 +364,12 @@ Result<FirmwareIdentity> VirtualBoard::identify() {
   return parse_identity(reply);
 }
 
-Result<Measurement> VirtualBoard::measure(ByteSpan input, std::span<const std::string> watch) {
+Result<Measurement> VirtualBoard::measure(ByteSpan input, std::span<const std::string> watch,
+                                          const std::function<void(std::size_t)>& after) {
   MOTE_TRY(const std::vector<std::uint32_t> addresses, impl_->watched_addresses(watch));
   MOTE_TRY_VOID(impl_->make_measured());
   MOTE_TRY_VOID(impl_->wake());
-  impl_->meter->arm(addresses);
+  impl_->meter->arm(addresses, after);
   impl_->switch_to(impl_->measured.get());
   MOTE_TRY(const Bytes reply, impl_->converse(run_request(input), {}));
   MOTE_TRY(Bytes output, parse_output(reply));

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "mote/compile/program.hpp"
@@ -43,11 +44,17 @@ std::string header_comment(const Program& program) {
 }
 
 /// Kernels with runtime geometry are compiled once and shared by all layers.
-constexpr const char* kSharedConv = R"(
-// One copy of the convolution for all layers: the geometry is data.
-MOTE_SHARED void shared_conv2d(const ConvGeometry& g, const std::int8_t* x, const std::uint32_t* panels, const ChannelParams& params,
-                               std::int8_t* y, void* scratch, std::int32_t block) {
-  conv2d_dsp(g, x, panels, params, y, scratch, block);
+constexpr const char* kSharedColumns = R"(
+// One copy of each loop around the tiles for all layers: the geometry is data.
+MOTE_SHARED void shared_conv_columns(const ConvGeometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch,
+                                     std::int32_t column, std::int32_t block) {
+  conv_columns(g, layer, x, y, scratch, column, block);
+}
+)";
+constexpr const char* kSharedRows = R"(
+MOTE_SHARED void shared_conv_rows(const ConvGeometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, bool vertical,
+                                  std::int32_t block) {
+  conv_rows(g, layer, x, y, scratch, vertical, block);
 }
 )";
 constexpr const char* kSharedDepthwise = R"(
@@ -57,10 +64,10 @@ MOTE_SHARED void shared_depthwise_conv2d(const ConvGeometry& g, const std::int8_
 }
 )";
 
-constexpr const char* kSharedDepthwise3x3 = R"(
-MOTE_SHARED void shared_depthwise3x3(const ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
-                                     std::int8_t* y, void* scratch, std::int32_t rows) {
-  depthwise3x3_dsp(g, x, weights, params, y, scratch, rows);
+constexpr const char* kSharedPlanes = R"(
+MOTE_SHARED void shared_depthwise_planes(const ConvGeometry& g, DepthwiseFunction tile, const std::uint32_t* params, std::int32_t param_words,
+                                         const std::int8_t* x, std::int8_t* y, void* scratch, bool columns, std::int32_t lines) {
+  depthwise_planes(g, tile, params, param_words, x, y, scratch, columns, lines);
 }
 )";
 
@@ -69,6 +76,10 @@ bool uses(const Program& program, std::string_view call) {
     if (op.body.find(call) != std::string::npos) return true;
   }
   return false;
+}
+
+std::string declaration(const AssemblyFunction& f) {
+  return fmt::format("extern \"C\" [[gnu::visibility(\"hidden\")]] void {}(const {}* job);\n", f.name, f.job);
 }
 
 std::string function_text(const LoweredOp& op, std::size_t inputs) {
@@ -103,6 +114,23 @@ std::string invoke_text(const Program& program) {
 
 }  // namespace
 
+std::vector<AssemblyFunction> assembly_functions(const Program& program) {
+  std::vector<AssemblyFunction> functions;
+  for (const LoweredOp& op : program.ops) {
+    for (const AssemblyFunction& f : op.functions) {
+      if (std::ranges::find(functions, f.name, &AssemblyFunction::name) == functions.end()) functions.push_back(f);
+    }
+  }
+  return functions;
+}
+
+std::string emit_assembly(const Program& program) {
+  std::string text = fmt::format("@ Kernels of the model '{}', emitted by mote for its geometry.\n  .syntax unified\n  .cpu cortex-m4\n  .fpu fpv4-sp-d16\n  .thumb\n",
+                                 clean(program.model_name));
+  for (const AssemblyFunction& f : assembly_functions(program)) text += f.text;
+  return text;
+}
+
 std::string emit_cpp(const Program& program) {
   std::set<std::string> includes{"abi/module.hpp", "kernels/geometry.hpp"};
   for (const LoweredOp& op : program.ops) includes.insert(op.includes.begin(), op.includes.end());
@@ -117,9 +145,11 @@ std::string emit_cpp(const Program& program) {
         "\nMOTE_OP void features(const unsigned char* input, std::int8_t* output, void* scratch) {{ ::{}(input, output, scratch); }}\n",
         program.features->function);
   }
-  if (uses(program, "shared_conv2d(")) text += kSharedConv;
+  for (const AssemblyFunction& f : assembly_functions(program)) text += declaration(f);
+  if (uses(program, "shared_conv_columns(")) text += kSharedColumns;
+  if (uses(program, "shared_conv_rows(")) text += kSharedRows;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
-  if (uses(program, "shared_depthwise3x3(")) text += kSharedDepthwise3x3;
+  if (uses(program, "shared_depthwise_planes(")) text += kSharedPlanes;
   for (const Step& step : program.steps) {
     if (step.op_index >= 0) text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
   }

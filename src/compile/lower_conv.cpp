@@ -1,75 +1,343 @@
-// Conv2D and Dense: packs weights for conv2d_dsp where it is exact, else the portable kernel.
+// Conv2D and Dense. On a Cortex-M4 an assembly tile (m4/conv_tile.hpp) wherever it is exact, else the portable kernel.
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
-#include "kernels/conv2d_dsp.hpp"
+#include "kernels/conv_tiles.hpp"
+#include "kernels/requantize_dsp.hpp"
 #include "lower.hpp"
+#include "m4/conv_tile.hpp"
+#include "m4/requantizer.hpp"
 
 namespace mote::compile {
 namespace {
 
-/// Weight of channel `c` at column element `i`, in the order in which build_column widens: zero beyond the window or the channels.
-class WeightColumns {
- public:
-  WeightColumns(const device::ConvGeometry& g, std::span<const std::int8_t> weights) : g_(g), weights_(weights) {}
+constexpr std::int32_t kUnlimited = 1 << 30;
 
-  [[nodiscard]] std::int32_t at(std::int32_t c, std::int32_t i) const {
-    if (c >= g_.out_c || i >= window()) return 0;
-    const std::int32_t row = g_.kernel_w * g_.in_c;
-    const std::int32_t source = i / row * row + device::widened_source(i % row, row);
-    return weights_[static_cast<std::size_t>(c * window() + source)];
-  }
-
- private:
-  [[nodiscard]] std::int32_t window() const { return g_.kernel_h * g_.kernel_w * g_.in_c; }
-  const device::ConvGeometry& g_;
-  std::span<const std::int8_t> weights_;
+/// How a layer's windows are laid out in RAM.
+struct Windows {
+  enum class Form { columns, rows } form = Form::columns;
+  bool vertical = false;         // rows: pairs are neighbours in a column
+  std::int32_t block = 2;        // pixels or rows at once
+  std::int32_t segments = 1;
+  std::int32_t run = 0;          // elements of the window in a segment
+  std::int32_t steps = 0;        // pairs of elements a segment, the last perhaps half empty
+  bool quads = false;            // elements in the order 0, 2, 1, 3
+  std::int32_t scratch_bytes = 0;
 };
 
-/// Halfword lanes 256 * w[c] + w[c+1] of elements i and i+1.
-std::int64_t packed_word(const WeightColumns& w, std::int32_t c, std::int32_t i) {
-  const auto lane = [&](std::int32_t k) { return static_cast<std::uint32_t>(256 * w.at(c, k) + w.at(c + 1, k)) & 0xffffu; };
-  return static_cast<std::int64_t>(lane(i) | (lane(i + 1) << 16));
+struct ConvLayer {
+  const graph::Graph& graph;
+  const graph::Op& op;
+  device::ConvGeometry g;
+  graph::ChannelTables tables;
+  std::span<const std::int8_t> weights;
+  std::int32_t window;  // elements
+
+  [[nodiscard]] std::int32_t weight(std::int32_t c, std::int32_t i) const { return weights[static_cast<std::size_t>(c * window + i)]; }
+  /// Sum of products over all inputs, zero point taken for an ordinary value: least and greatest; and what the zero point adds.
+  struct Range {
+    std::int64_t low = 0, high = 0, zero = 0;
+    bool live = false;
+  };
+  [[nodiscard]] Range range(std::int32_t c) const {
+    Range r;
+    for (std::int32_t i = 0; i < window; ++i) {
+      const std::int32_t w = weight(c, i);
+      r.low += std::min(w * -128, w * 127);
+      r.high += std::max(w * -128, w * 127);
+      r.zero += static_cast<std::int64_t>(w) * g.input_zero;
+      r.live = r.live || w != 0;
+    }
+    return r;
+  }
+  [[nodiscard]] m4::ChannelRule rule(std::int32_t c) const {
+    const Range r = range(c);
+    const auto k = static_cast<std::size_t>(c);
+    // The zero point's part is taken off by the bias.
+    return {tables.multiplier[k], tables.shift[k], g.output_zero, g.clamp_low, g.clamp_high, static_cast<std::int32_t>(tables.bias[k] - r.zero), r.low, r.high};
+  }
+  [[nodiscard]] bool biases_fit() const {
+    for (std::int32_t c = 0; c < g.out_c; ++c) {
+      const std::int64_t bias = tables.bias[static_cast<std::size_t>(c)] - range(c).zero;
+      if (bias != static_cast<std::int32_t>(bias)) return false;
+    }
+    return true;
+  }
+};
+
+std::int32_t even(std::int32_t n) { return n & ~1; }
+
+/// As many pixels or rows as fit, in blocks of equal size.
+std::int32_t equal_blocks(std::int32_t total, std::int32_t most, bool even_blocks) {
+  most = std::clamp(most, even_blocks ? 2 : 1, total);
+  std::int32_t block = (total + (total + most - 1) / most - 1) / ((total + most - 1) / most);
+  if (even_blocks) block = std::min(even(block + 1), std::max(even(most), 2));
+  return block;
 }
 
-std::vector<std::int64_t> pack_panels(const device::ConvGeometry& g, std::span<const std::int8_t> weights) {
-  const WeightColumns columns(g, weights);
-  const std::int32_t length = device::column_length(g);
+Windows columns_of(const ConvLayer& layer, std::size_t bytes) {
+  const device::ConvGeometry& g = layer.g;
+  Windows w;
+  w.run = layer.window;
+  w.steps = (w.run + 1) / 2;
+  w.quads = g.kernel_h * g.kernel_w == 1 && g.in_c % 4 == 0 && g.pad_top == 0 && g.pad_left == 0;
+  const std::int32_t panel = 2 * w.steps;
+  w.block = equal_blocks(g.out_h * g.out_w, (static_cast<std::int32_t>(bytes) - panel * 4) / (4 * w.steps) - 1, true);
+  w.scratch_bytes = device::conv_columns_scratch_bytes(panel, 2 * w.steps, g.out_h * g.out_w, w.block);
+  return w;
+}
+
+Windows rows_of(const ConvLayer& layer, std::size_t bytes) {
+  const device::ConvGeometry& g = layer.g;
+  Windows w;
+  w.form = Windows::Form::rows;
+  w.vertical = g.out_w % 2 != 0 && g.out_h > 1;
+  w.segments = g.kernel_h;
+  w.run = g.kernel_w * g.in_c;
+  w.steps = (w.run + 1) / 2;
+  w.quads = g.in_c % 4 == 0;
+  const std::int32_t panel = 2 * w.steps * w.segments;
+  const auto scratch = [&](std::int32_t block) { return device::conv_rows_scratch_bytes(g, panel, w.vertical, block); };
+  std::int32_t most = 1;
+  while (most < g.out_h && scratch(most + 1) <= static_cast<std::int32_t>(bytes)) ++most;
+  w.block = equal_blocks(g.out_h, most, w.vertical);
+  w.scratch_bytes = scratch(w.block);
+  return w;
+}
+
+m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
+  const device::ConvGeometry& g = layer.g;
+  m4::ConvTile t;
+  t.segments = w.segments;
+  t.steps = w.steps;
+  t.channels = std::min(g.out_c, 4);
+  t.clamp_low = g.clamp_low;
+  t.clamp_high = g.clamp_high;
+  if (w.form == Windows::Form::columns) {
+    t.step_bytes = 8;
+    t.pixel_bytes = 4;
+    t.pair_bytes = w.steps * 8;
+    t.output_pixel_bytes = g.out_c;
+    t.output_pair_bytes = 2 * g.out_c;
+    return t;
+  }
+  const std::int32_t row = device::conv_row_elements(g) * 2;
+  const std::int32_t pixel = g.stride_w * g.in_c * 2;
+  t.segment_bytes = g.kernel_h > 1 ? row * g.dilation_h : 0;
+  t.pixel_bytes = w.vertical ? g.stride_h * row : pixel;
+  t.pair_bytes = w.vertical ? pixel : 2 * pixel;
+  t.output_pixel_bytes = w.vertical ? g.out_w * g.out_c : g.out_c;
+  t.output_pair_bytes = w.vertical ? g.out_c : 2 * g.out_c;
+  t.rows = g.out_h > 1;
+  return t;
+}
+
+std::optional<Windows> choose_windows(const ConvLayer& layer, std::size_t bytes) {
+  const device::ConvGeometry& g = layer.g;
+  if (g.out_h * g.out_w < 2) return std::nullopt;
+  const bool one_by_one = g.kernel_h * g.kernel_w == 1;
+  if (!one_by_one && g.dilation_w == 1) {
+    Windows rows = rows_of(layer, bytes);
+    if (m4::can_emit(tile_of(layer, rows))) return rows;
+  }
+  Windows columns = columns_of(layer, bytes);
+  if (m4::can_emit(tile_of(layer, columns))) return columns;
+  return std::nullopt;
+}
+
+/// Weight of element `i` of a segment as the widened inputs lie: zero beyond the run.
+std::int32_t weight_at(const ConvLayer& layer, const Windows& w, std::int32_t c, std::int32_t segment, std::int32_t i) {
+  if (c >= layer.g.out_c || i >= w.run) return 0;
+  const std::int32_t quad = i & ~3;
+  const std::int32_t source = w.quads ? quad + (((i & 1) << 1) | ((i & 2) >> 1)) : i;
+  return layer.weight(c, segment * w.run + source);
+}
+
+/// Packed words of all groups. Nothing when a lane 256 * w[c] + w[c+1] does not fit 16 bits (256 * -128 + less than 0).
+std::optional<std::vector<std::int64_t>> pack_panels(const ConvLayer& layer, const Windows& w) {
   std::vector<std::int64_t> words;
-  for (std::int32_t c = 0; c < g.out_c; c += 4) {
-    for (std::int32_t i = 0; i < length; i += 2) {
-      words.push_back(packed_word(columns, c, i));
-      words.push_back(packed_word(columns, c + 2, i));
+  bool fits = true;
+  const auto packed = [&](std::int32_t c, std::int32_t segment, std::int32_t i) {
+    std::uint32_t word = 0;
+    for (std::int32_t k = 0; k < 2; ++k) {
+      const std::int32_t lane = 256 * weight_at(layer, w, c, segment, i + k) + weight_at(layer, w, c + 1, segment, i + k);
+      fits = fits && lane >= -32768;
+      word |= (static_cast<std::uint32_t>(lane) & 0xffffu) << (16 * k);
+    }
+    return static_cast<std::int64_t>(word);
+  };
+  for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) {
+    const std::int32_t c = device::group_channel(group, layer.g.out_c);
+    for (std::int32_t segment = 0; segment < w.segments; ++segment) {
+      for (std::int32_t i = 0; i < 2 * w.steps; i += 2) {
+        words.push_back(packed(c, segment, i));
+        words.push_back(packed(c + 2, segment, i));
+      }
     }
   }
+  if (!fits) return std::nullopt;
   return words;
 }
 
-/// Pixels whose columns are built at once: as many as fit, an even number; one for dense layers.
-std::int32_t choose_block(const device::ConvGeometry& g, std::size_t column_bytes) {
-  const std::int32_t pixels = g.out_h * g.out_w;
-  const std::int32_t column = device::column_length(g);
-  const auto affordable = static_cast<std::int32_t>(column_bytes) / (2 * column);
-  std::int32_t block = std::min(pixels, std::max(affordable, 2));
-  if (block > 2 && block < pixels) block &= ~1;
-  // Equal blocks: the last one should not be a crumb.
-  const std::int32_t blocks = (pixels + block - 1) / block;
-  block = (pixels + blocks - 1) / blocks;
-  return std::min(pixels, (block + 1) & ~1);
+std::int64_t word(std::int64_t v) { return static_cast<std::int64_t>(static_cast<std::uint32_t>(v)); }
+
+/// Parameters of the groups, in the form that the tile's end wants.
+class GroupParams {
+ public:
+  explicit GroupParams(const ConvLayer& layer) : layer_(layer) {
+    for (std::int32_t c = 0; c < layer.g.out_c; ++c) {
+      rules_.push_back(layer.rule(c));
+      live_.push_back(rules_.back().low != rules_.back().high);
+      if (live_.back()) least_shift_ = std::min(least_shift_, -rules_.back().shift);
+    }
+    if (least_shift_ == kUnlimited) least_shift_ = 8;
+    for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
+  }
+
+  [[nodiscard]] bool possible() const { return possible_; }
+  [[nodiscard]] bool any_exact() const { return std::ranges::count(exact_, 1) != 0; }
+  [[nodiscard]] bool all_exact() const { return std::ranges::count(exact_, 0) == 0; }
+  [[nodiscard]] const std::vector<std::int64_t>& exact_groups() const { return exact_; }
+  [[nodiscard]] std::int32_t shift_low() const { return least_shift_ - 1; }
+  [[nodiscard]] std::int32_t shift_high() const { return least_shift_ + 7; }
+  [[nodiscard]] std::int32_t words_a_group() const { return any_exact() ? m4::kExactWords : m4::kSaturatingWords; }
+
+  [[nodiscard]] std::vector<std::int64_t> words() const {
+    std::vector<std::int64_t> all;
+    for (const auto& group : groups_) {
+      all.insert(all.end(), group.begin(), group.end());
+      all.resize(all.size() + static_cast<std::size_t>(words_a_group()) - group.size(), 0);
+    }
+    return all;
+  }
+
+ private:
+  using Words = std::vector<std::int64_t>;
+
+  void add_group(std::int32_t first) {
+    std::optional<Words> group = saturating(first);
+    const bool exact = !group;
+    if (exact) group = exact_form(first);
+    possible_ = possible_ && group.has_value();
+    groups_.push_back(group ? *group : Words{});
+    exact_.push_back(exact ? 1 : 0);
+  }
+
+  [[nodiscard]] bool exists(std::int32_t c) const { return c < layer_.g.out_c; }
+
+  [[nodiscard]] std::optional<Words> saturating(std::int32_t first) const {
+    if (least_shift_ < 1 || least_shift_ > 24) return std::nullopt;
+    std::array<m4::LineForm, 4> lines{};
+    for (std::int32_t k = 0; k < 4 && exists(first + k); ++k) {
+      const bool high = k % 2 == 0;
+      const auto line = m4::find_line(rules_[static_cast<std::size_t>(first + k)], high ? 256 : 1, high ? shift_high() : shift_low(), !high);
+      if (!line) return std::nullopt;
+      lines[static_cast<std::size_t>(k)] = *line;
+    }
+    Words words;
+    for (const std::size_t k : {0u, 2u}) {
+      words.push_back(word(std::int64_t{lines[k].bias} + lines[k + 1].bias));
+      words.push_back(word(lines[k + 1].bias));
+    }
+    for (const auto& l : lines) words.push_back(word(l.multiplier));
+    for (const std::size_t k : {1u, 3u}) words.push_back(word(lines[k].offset));
+    return words;
+  }
+
+  [[nodiscard]] std::optional<Words> exact_form(std::int32_t first) const {
+    std::array<std::int64_t, 4> bias{}, multiplier{}, rounding{}, shift{};
+    for (std::int32_t k = 0; k < 4 && exists(first + k); ++k) {
+      const m4::ChannelRule& r = rules_[static_cast<std::size_t>(first + k)];
+      const std::int32_t e = -r.shift;
+      const std::int64_t limit = std::int64_t{1} << 23;  // 256 x fits 32 bits
+      if (e < device::kFastShiftLow || e > device::kFastShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
+      const auto i = static_cast<std::size_t>(k);
+      bias[i] = r.bias;
+      multiplier[i] = r.multiplier;
+      rounding[i] = (std::int64_t{1} << (e - 1)) + (static_cast<std::int64_t>(r.output_zero) << e);
+      shift[i] = e;
+    }
+    Words words;
+    for (const std::size_t k : {0u, 2u}) {
+      words.push_back(word(256 * bias[k] + bias[k + 1]));
+      words.push_back(word(bias[k + 1]));
+    }
+    for (const auto& values : {multiplier, rounding, shift}) {
+      for (const std::int64_t v : values) words.push_back(word(v));
+    }
+    return words;
+  }
+
+  const ConvLayer& layer_;
+  std::vector<m4::ChannelRule> rules_;
+  std::vector<bool> live_;
+  std::int32_t least_shift_ = kUnlimited;
+  std::vector<Words> groups_;
+  std::vector<std::int64_t> exact_;
+  bool possible_ = true;
+};
+
+std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol, const LoweringOptions& options) {
+  const device::ConvGeometry& g = layer.g;
+  const std::optional<Windows> windows = choose_windows(layer, options.column_bytes);
+  if (!windows || !layer.biases_fit()) return std::nullopt;
+  const auto panels = pack_panels(layer, *windows);
+  if (!panels) return std::nullopt;
+  const GroupParams params(layer);
+  if (!params.possible()) return std::nullopt;
+
+  LoweredOp lowered;
+  lowered.symbol = symbol;
+  lowered.includes = {"kernels/conv_tiles.hpp"};
+  lowered.geometry = geometry_text(symbol, g);
+  lowered.constants.push_back({symbol + "_panels", "std::uint32_t", "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, *panels});
+  lowered.constants.push_back({symbol + "_params", "std::uint32_t", "biases, multipliers and offsets of each group of 4 channels", 4, true, params.words()});
+  m4::ConvTile tile = tile_of(layer, *windows);
+  std::string fast = "nullptr", exact = "nullptr", groups = "nullptr";
+  if (!params.all_exact()) {
+    m4::ConvTile saturating = tile;
+    saturating.clamp_low = -128;
+    saturating.clamp_high = 127;
+    saturating.shift_high = params.shift_high();
+    saturating.shift_low = params.shift_low();
+    lowered.functions.push_back(m4::emit_conv_tile(saturating));
+    fast = lowered.functions.back().name;
+  }
+  if (params.any_exact()) {
+    tile.exact = true;
+    lowered.functions.push_back(m4::emit_conv_tile(tile));
+    exact = lowered.functions.back().name;
+    lowered.constants.push_back({symbol + "_exact", "std::uint8_t", "groups that need the exact end", 1, false, params.exact_groups()});
+    groups = symbol + "_exact";
+  }
+  lowered.scratch_bytes = static_cast<std::size_t>(windows->scratch_bytes);
+  const std::string layer_text = fmt::format("tile_layer({0}_panels, {0}_params, {1}, {2}, {3}, {4}, {5})", symbol, groups, fast, exact,
+                                             2 * windows->steps * windows->segments, params.words_a_group());
+  const char* end = params.all_exact() ? "exact" : params.any_exact() ? "mixed" : "saturating";
+  if (windows->form == Windows::Form::columns) {
+    lowered.kernel = fmt::format("conv_columns 2x4 {}, {} pixels a block", end, windows->block);
+    lowered.body = fmt::format("shared_conv_columns({}_geometry, {}, x0, y, scratch, {}, {});", symbol, layer_text, 2 * windows->steps, windows->block);
+    const bool pointwise = windows->quads && g.stride_h == 1 && g.stride_w == 1;
+    if (pointwise && g.out_c <= g.in_c) lowered.may_reuse_inputs = {0};
+  } else {
+    lowered.kernel = fmt::format("conv_rows 2x4 {}, {} rows a block{}", end, windows->block, windows->vertical ? ", vertical pairs" : "");
+    lowered.body = fmt::format("shared_conv_rows({}_geometry, {}, x0, y, scratch, {}, {});", symbol, layer_text, windows->vertical, windows->block);
+  }
+  return lowered;
 }
 
-LoweredOp portable(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const device::ConvGeometry& g,
-                   const graph::ChannelTables& tables) {
+LoweredOp portable(const ConvLayer& layer, const std::string& symbol) {
   LoweredOp lowered;
   lowered.symbol = symbol;
   lowered.kernel = "conv2d portable";
   lowered.includes = {"kernels/conv2d.hpp"};
-  lowered.geometry = geometry_text(symbol, g);
-  const auto weights = graph.tensor(op.inputs[1]).values<std::int8_t>();
-  lowered.constants.push_back({symbol + "_weights", "std::int8_t", "[out_c, kernel_h, kernel_w, in_c]", 1, false, {weights.begin(), weights.end()}});
-  const std::string params = add_channel_arrays(lowered, tables);
+  lowered.geometry = geometry_text(symbol, layer.g);
+  lowered.constants.push_back(
+      {symbol + "_weights", "std::int8_t", "[out_c, kernel_h, kernel_w, in_c]", 1, false, {layer.weights.begin(), layer.weights.end()}});
+  const std::string params = add_channel_arrays(lowered, layer.tables);
   lowered.body = fmt::format("conv2d({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params);
   return lowered;
 }
@@ -78,28 +346,11 @@ LoweredOp portable(const graph::Graph& graph, const graph::Op& op, const std::st
 
 LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
-  const graph::ChannelTables tables = device_tables(graph, op, g);
-  // Both channels of a lane must fit one accumulator: |256 H + L| < 2^31. And the lane itself: 256 * -128 + (less than 0) does not fit 16 bits.
-  const auto weights = graph.tensor(op.inputs[1]).values<std::int8_t>();
-  const bool exact = accumulator_bound(graph, op, tables) < (std::int64_t{1} << 23) && fast_requantize_applies(tables) &&
-                     std::ranges::find(weights, std::int8_t{-128}) == weights.end();
-  if (options.target != Target::armv7em || !exact) return portable(graph, op, symbol, g, tables);
-
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.includes = {"kernels/conv2d_dsp.hpp"};
-  lowered.geometry = geometry_text(symbol, g);
-  lowered.constants.push_back({symbol + "_panels", "std::uint32_t", "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true,
-                               pack_panels(g, weights)});
-  const std::string params = add_channel_arrays(lowered, tables);
-  const std::int32_t block = choose_block(g, options.column_bytes);
-  lowered.kernel = fmt::format("conv2d_dsp 2x4, {} pixels a block", block);
-  lowered.scratch_bytes = static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(g), block));
-  lowered.body = fmt::format("shared_conv2d({0}_geometry, x0, {0}_panels, {1}, y, scratch, {2});", symbol, params, block);
-  const bool pointwise = g.kernel_h == 1 && g.kernel_w == 1 && g.stride_h == 1 && g.stride_w == 1 && g.pad_top == 0 && g.pad_left == 0 &&
-                         g.out_h == g.in_h && g.out_w == g.in_w;
-  if (pointwise && g.out_c <= g.in_c) lowered.may_reuse_inputs = {0};
-  return lowered;
+  const ConvLayer layer{graph, op, g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(), g.kernel_h * g.kernel_w * g.in_c};
+  if (options.target == Target::armv7em) {
+    if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
+  }
+  return portable(layer, symbol);
 }
 
 }  // namespace mote::compile

@@ -80,13 +80,14 @@ struct LinkedModule {
   board::ElfFile elf;
 };
 
-Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source) {
+Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source, const std::string& assembly) {
   const auto folder = tools.folder();
   MOTE_TRY_VOID(write_file(folder / "model.cpp", source));
+  MOTE_TRY_VOID(write_file(folder / "kernels.S", assembly));
   MOTE_TRY_VOID(write_file(folder / "header.cpp", kHeaderSource));
   MOTE_TRY_VOID(write_file(folder / "module.ld", kModuleLinkScript));
   MOTE_TRY_VOID(tools.compile({"-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections", "-Wl,--build-id=none", "-T", "module.ld", "model.cpp",
-                               "header.cpp", "-lgcc", "-o", "module.elf"}));
+                               "kernels.S", "header.cpp", "-lgcc", "-o", "module.elf"}));
   MOTE_TRY(Bytes raw, read_file(folder / "module.elf"));
   MOTE_TRY(board::ElfFile elf, board::ElfFile::parse(raw));
   MOTE_TRY_VOID(check_elf(elf));
@@ -183,7 +184,7 @@ std::string part_of(const std::string& symbol) {
     while (end < symbol.size() && symbol[end] >= '0' && symbol[end] <= '9') ++end;
     if (end >= at + 5) return symbol.substr(at, end - at);
   }
-  if (symbol.find("shared_") != std::string::npos) return "shared kernels";
+  if (symbol.find("shared_") != std::string::npos || symbol.find("_tile_") != std::string::npos) return "shared kernels";
   if (symbol.find("feature") != std::string::npos) return "features";
   return "other";
 }
@@ -275,7 +276,8 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
   }
   out.source = emit_cpp(out.program);
   MOTE_TRY(const Toolchain tools, Toolchain::create());
-  MOTE_TRY(LinkedModule linked, link_module(tools, out.source));
+  out.assembly = emit_assembly(out.program);
+  MOTE_TRY(LinkedModule linked, link_module(tools, out.source, out.assembly));
   MOTE_TRY(out.module, assemble(graph, options, out.program, linked));
   out.code_bytes = linked.elf.find_section(".text")->bytes;
   out.constant_bytes = out.module.size() - out.code_bytes;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -58,6 +59,20 @@ struct BenchResult {
 /// Runs the firmware once on `input`, measured.
 /// @error internal  the module touched more or less of its arena than planned, or the emulator faulted.
 [[nodiscard]] Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& board, ByteSpan input);
+
+/// A step of the module whose output is not the host executor's.
+struct StepDifference {
+  std::string step;            ///< "op_03_conv2d"
+  std::string tensor;
+  std::size_t different = 0;   ///< elements
+  std::size_t first = 0;       ///< index of the first that differs
+  std::int32_t expected = 0, got = 0;
+};
+
+/// Runs the firmware once on `input`, stopping after every step, and compares what it left in the arena with the host's executor, layer by layer.
+/// @return the first difference, or nothing.
+[[nodiscard]] Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model, const graph::Graph& graph,
+                                                                     const board::BoardSpec& board, ByteSpan input);
 
 /// Runs the firmware at full speed on `count` inputs, on all cores, and hands over each output in the order of the inputs.
 /// @param input   gives module input `i`; called from several threads.

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -83,7 +84,9 @@ class VirtualBoard {
   /// their calls is reported.
   /// @error not_found  a watched function has no symbol.   Else as `infer`; also an address that a real core would
   /// refuse as misaligned.
-  [[nodiscard]] Result<Measurement> measure(ByteSpan input, std::span<const std::string> watch = {});
+  /// `after` is told of each watched call's return by its place in `watch`; it may look at memory.
+  [[nodiscard]] Result<Measurement> measure(ByteSpan input, std::span<const std::string> watch = {},
+                                            const std::function<void(std::size_t)>& after = {});
 
   /// @error as `infer`.
   [[nodiscard]] Result<FirmwareIdentity> identify();

@@ -32,6 +32,7 @@ struct FlashPart {
 struct CompiledModel {
   Program program;
   std::string source;           ///< the translation unit
+  std::string assembly;         ///< the kernels that it calls
   Bytes module;                 ///< header + code + constants, position independent
   Bytes firmware;               ///< ELF for the virtual board and for QEMU's mps2-an386
   std::size_t code_bytes = 0;

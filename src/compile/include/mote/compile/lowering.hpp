@@ -32,6 +32,15 @@ struct LoweringOptions {
   std::size_t column_bytes = 3072;  ///< most RAM a convolution may use for its columns
 };
 
+/// A kernel in assembly, emitted for a geometry. Equal names are equal functions: one copy serves all layers that ask for it.
+struct AssemblyFunction {
+  std::string name;
+  std::string job;            ///< C++ type that it takes a pointer to
+  std::string text;           ///< GNU assembler, from its section on
+  std::size_t bytes = 0;
+  std::size_t hot_bytes = 0;  ///< of its largest loop
+};
+
 /// An operator as the emitter prints it: a function `void <symbol>(x..., y, scratch)`.
 struct LoweredOp {
   std::string symbol;    ///< "op_03_conv2d"
@@ -40,6 +49,7 @@ struct LoweredOp {
   std::vector<std::string> includes;
   std::vector<ConstantArray> constants;
   std::string geometry;  ///< definition of a geometry constant, printed before the function; may be empty
+  std::vector<AssemblyFunction> functions;
   std::string body;      ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
   std::size_t scratch_bytes = 0;
   /// Index of the input whose bytes the output may take over, or -1.

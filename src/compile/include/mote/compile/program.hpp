@@ -67,4 +67,9 @@ struct Program {
 /// The program as one readable C++17 translation unit that defines `extern "C" std::int32_t mote_invoke(void* arena)`.
 [[nodiscard]] std::string emit_cpp(const Program& program);
 
+/// The assembly kernels that the operators ask for, each once.
+[[nodiscard]] std::vector<AssemblyFunction> assembly_functions(const Program& program);
+/// These as one GNU assembler file.
+[[nodiscard]] std::string emit_assembly(const Program& program);
+
 }  // namespace mote::compile

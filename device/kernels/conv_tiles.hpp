@@ -1,0 +1,260 @@
+#pragma once
+// Convolution around an assembly tile of 2 pixels x 4 channels (emitted by the compiler for the layer's geometry; src/compile/m4/conv_tile.hpp): brings
+// inputs as int16 and a group's packed weights into RAM, and calls the tile over pairs of pixels. Equal to conv2d.hpp, byte for byte.
+//
+// Inputs keep their zero point: what it adds to every sum is in the bias, and padding is filled with it.
+
+#include <cstdint>
+
+#include "kernels/dsp.hpp"
+#include "kernels/geometry.hpp"
+
+namespace mote::device {
+
+/// What a tile function is called with; the order of the members is known to the emitter.
+struct TileJob {
+  const std::uint32_t* panel;   // packed weights of four channels
+  const std::int16_t* x;        // window of the first pair
+  std::int8_t* y;               // first result
+  std::int8_t* y_end;           // where the first row's pairs end
+  const std::uint32_t* params;  // of the group
+  std::int32_t rows;
+  std::int32_t x_row, y_row;    // bytes from the end of a row of pairs to the begin of the next
+};
+using TileFunction = void (*)(const TileJob* job);
+
+/// The constants of a layer.
+struct TileLayer {
+  const std::uint32_t* panels;
+  const std::uint32_t* params;
+  const std::uint8_t* exact_groups;  // 1 where a group takes `exact`; null: all take `tile`
+  TileFunction tile, exact;
+  std::int32_t panel_words, param_words;
+};
+
+/// The members as arguments. gcc would copy an initialised constant that holds their addresses, which is not position independent; the empty asm
+/// makes the addresses look computed.
+inline TileLayer tile_layer(const std::uint32_t* panels, const std::uint32_t* params, const std::uint8_t* exact_groups, TileFunction tile,
+                            TileFunction exact, std::int32_t panel_words, std::int32_t param_words) {
+  asm("" : "+r"(panels), "+r"(params), "+r"(exact_groups), "+r"(tile), "+r"(exact));
+  return {panels, params, exact_groups, tile, exact, panel_words, param_words};
+}
+
+/// Groups of four channels; the last ends with the last channel and overlaps the one before.
+constexpr std::int32_t tile_groups(std::int32_t channels) { return (channels + 3) / 4; }
+constexpr std::int32_t group_channel(std::int32_t group, std::int32_t channels) {
+  const std::int32_t last = channels > 4 ? channels - 4 : 0;
+  return 4 * group < last ? 4 * group : last;
+}
+
+namespace tiles {
+
+/// `words` is even.
+inline void copy_words(std::uint32_t* to, const std::uint32_t* from, std::int32_t words) {
+#if defined(__thumb__)
+  // Eight words a turn: flash is read in a burst.
+  for (const std::uint32_t* const end = from + (words & ~7); from != end;) {
+    asm volatile("ldmia %0!, {r4-r10, r12}\n stmia %1!, {r4-r10, r12}" : "+r"(from), "+r"(to) : : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "memory");
+  }
+  words &= 7;
+#endif
+  for (; words > 0; --words) *to++ = *from++;
+}
+
+inline void fill(std::int16_t* out, std::int32_t n, std::int16_t value) {
+  for (; n > 0; --n) *out++ = value;
+}
+
+/// n bytes (a multiple of 4) to halfwords; each four in the order 0, 2, 1, 3.
+inline std::int16_t* widen_quads(const std::int8_t* source, std::int16_t* out, std::int32_t n) {
+  for (const std::int8_t* const end = source + n; source != end; source += 4, out += 4) {
+    const std::uint32_t word = dsp::load_word(source);
+    dsp::store_word(out, dsp::sxtb16(word));
+    dsp::store_word(out + 2, dsp::sxtb16_odd(word));
+  }
+  return out;
+}
+
+inline std::int16_t* widen_in_order(const std::int8_t* source, std::int16_t* out, std::int32_t n) {
+  for (; n > 0; --n) *out++ = *source++;
+  return out;
+}
+
+/// Two pixels of n channels (a multiple of 4), their words in turns.
+inline void widen_pair(const std::int8_t* a, const std::int8_t* b, std::uint32_t* out, std::int32_t n) {
+  for (const std::int8_t* const end = a + n; a != end; a += 4, b += 4, out += 4) {
+    const std::uint32_t wa = dsp::load_word(a);
+    const std::uint32_t wb = dsp::load_word(b);
+    out[0] = dsp::sxtb16(wa);
+    out[1] = dsp::sxtb16(wb);
+    out[2] = dsp::sxtb16_odd(wa);
+    out[3] = dsp::sxtb16_odd(wb);
+  }
+}
+
+/// One pixel's window of any geometry into a column whose words are two apart, in order.
+template <class Geometry>
+void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, std::int16_t* out) {
+  const std::int32_t oy = pixel / g.out_w;
+  const std::int32_t ox = pixel - oy * g.out_w;
+  std::int32_t i = 0;
+  for (std::int32_t ky = 0; ky < g.kernel_h; ++ky) {
+    const std::int32_t iy = oy * g.stride_h - g.pad_top + ky * g.dilation_h;
+    for (std::int32_t kx = 0; kx < g.kernel_w; ++kx) {
+      const std::int32_t ix = ox * g.stride_w - g.pad_left + kx * g.dilation_w;
+      const bool inside = iy >= 0 && iy < g.in_h && ix >= 0 && ix < g.in_w;
+      const std::int8_t* source = x + (iy * g.in_w + ix) * g.in_c;
+      for (std::int32_t c = 0; c < g.in_c; ++c, ++i) out[(i >> 1) * 4 + (i & 1)] = static_cast<std::int16_t>(inside ? source[c] : g.input_zero);
+    }
+  }
+  if ((i & 1) != 0) out[(i >> 1) * 4 + 1] = 0;
+}
+
+/// Calls the group's function; an odd count of pairs' last pixel is computed together with the one before it, once more.
+inline TileFunction function_of(const TileLayer& layer, std::int32_t group) {
+  return layer.exact_groups != nullptr && layer.exact_groups[group] != 0 ? layer.exact : layer.tile;
+}
+
+}  // namespace tiles
+
+/// How many of `left` items the next block takes: `block`, or all that is left; where items go in pairs one more, so that no single one stays behind.
+constexpr std::int32_t next_block(std::int32_t left, std::int32_t block, bool pairs) { return left > (pairs ? block + 1 : block) ? block : left; }
+constexpr std::int32_t largest_block(std::int32_t total, std::int32_t block, bool pairs) {
+  std::int32_t largest = 0;
+  for (std::int32_t left = total; left > 0;) {
+    const std::int32_t count = next_block(left, block, pairs);
+    largest = count > largest ? count : largest;
+    left -= count;
+  }
+  return largest;
+}
+
+/// Scratch: the group's weights, and the columns of a block of pixels.
+constexpr std::int32_t conv_columns_scratch_bytes(std::int32_t panel_words, std::int32_t column, std::int32_t pixels, std::int32_t block) {
+  return panel_words * 4 + (largest_block(pixels, block, true) + 1) / 2 * column * 4;
+}
+
+/// Any convolution of at least two pixels, through columns. @param column int16 elements of a window, even. @param block pixels at once, even.
+/// In place where a pixel's input is a pixel's output: a block is read before it is written.
+template <class Geometry>
+void conv_columns(const Geometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t column, std::int32_t block) {
+  auto* const panel = static_cast<std::uint32_t*>(scratch);
+  auto* const columns = reinterpret_cast<std::int16_t*>(panel + layer.panel_words);
+  const bool pointwise = g.kernel_h * g.kernel_w == 1 && (g.in_c & 3) == 0 && g.pad_top == 0 && g.pad_left == 0;
+  const std::int32_t pixels = g.out_h * g.out_w;
+  for (std::int32_t first = 0; first < pixels;) {
+    const std::int32_t count = next_block(pixels - first, block, true);
+    const std::int32_t pairs = (count + 1) / 2;
+    for (std::int32_t p = 0; p < pairs; ++p) {
+      const std::int32_t a = first + (2 * p + 2 > count ? count - 2 : 2 * p);
+      std::int16_t* const out = columns + p * 2 * column;
+      if (pointwise) {
+        const std::int32_t ya = a / g.out_w, yb = (a + 1) / g.out_w;
+        const auto source = [&](std::int32_t pixel, std::int32_t oy) {
+          return x + ((oy * g.stride_h) * g.in_w + (pixel - oy * g.out_w) * g.stride_w) * g.in_c;
+        };
+        tiles::widen_pair(source(a, ya), source(a + 1, yb), reinterpret_cast<std::uint32_t*>(out), g.in_c);
+      } else {
+        tiles::gather_column(g, x, a, out);
+        tiles::gather_column(g, x, a + 1, out + 2);
+      }
+    }
+    for (std::int32_t group = 0; group < tile_groups(g.out_c); ++group) {
+      tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
+      std::int8_t* const out = y + first * g.out_c + group_channel(group, g.out_c);
+      TileJob job{panel, columns, out, out + (count & ~1) * g.out_c, layer.params + group * layer.param_words, 1, 0, 0};
+      const TileFunction tile = tiles::function_of(layer, group);
+      tile(&job);
+      if ((count & 1) != 0) {
+        job.x = columns + (pairs - 1) * 2 * column;
+        job.y = out + (count - 2) * g.out_c;
+        job.y_end = job.y + 2 * g.out_c;
+        tile(&job);
+      }
+    }
+    first += count;
+  }
+}
+
+/// Elements of a padded row of int16: what the windows of a row of outputs reach, and one that an odd run reads beyond it; even.
+template <class Geometry>
+constexpr std::int32_t conv_row_elements(const Geometry& g) {
+  return (((g.out_w - 1) * g.stride_w + g.kernel_w) * g.in_c + 2) & ~1;
+}
+template <class Geometry>
+constexpr std::int32_t conv_rows_scratch_bytes(const Geometry& g, std::int32_t panel_words, bool vertical, std::int32_t block) {
+  return panel_words * 4 + ((largest_block(g.out_h, block, vertical) - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1) * conv_row_elements(g) * 2;
+}
+
+namespace tiles {
+
+/// Row `iy` of the input, padded; outside of it: padding.
+template <class Geometry>
+void widen_row(const Geometry& g, const std::int8_t* x, std::int32_t iy, std::int16_t* out) {
+  const std::int32_t elements = conv_row_elements(g);
+  const auto zero = static_cast<std::int16_t>(g.input_zero);
+  if (iy < 0 || iy >= g.in_h) return fill(out, elements, zero);
+  const std::int16_t* const end = out + elements;
+  fill(out, g.pad_left * g.in_c, zero);
+  out += g.pad_left * g.in_c;
+  std::int32_t inside = static_cast<std::int32_t>(end - out);
+  if (inside > g.in_w * g.in_c) inside = g.in_w * g.in_c;
+  const std::int8_t* const line = x + iy * g.in_w * g.in_c;
+  // The compiler ordered the weights alike.
+  out = (g.in_c & 3) == 0 ? widen_quads(line, out, inside & ~3) : widen_in_order(line, out, inside);
+  fill(out, static_cast<std::int32_t>(end - out), zero);
+}
+
+}  // namespace tiles
+
+/// Convolution without columns: a window is one run of kernel_w * in_c elements a kernel row, read from padded int16 rows. dilation_w is 1.
+/// Pairs are neighbours in a row (`vertical` false: out_w is even, or out_h is 1) or in a column (out_h at least 2).
+/// @param block  output rows at once: even where `vertical`.
+template <class Geometry>
+void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, bool vertical, std::int32_t block) {
+  auto* const panel = static_cast<std::uint32_t*>(scratch);
+  auto* const rows = reinterpret_cast<std::int16_t*>(panel + layer.panel_words);
+  const std::int32_t row = conv_row_elements(g);
+  const std::int32_t line = g.out_w * g.out_c;
+  for (std::int32_t first = 0; first < g.out_h;) {
+    const std::int32_t count = next_block(g.out_h - first, block, vertical);
+    const std::int32_t top = first * g.stride_h - g.pad_top;
+    const std::int32_t needed = (count - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
+    for (std::int32_t i = 0; i < needed; ++i) tiles::widen_row(g, x, top + i, rows + i * row);
+    const std::int32_t step = 2 * g.stride_w * g.in_c;  // bytes from a pixel's window to the next
+    for (std::int32_t group = 0; group < tile_groups(g.out_c); ++group) {
+      tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
+      std::int8_t* const out = y + first * line + group_channel(group, g.out_c);
+      const TileFunction tile = tiles::function_of(layer, group);
+      TileJob job{panel, rows, out, out + line, layer.params + group * layer.param_words, 0, 0, 0};
+      if (vertical) {
+        job.rows = count / 2;
+        job.x_row = 4 * g.stride_h * row - g.out_w * step;
+        job.y_row = line;
+        tile(&job);
+        if ((count & 1) != 0) {
+          job.rows = 1;
+          job.x = rows + (count - 2) * g.stride_h * row;
+          job.y = out + (count - 2) * line;
+          job.y_end = job.y + line;
+          tile(&job);
+        }
+      } else {
+        const std::int32_t even = g.out_w & ~1;
+        job.rows = count;
+        job.x_row = 2 * g.stride_h * row - even * step;
+        job.y_end = out + even * g.out_c;
+        tile(&job);
+        if (even != g.out_w) {
+          job.x = rows + (g.out_w - 2) * g.stride_w * g.in_c;
+          job.y = out + (g.out_w - 2) * g.out_c;
+          job.y_end = job.y + 2 * g.out_c;
+          tile(&job);
+        }
+      }
+    }
+    first += count;
+  }
+}
+
+}  // namespace mote::device

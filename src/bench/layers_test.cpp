@@ -1,0 +1,167 @@
+// Every kernel that the compiler chooses, on the emulated board, against the host's executor, layer by layer: networks of random layers, and
+// the imported models at hand.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "mote/base/process.hpp"
+#include "mote/base/rng.hpp"
+#include "mote/bench/bench.hpp"
+#include "mote/graph/quantization.hpp"
+
+namespace mote::bench {
+namespace {
+
+using namespace graph;
+
+/// Layers one behind the other, of every odd geometry, whose sums land inside int8.
+class RandomNetwork {
+ public:
+  explicit RandomNetwork(std::uint64_t seed) : rng_(seed), g_("random") {}
+
+  Graph build() {
+    TensorId x = value({1, pick(3, 14), pick(1, 14), pick(1, 9)}, rng_.chance(0.5));
+    g_.set_inputs({x});
+    const int layers = pick(5, 9);
+    for (int i = 0; i < layers; ++i) {
+      if (rng_.chance(0.12)) x = add(x, conv(x, false, true));
+      else x = conv(x, rng_.chance(0.35), false);
+    }
+    if (rng_.chance(0.5)) x = dense(x);
+    g_.set_outputs({x});
+    return std::move(g_);
+  }
+
+ private:
+  std::int32_t pick(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng_.between(low, high)); }
+  Quantization quantization(bool relu) { return Quantization::per_tensor(static_cast<float>(rng_.uniform(0.01, 0.05)), relu ? -128 : pick(-100, 100)); }
+  std::string fresh(const char* what) { return what + std::to_string(g_.tensors().size()); }
+  TensorId value(Shape shape, bool relu) { return g_.add_tensor({fresh("t"), DType::i8, std::move(shape), quantization(relu), nullptr}); }
+
+  /// Weights with a scale for each channel: outputs spread over the range of `out`. Now and then a dead channel, or one with tiny weights.
+  TensorId weights(const Shape& shape, std::int32_t axis, const Quantization& in, const Quantization& out, std::size_t fan_in) {
+    std::vector<std::int8_t> w(shape.elements());
+    const auto channels = static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]);
+    const std::size_t inner = axis == 0 ? w.size() / channels : 1;
+    Quantization q;
+    q.axis = axis;
+    std::vector<int> kind(channels);
+    for (auto& k : kind) k = rng_.chance(0.06) ? 0 : rng_.chance(0.06) ? 1 : 2;
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      const std::size_t c = i / inner % channels;
+      w[i] = static_cast<std::int8_t>(kind[c] == 0 ? 0 : pick(-127, 127));
+    }
+    for (std::size_t c = 0; c < channels; ++c) {
+      const double spread = 74.0 * 74.0 * std::sqrt(static_cast<double>(fan_in)) * static_cast<double>(in.scale());
+      double scale = 60.0 * static_cast<double>(out.scale()) * rng_.uniform(0.4, 1.6) / spread;
+      if (kind[c] == 0) scale = rng_.chance(0.5) ? 1e-12 : 0.4;
+      if (kind[c] == 1) scale *= std::pow(2.0, -pick(2, 8));
+      q.scales.push_back(static_cast<float>(scale));
+      q.zero_points.push_back(0);
+    }
+    if (channels == 1) q.axis = 0;
+    return g_.add_tensor({fresh("w"), DType::i8, shape, q, constant_data(std::span<const std::int8_t>(w))});
+  }
+  TensorId bias(std::int32_t channels) {
+    std::vector<std::int32_t> b(static_cast<std::size_t>(channels));
+    for (auto& v : b) v = pick(-20000, 20000);
+    return g_.add_tensor({fresh("b"), DType::i32, {channels}, {}, constant_data(std::span<const std::int32_t>(b))});
+  }
+
+  TensorId conv(TensorId x, bool depthwise, bool same_shape) {
+    const Shape in = g_.tensor(x).shape;
+    const std::int32_t kh = same_shape ? 1 : std::min(pick(1, 5), in[1]), kw = same_shape ? 1 : std::min(rng_.chance(0.5) ? kh : pick(1, 5), in[2]);
+    const std::int32_t sh = same_shape || in[1] < 5 ? 1 : pick(1, 2), sw = same_shape || in[2] < 5 ? 1 : rng_.chance(0.7) ? sh : pick(1, 2);
+    const std::int32_t dilation = !same_shape && !depthwise && sh == 1 && sw == 1 && rng_.chance(0.1) && (kh - 1) * 2 < in[1] && (kw - 1) * 2 < in[2] ? 2 : 1;
+    Pads pads;
+    if (rng_.chance(0.6)) {
+      const auto [t, b] = same_padding(in[1], kh, sh, dilation);
+      const auto [l, r] = same_padding(in[2], kw, sw, dilation);
+      pads = {t, b, l, r};
+    }
+    const std::int32_t co = depthwise || same_shape ? in[3] : rng_.chance(0.5) ? 4 * pick(1, 6) : pick(1, 23);
+    const bool relu = rng_.chance(0.6);
+    const Shape shape{1, window_output(in[1], kh, sh, dilation, pads.top, pads.bottom), window_output(in[2], kw, sw, dilation, pads.left, pads.right), co};
+    const TensorId y = value(shape, relu && rng_.chance(0.8));
+    const Shape ws = depthwise ? Shape{1, kh, kw, co} : Shape{co, kh, kw, in[3]};
+    const TensorId w = weights(ws, depthwise ? 3 : 0, g_.tensor(x).quantization, g_.tensor(y).quantization, ws.elements() / static_cast<std::size_t>(co));
+    const TensorId b = bias(co);
+    const Activation activation = relu ? (rng_.chance(0.2) ? Activation::relu6 : Activation::relu) : Activation::none;
+    if (depthwise) {
+      g_.add_op({fresh("op"), DepthwiseConv2D{sh, sw, dilation, dilation, 1, pads, activation}, {x, w, b}, {y}});
+    } else {
+      g_.add_op({fresh("op"), Conv2D{sh, sw, dilation, dilation, pads, activation}, {x, w, b}, {y}});
+    }
+    return y;
+  }
+  TensorId add(TensorId a, TensorId b) {
+    const TensorId y = value(g_.tensor(a).shape, false);
+    g_.add_op({fresh("op"), Add{rng_.chance(0.5) ? Activation::relu : Activation::none}, {a, b}, {y}});
+    return y;
+  }
+  TensorId dense(TensorId x) {
+    const std::int32_t outputs = pick(1, 40);
+    const auto inputs = static_cast<std::int32_t>(g_.tensor(x).shape.elements());
+    const bool relu = rng_.chance(0.5);
+    const TensorId y = value({1, outputs}, relu);
+    const TensorId w = weights({outputs, inputs}, 0, g_.tensor(x).quantization, g_.tensor(y).quantization, static_cast<std::size_t>(inputs));
+    const TensorId b = bias(outputs);
+    g_.add_op({fresh("op"), Dense{relu ? Activation::relu : Activation::none}, {x, w, b}, {y}});
+    return y;
+  }
+
+  Rng rng_;
+  Graph g_;
+};
+
+Bytes random_bytes(Rng& rng, std::size_t n) {
+  Bytes bytes(n);
+  for (auto& b : bytes) b = static_cast<std::uint8_t>(rng.next());
+  return bytes;
+}
+
+void expect_equal_layers(const Graph& model, std::uint64_t seed, const compile::CompileOptions& options = {}) {
+  const board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
+  const auto compiled = compile::compile(model, board, options);
+  ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
+  Rng rng(seed);
+  const Bytes input = random_bytes(rng, model.input().size_bytes());
+  const auto difference = first_difference(*compiled, model, board, input);
+  ASSERT_TRUE(difference.has_value()) << difference.error().message();
+  if (*difference) {
+    const StepDifference& d = **difference;
+    std::string kernel;
+    for (const compile::Step& s : compiled->program.steps) kernel = s.name == d.step ? s.summary + " | " + s.kernel : kernel;
+    FAIL() << d.step << ": " << d.different << " elements, first " << d.first << ": " << d.got << " instead of " << d.expected << "\n" << kernel << "\n"
+           << print_summary(model);
+  }
+  const auto measured = measure(*compiled, model, board, input);
+  ASSERT_TRUE(measured.has_value()) << measured.error().message();
+}
+
+class Layers : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
+  }
+};
+
+TEST_P(Layers, on_the_board_equal_the_executor) {
+  const int trials = std::getenv("MOTE_LAYER_TRIALS") != nullptr ? std::atoi(std::getenv("MOTE_LAYER_TRIALS")) : 6;
+  for (int trial = 0; trial < trials; ++trial) {
+    const auto seed = static_cast<std::uint64_t>(1000 * GetParam() + trial);
+    compile::CompileOptions options;
+    Rng rng(seed);
+    options.program.lowering.column_bytes = static_cast<std::size_t>(rng.between(1, 6000));
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    expect_equal_layers(RandomNetwork(seed).build(), seed, options);
+    if (HasFatalFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Random, Layers, ::testing::Range(0, 8));
+
+}  // namespace
+}  // namespace mote::bench

@@ -1,0 +1,293 @@
+#include "m4/conv_tile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "m4/assembler.hpp"
+
+namespace mote::compile::m4 {
+namespace {
+
+using enum Reg;
+
+constexpr std::int32_t kMostSteps = 12;      // of a loop's body: 44 bytes each
+constexpr std::int32_t kMostStraight = 16;   // a window this short has no loop
+
+constexpr Single kPanel{0}, kPanelEnd{1}, kOutput{2}, kOutputEnd{3}, kBias{4}, kLoopEnd{14}, kRowsLeft{15};
+// Saturating: s8-s11 multipliers, s12 s13 offsets. Exact: s8-s11 multipliers, s16-s19 roundings, s20-s23 shifts.
+constexpr Single kMultiplier{8}, kOffset{12}, kRounding{16}, kShift{20};
+
+/// Two channels: sums R and L of pixels a and b.
+struct PairSums {
+  Reg ra, rb, la, lb;
+};
+constexpr std::array<PairSums, 2> kSums{{{r6, r7, r8, r9}, {r10, r11, r12, lr}}};
+
+Single next(Single s, int n) { return {s.number + n}; }
+
+/// How the steps of a segment are cut: `loops` times `body`, then `tail`.
+struct Cut {
+  std::int32_t body, loops, tail;
+};
+
+Cut cut_steps(std::int32_t steps, bool alone) {
+  if (alone && steps <= kMostStraight) return {0, 0, steps};
+  if (!alone && steps <= kMostSteps) return {0, 0, steps};
+  // Least instructions a step: no tail if possible, else the largest body.
+  Cut best{8, steps / 8, steps % 8};
+  for (std::int32_t body = kMostSteps; body >= 6; --body) {
+    if (steps % body == 0) {
+      best = {body, steps / body, 0};
+      break;
+    }
+  }
+  if (best.loops == 1) return {0, 0, steps};
+  return best;
+}
+
+class Emitter {
+ public:
+  explicit Emitter(const ConvTile& t) : t_(t), a_(t.name()), cut_(cut_steps(t.steps, t.segments == 1)) {}
+
+  AssemblyFunction run() {
+    enter();
+    row_ = a_.new_label();
+    const Label tile = a_.new_label();
+    if (t_.rows) a_.loop(row_);
+    a_.loop(tile);
+    const std::size_t begin = a_.bytes();
+    begin_tile();
+    window();
+    finish();
+    advance(tile);
+    const std::size_t hot = a_.bytes() - begin;
+    next_row();
+    leave();
+    return {a_.name(), "TileJob", a_.function(describe()), a_.bytes(), hot};
+  }
+
+ private:
+  // The order of the members of device::TileJob.
+  enum JobMember : int { job_panel = 0, job_x = 4, job_y = 8, job_y_end = 12, job_params = 16, job_rows = 20, job_x_row = 24, job_y_row = 28 };
+
+  [[nodiscard]] std::int32_t panel_bytes() const { return t_.segments * t_.steps * 8; }
+  [[nodiscard]] std::string describe() const {
+    return fmt::format("2 pixels x 4 channels over {} x {} steps; {} loops of {} and {} more a segment; {}", t_.segments, t_.steps, cut_.loops, cut_.body,
+                       cut_.tail, t_.exact ? "exact end with signs" : fmt::format("saturating end, shifts {} and {}", t_.shift_high, t_.shift_low));
+  }
+
+  void enter() {
+    a_.enter("r0, r4-r11, lr");
+    if (t_.exact) a_.vpush(16, 23);
+    a_.ldr(r1, r0, job_params);
+    a_.vldm(r1, kBias, t_.exact ? 8 : kSaturatingWords);
+    if (t_.exact) {
+      a_.add(r1, r1, 32, r2);
+      a_.vldm(r1, kRounding, 8);
+    }
+    a_.ldr(r4, r0, job_panel);
+    a_.ldr(r5, r0, job_x);
+    a_.ldr(r2, r0, job_y);
+    a_.ldr(r3, r0, job_y_end);
+    a_.add(r4, r4, -4, r1);  // the loops' loads are pre-indexed: both pointers lag by a word
+    a_.add(r5, r5, -4, r1);
+    a_.vmov(kPanel, r4);
+    a_.vmov(kOutput, r2);
+    a_.vmov(kOutputEnd, r3);
+    if (t_.rows) {
+      a_.ldr(r1, r0, job_rows);
+      a_.vmov(kRowsLeft, r1);
+    }
+    if (cut_.loops > 0 || t_.segments > 1) {
+      const std::int32_t last = t_.segments > 1 ? panel_bytes() : cut_.loops * cut_.body * 8;
+      a_.add(r4, r4, last, r1);
+      a_.vmov(kPanelEnd, r4);
+    }
+  }
+
+  void begin_tile() {
+    a_.comment("sums start at the biases");
+    a_.vmov(r4, kPanel);
+    for (int p = 0; p < 2; ++p) {
+      a_.vmov(kSums[p].ra, next(kBias, 2 * p));
+      a_.vmov(kSums[p].rb, next(kBias, 2 * p));
+      a_.vmov(kSums[p].la, next(kBias, 2 * p + 1));
+      a_.vmov(kSums[p].lb, next(kBias, 2 * p + 1));
+    }
+  }
+
+  /// `last`: its loads move the pointers on by the whole run.
+  void step(std::int32_t i, bool last) {
+    const std::int32_t x = t_.step_bytes * i + 4, w = 8 * i + 4;
+    a_.ldr(r3, r5, x + t_.pixel_bytes);
+    // Interleaved pixels: b's word follows a's, and the pointer stays a word behind the next.
+    last && t_.step_bytes == 4 ? a_.ldr_pre(r2, r5, x) : a_.ldr(r2, r5, x);
+    a_.ldr(r0, r4, w);
+    last ? a_.ldr_pre(r1, r4, w + 4) : a_.ldr(r1, r4, w + 4);
+    const auto& [p, q] = kSums;
+    a_.smlad(p.ra, r0, r2, p.ra);
+    a_.smlad(p.rb, r0, r3, p.rb);
+    a_.sxtb16(r0, r0);
+    a_.smlad(q.ra, r1, r2, q.ra);
+    a_.smlad(q.rb, r1, r3, q.rb);
+    a_.sxtb16(r1, r1);
+    a_.smlad(p.la, r0, r2, p.la);
+    a_.smlad(p.lb, r0, r3, p.lb);
+    a_.smlad(q.la, r1, r2, q.la);
+    a_.smlad(q.lb, r1, r3, q.lb);
+  }
+
+  /// `count` steps; leaves both pointers behind them.
+  void steps(std::int32_t count) {
+    for (std::int32_t i = 0; i < count; ++i) step(i, i + 1 == count);
+    if (t_.step_bytes != 4) a_.add(r5, r5, t_.step_bytes * count, r0);
+  }
+
+  void segment() {
+    if (cut_.loops > 0) {
+      const Label loop = a_.new_label();
+      a_.loop(loop);
+      steps(cut_.body);
+      a_.vmov(r0, kLoopEnd);
+      a_.cmp(r4, r0);
+      a_.branch(Condition::ne, loop);
+    }
+    if (cut_.tail > 0) steps(cut_.tail);
+  }
+
+  void window() {
+    if (t_.segments == 1) {
+      if (cut_.loops > 0) {
+        a_.vmov(r0, kPanelEnd);
+        a_.vmov(kLoopEnd, r0);
+      }
+      segment();
+      return;
+    }
+    const Label again = a_.new_label();
+    if (cut_.loops > 0) set_loop_end();
+    a_.loop(again);
+    segment();
+    a_.vmov(r0, kPanelEnd);
+    a_.add(r5, r5, t_.segment_bytes - run_bytes(), r1);
+    if (cut_.loops > 0) set_loop_end();
+    a_.cmp(r4, r0);
+    a_.branch(Condition::ne, again);
+  }
+  void set_loop_end() {
+    a_.add(r1, r4, cut_.loops * cut_.body * 8, r2);
+    a_.vmov(kLoopEnd, r1);
+  }
+
+  [[nodiscard]] std::int32_t run_bytes() const { return t_.steps * t_.step_bytes; }
+  /// What the window has moved the input pointer by.
+  [[nodiscard]] std::int32_t walked() const { return t_.segments == 1 ? run_bytes() : t_.segments * t_.segment_bytes; }
+
+  /// One channel of both pixels: sums in `a` and `b`.
+  void channel(int c, Reg a, Reg b) {
+    if (c >= t_.channels) return;
+    const bool high = c % 2 == 0;
+    a_.vmov(r0, next(kMultiplier, c));
+    if (t_.exact) {
+      a_.vmov(r1, next(kRounding, c));
+      a_.vmov(r2, next(kShift, c));
+      for (const Reg s : {a, b}) {
+        high ? a_.asr(s, s, 7) : a_.lsl(s, s, 1);  // 2 x
+        a_.smmlar(r3, s, r0, r1);
+        a_.add_asr(s, r3, s, 31);
+        a_.asr(s, s, r2);
+        a_.ssat8(s, s);
+        if (t_.clamp_low > -128) a_.at_least(s, t_.clamp_low);
+        if (t_.clamp_high < 127) a_.at_most(s, t_.clamp_high);
+      }
+    } else {
+      if (!high) a_.vmov(r1, next(kOffset, c / 2));
+      for (const Reg s : {a, b}) high ? a_.smmul(s, s, r0) : a_.smmla(s, s, r0, r1);
+      for (const Reg s : {a, b}) a_.ssat8(s, s, high ? t_.shift_high : t_.shift_low);
+    }
+    a_.strb(a, r4, c);
+    a_.strb(b, r4, t_.output_pixel_bytes + c);
+  }
+
+  void finish() {
+    a_.comment("H = R - L; results");
+    a_.vmov(r4, kOutput);
+    for (int p = 0; p < 2; ++p) {
+      const PairSums& s = kSums[p];
+      a_.sub(s.ra, s.ra, s.la);
+      a_.sub(s.rb, s.rb, s.lb);
+      channel(2 * p, s.ra, s.rb);
+      channel(2 * p + 1, s.la, s.lb);
+    }
+  }
+
+  void advance(Label tile) {
+    a_.vmov(r0, kOutputEnd);
+    a_.add(r4, r4, t_.output_pair_bytes, r1);
+    if (t_.pair_bytes != walked()) a_.add(r5, r5, t_.pair_bytes - walked(), r1);
+    a_.vmov(kOutput, r4);
+    a_.cmp(r4, r0);
+    a_.branch(Condition::ne, tile);
+  }
+
+  /// The job says by how much input and output jump from the end of a row to the begin of the next.
+  void next_row() {
+    if (!t_.rows) return;
+    const Label done = a_.new_label();
+    a_.vmov(r1, kRowsLeft);
+    a_.subs(r1, r1, 1);
+    a_.branch(Condition::eq, done);
+    a_.vmov(kRowsLeft, r1);
+    a_.ldr(r2, sp, t_.exact ? 32 : 0);  // the job
+    a_.ldr(r1, r2, job_x_row);
+    a_.ldr(r3, r2, job_y_row);
+    a_.add(r5, r5, r1);
+    a_.ldr(r1, r2, job_y);
+    a_.ldr(r2, r2, job_y_end);
+    a_.sub(r2, r2, r1);  // bytes of a row
+    a_.add(r4, r4, r3);
+    a_.vmov(kOutput, r4);
+    a_.add(r4, r4, r2);
+    a_.vmov(kOutputEnd, r4);
+    a_.jump(row_);
+    a_.place(done);
+  }
+
+  void leave() {
+    if (t_.exact) a_.vpop(16, 23);
+    a_.leave("r0, r4-r11, pc");
+  }
+
+  const ConvTile& t_;
+  Assembler a_;
+  Cut cut_;
+  Label row_;
+};
+
+}  // namespace
+
+std::string ConvTile::name() const {
+  std::string text = fmt::format("conv_tile_{}x{}", segments, steps);
+  if (segments > 1) text += fmt::format("_by{}", segment_bytes);
+  text += fmt::format("_x{}_{}_{}_y{}_{}{}", step_bytes, pixel_bytes, pair_bytes, output_pixel_bytes, output_pair_bytes, rows ? "_rows" : "");
+  if (channels < 4) text += fmt::format("_c{}", channels);
+  if (clamp_low > -128 || clamp_high < 127) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
+  return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
+}
+
+bool can_emit(const ConvTile& t) {
+  const Cut cut = cut_steps(t.steps, t.segments == 1);
+  const std::int32_t run = std::max(cut.body, cut.tail);
+  const bool loads = t.step_bytes * run + 4 + t.pixel_bytes <= 4095 && t.pixel_bytes >= 0 && (t.step_bytes != 4 || 4 * run + 4 <= 255) && 8 * run + 8 <= 255;
+  const bool advances = t.segments * t.steps * 8 <= 65535 && t.segment_bytes <= 65535 && t.pair_bytes <= 65535 && t.output_pair_bytes <= 65535;
+  return t.steps > 0 && loads && advances && t.output_pixel_bytes + 3 <= 4095;
+}
+
+AssemblyFunction emit_conv_tile(const ConvTile& tile) {
+  MOTE_CHECK(can_emit(tile));
+  return Emitter(tile).run();
+}
+
+}  // namespace mote::compile::m4

@@ -1,0 +1,280 @@
+#include "m4/depthwise_tile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "m4/assembler.hpp"
+
+namespace mote::compile::m4 {
+namespace {
+
+using enum Reg;
+
+constexpr std::int32_t kTile = 4;       // outputs at once
+constexpr std::int32_t kMostTiles = 4;  // in a loop's body: about 220 bytes each
+constexpr std::int32_t kRegisters = 6;  // for weights
+constexpr std::int32_t kSingles = 20;   // for weights that find no register
+constexpr std::int32_t kReach = 4095;   // of a load's or store's offset
+
+constexpr Single kOutput{0}, kBias{1}, kMultiplier{2}, kRounding{3}, kShift{4}, kLinesLeft{5}, kParams{6}, kChannelsLeft{7}, kPlane{8}, kChannelOutput{9},
+    kTilesLeft{10}, kJob{11}, kWeight{12};
+constexpr std::array<Reg, 4> kSums{r7, r8, r9, r10};
+constexpr std::array<Reg, 3> kInputs{r11, r12, lr};
+constexpr std::array<Reg, 6> kWeights{r0, r1, r2, r3, r4, r5};
+
+/// A line's outputs: `loops` times a body of `tiles` whole tiles, then `more` whole tiles and a rest.
+struct Cut {
+  std::int32_t tiles, loops, more, rest;
+};
+
+Cut cut_line(const DepthwiseTile& t) {
+  const std::int32_t most = std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
+  const std::int32_t whole = t.places / kTile;
+  const Cut straight{0, 0, whole, t.places % kTile};
+  if (whole <= most) return straight;
+  for (std::int32_t tiles = most; tiles > 1; --tiles) {
+    if (whole % tiles == 0) return {tiles, whole / tiles, 0, straight.rest};
+  }
+  return {most, whole / most, whole % most, straight.rest};
+}
+
+/// The words of a kernel line: (w0, w1), (w2, w3).. for outputs at even places, (w1, w2), (w3, w4).. for odd ones.
+std::int32_t even_words(const DepthwiseTile& t) {
+  const bool odd_width_alone = t.stride_places % 2 != 0 && t.kernel_places > 1;  // the last weight of an odd kernel is in an odd word
+  return odd_width_alone ? t.kernel_places / 2 : (t.kernel_places + 1) / 2;
+}
+std::int32_t odd_words(const DepthwiseTile& t) { return t.stride_places % 2 == 0 ? 0 : (t.kernel_places - 1) / 2; }
+std::int32_t line_words(const DepthwiseTile& t) { return even_words(t) + odd_words(t); }
+
+class Emitter {
+ public:
+  explicit Emitter(const DepthwiseTile& t) : t_(t), a_(t.name()), cut_(cut_line(t)), in_registers_(weight_words(t) <= kRegisters) {}
+
+  AssemblyFunction run() {
+    const Label channel = a_.new_label(), line = a_.new_label();
+    enter();
+    a_.loop(channel);
+    begin_channel();
+    a_.loop(line);
+    const std::size_t begin = a_.bytes();
+    whole_line();
+    end_line(line);
+    const std::size_t hot = a_.bytes() - begin;
+    end_channel(channel);
+    if (!in_registers_) a_.vpop(16, 31);
+    a_.leave("r4-r11, pc");
+    return {a_.name(), "DepthwiseJob", a_.function(describe()), a_.bytes(), hot};
+  }
+
+ private:
+  // The order of the members of device::DepthwiseJob.
+  enum JobMember : int { job_planes = 0, job_y = 4, job_params = 8, job_channels = 12, job_lines = 16, job_plane_bytes = 20 };
+
+  [[nodiscard]] std::string describe() const {
+    return fmt::format("depthwise {}x{}, stride {}x{}, {} outputs a line: {} times {} tiles of 4, {} more, rest {}; {}", t_.kernel_lines, t_.kernel_places,
+                       t_.stride_lines, t_.stride_places, t_.places, cut_.loops, cut_.tiles, cut_.more, cut_.rest,
+                       t_.exact ? "exact" : fmt::format("shift {}", t_.shift));
+  }
+
+  void enter() {
+    a_.enter("r4-r11, lr");
+    if (!in_registers_) a_.vpush(16, 31);
+    a_.vmov(kJob, r0);
+    a_.ldr(r1, r0, job_planes);
+    a_.ldr(r2, r0, job_y);
+    a_.ldr(r3, r0, job_params);
+    a_.ldr(r4, r0, job_channels);
+    a_.vmov(kPlane, r1);
+    a_.vmov(kChannelOutput, r2);
+    a_.vmov(kParams, r3);
+    a_.vmov(kChannelsLeft, r4);
+  }
+
+  void begin_channel() {
+    a_.comment("parameters of the channel");
+    a_.vmov(r6, kParams);
+    const std::int32_t words = weight_words(t_);
+    if (in_registers_) {
+      for (std::int32_t i = 0; i < words; ++i) a_.ldr(kWeights[static_cast<std::size_t>(i)], r6, 4 * i);
+      a_.add(r6, r6, 4 * words, r12);
+    } else {
+      a_.vldm(r6, kWeight, words);
+      a_.add(r6, r6, 4 * words, r12);
+    }
+    const std::int32_t rest = depthwise_words(t_) - words;
+    a_.vldm(r6, kBias, rest);
+    a_.add(r6, r6, 4 * rest, r12);
+    a_.vmov(r12, kJob);
+    a_.vmov(kParams, r6);
+    a_.ldr(r11, r12, job_lines);
+    a_.vmov(r6, kPlane);
+    a_.vmov(r12, kChannelOutput);
+    a_.vmov(kLinesLeft, r11);
+    a_.vmov(kOutput, r12);
+  }
+
+  void whole_line() {
+    moved_ = 0;
+    if (cut_.loops > 0) {
+      a_.movw(r11, cut_.loops);
+      a_.vmov(kTilesLeft, r11);
+      const Label loop = a_.new_label();
+      a_.loop(loop);
+      for (std::int32_t i = 0; i < cut_.tiles; ++i) tile(kTile * i, kTile);
+      const std::int32_t outputs = kTile * cut_.tiles;
+      a_.vmov(r11, kTilesLeft);
+      a_.vmov(r12, kOutput);
+      a_.add(r6, r6, outputs * t_.stride_places * 2, lr);
+      a_.add(r12, r12, outputs * t_.output_place_bytes, lr);
+      a_.vmov(kOutput, r12);
+      a_.subs(r11, r11, 1);
+      a_.vmov(kTilesLeft, r11);
+      a_.branch(Condition::ne, loop);
+      moved_ = outputs * cut_.loops;
+    }
+    for (std::int32_t i = 0; i < cut_.more; ++i) tile(kTile * i, kTile);
+    if (cut_.rest > 0) tile(kTile * cut_.more, cut_.rest);
+  }
+
+  void end_line(Label line) {
+    a_.vmov(r12, kOutput);
+    a_.vmov(r11, kLinesLeft);
+    a_.add(r12, r12, t_.output_line_bytes - moved_ * t_.output_place_bytes, lr);
+    a_.add(r6, r6, t_.stride_lines * t_.line_bytes - moved_ * t_.stride_places * 2, lr);
+    a_.vmov(kOutput, r12);
+    a_.subs(r11, r11, 1);
+    a_.vmov(kLinesLeft, r11);
+    a_.branch(Condition::ne, line);
+  }
+
+  void end_channel(Label channel) {
+    a_.vmov(r11, kJob);
+    a_.vmov(lr, kPlane);
+    a_.ldr(r12, r11, job_plane_bytes);
+    a_.vmov(r11, kChannelOutput);
+    a_.add(lr, lr, r12);
+    a_.add(r11, r11, 1, r12);
+    a_.vmov(kPlane, lr);
+    a_.vmov(kChannelOutput, r11);
+    a_.vmov(r11, kChannelsLeft);
+    a_.subs(r11, r11, 1);
+    a_.vmov(kChannelsLeft, r11);
+    a_.branch(Condition::ne, channel);
+  }
+
+  /// First word of inputs that output `j` of a tile reads, and how many.
+  [[nodiscard]] std::int32_t first_word(std::int32_t j) const { return j * t_.stride_places / 2; }
+  [[nodiscard]] bool at_odd_place(std::int32_t j) const { return j * t_.stride_places % 2 != 0; }
+  [[nodiscard]] std::int32_t words_of(std::int32_t j) const { return at_odd_place(j) ? t_.kernel_places / 2 + 1 : (t_.kernel_places + 1) / 2; }
+
+  [[nodiscard]] Reg even(std::int32_t ky, std::int32_t i) const { return weight(ky, i); }
+  [[nodiscard]] Reg odd(std::int32_t ky, std::int32_t i) const { return weight(ky, even_words(t_) + i); }
+  [[nodiscard]] Reg weight(std::int32_t ky, std::int32_t word) const {
+    return kWeights[static_cast<std::size_t>(in_registers_ ? ky * line_words(t_) + word : word)];
+  }
+
+  void products(std::int32_t ky, std::int32_t j) {
+    const Reg sum = kSums[static_cast<std::size_t>(j)];
+    const auto input = [&](std::int32_t i) { return kInputs[static_cast<std::size_t>((first_word(j) + i) % 3)]; };
+    const std::int32_t width = t_.kernel_places;
+    if (!at_odd_place(j)) {
+      for (std::int32_t i = 0; i < width / 2; ++i) a_.smlad(sum, even(ky, i), input(i), sum);
+      if (width % 2 == 0) return;
+      if (even_words(t_) > width / 2) return a_.smlabb(sum, even(ky, width / 2), input(width / 2), sum);
+      return a_.smlatb(sum, odd(ky, odd_words(t_) - 1), input(width / 2), sum);
+    }
+    a_.smlabt(sum, even(ky, 0), input(0), sum);
+    for (std::int32_t i = 0; i < odd_words(t_); ++i) a_.smlad(sum, odd(ky, i), input(i + 1), sum);
+    if (width % 2 == 0) a_.smlatb(sum, even(ky, even_words(t_) - 1), input(width / 2), sum);
+  }
+
+  void tile(std::int32_t first, std::int32_t outputs) {
+    for (std::int32_t j = 0; j < outputs; ++j) a_.vmov(kSums[static_cast<std::size_t>(j)], kBias);
+    const std::int32_t words = first_word(outputs - 1) + words_of(outputs - 1);
+    for (std::int32_t ky = 0; ky < t_.kernel_lines; ++ky) {
+      const std::int32_t offset = ky * t_.dilation_lines * t_.line_bytes + first * t_.stride_places * 2;
+      if (!in_registers_) {
+        for (std::int32_t i = 0; i < line_words(t_); ++i) {
+          a_.vmov(kWeights[static_cast<std::size_t>(i)], Single{kWeight.number + ky * line_words(t_) + i});
+        }
+      }
+      std::int32_t loaded = 0;
+      for (std::int32_t j = 0; j < outputs; ++j) {
+        // Three words live at once: as many as are free are loaded together.
+        if (first_word(j) + words_of(j) > loaded) {
+          for (; loaded < std::min(words, first_word(j) + 3); ++loaded) a_.ldr(kInputs[static_cast<std::size_t>(loaded % 3)], r6, offset + 4 * loaded);
+        }
+        products(ky, j);
+      }
+    }
+    results(first, outputs);
+  }
+
+  void results(std::int32_t first, std::int32_t outputs) {
+    a_.vmov(r12, kMultiplier);
+    if (t_.exact) a_.vmov(r11, kRounding);
+    for (std::int32_t j = 0; j < outputs; ++j) {
+      const Reg sum = kSums[static_cast<std::size_t>(j)];
+      if (t_.exact) {
+        a_.smmlar(lr, sum, r12, r11);
+        a_.add_asr(sum, lr, sum, 31);
+      } else {
+        a_.smmul(sum, sum, r12);
+      }
+    }
+    if (t_.exact) a_.vmov(r12, kShift);
+    a_.vmov(lr, kOutput);
+    for (std::int32_t j = 0; j < outputs; ++j) {
+      const Reg sum = kSums[static_cast<std::size_t>(j)];
+      if (t_.exact) a_.asr(sum, sum, r12);
+      a_.ssat8(sum, sum, t_.exact ? 0 : t_.shift);
+      if (t_.exact && t_.clamp_low > -128) a_.at_least(sum, t_.clamp_low);
+      if (t_.exact && t_.clamp_high < 127) a_.at_most(sum, t_.clamp_high);
+    }
+    for (std::int32_t j = 0; j < outputs; ++j) a_.strb(kSums[static_cast<std::size_t>(j)], lr, (first + j) * t_.output_place_bytes);
+  }
+
+  const DepthwiseTile& t_;
+  Assembler a_;
+  Cut cut_;
+  bool in_registers_;
+  std::int32_t moved_ = 0;  // outputs by which a line's loop has moved the pointers
+};
+
+}  // namespace
+
+std::string DepthwiseTile::name() const {
+  std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}_n{}_l{}_y{}_{}", kernel_lines, kernel_places, stride_lines, stride_places, dilation_lines, places,
+                                 line_bytes, output_place_bytes, output_line_bytes);
+  if (exact && (clamp_low > -128 || clamp_high < 127)) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
+  return text + (exact ? "_exact" : fmt::format("_s{}", shift));
+}
+
+std::int32_t weight_words(const DepthwiseTile& t) { return t.kernel_lines * line_words(t); }
+
+WeightPair weight_pair(const DepthwiseTile& t, std::int32_t i) {
+  const auto inside = [&](std::int32_t place) { return place < t.kernel_places ? place : -1; };
+  const std::int32_t odd = i - even_words(t);
+  return odd < 0 ? WeightPair{inside(2 * i), inside(2 * i + 1)} : WeightPair{inside(2 * odd + 1), inside(2 * odd + 2)};
+}
+
+std::int32_t depthwise_words(const DepthwiseTile& t) { return weight_words(t) + (t.exact ? 4 : 2); }
+
+bool can_emit(const DepthwiseTile& t) {
+  const Cut cut = cut_line(t);
+  if (t.kernel_places > 5 || t.stride_places > 2 || t.stride_lines > 255 || weight_words(t) > kSingles) return false;
+  const std::int32_t outputs = std::max(kTile * cut.tiles, kTile * cut.more + cut.rest);
+  const std::int32_t load = (t.kernel_lines - 1) * t.dilation_lines * t.line_bytes + (outputs * t.stride_places + t.kernel_places + 2) * 2;
+  const std::int32_t jump = std::max(t.stride_lines * t.line_bytes, t.places * t.stride_places * 2);
+  const std::int32_t move = std::max({t.output_line_bytes, t.places * t.output_place_bytes, t.output_place_bytes});
+  return load <= kReach && (outputs - 1) * t.output_place_bytes <= kReach && jump <= 65535 && move <= 65535;
+}
+
+AssemblyFunction emit_depthwise_tile(const DepthwiseTile& tile) {
+  MOTE_CHECK(can_emit(tile));
+  return Emitter(tile).run();
+}
+
+}  // namespace mote::compile::m4

@@ -1,0 +1,137 @@
+#include "requantizer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "kernels/requantize.hpp"
+
+namespace mote::compile::m4 {
+namespace {
+
+__extension__ using Wide = __int128;
+
+constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
+
+/// One demand on the line: result y is reached at x = first and not before. A side that is not demanded is switched off.
+struct Step {
+  std::int32_t y;
+  std::int64_t first;
+  bool reached, not_before;
+};
+
+/// Steps of the definition over [low, high].
+std::vector<Step> steps_of(const ChannelRule& rule) {
+  std::vector<Step> steps;
+  const std::int32_t lowest = requantized(rule, rule.low);
+  const std::int32_t highest = requantized(rule, rule.high);
+  if (lowest > -128) steps.push_back({lowest, rule.low, true, false});
+  std::int64_t from = rule.low;
+  for (std::int32_t y = lowest + 1; y <= highest; ++y) {
+    std::int64_t below = from - 1, at = rule.high;  // the definition is < y at `below` and >= y at `at`
+    below = std::max(below, rule.low);
+    while (at - below > 1) {
+      const std::int64_t middle = below + (at - below) / 2;
+      (requantized(rule, middle) >= y ? at : below) = middle;
+    }
+    steps.push_back({y, at, true, true});
+    from = at;
+  }
+  if (highest < 127) steps.push_back({highest + 1, rule.high + 1, false, true});
+  return steps;
+}
+
+/// Values of A = bias * multiplier + offset * 2^32 with which x' * multiplier + offset * 2^32 makes all steps.
+struct Window {
+  Wide low, high;
+  [[nodiscard]] bool empty() const { return low > high; }
+};
+
+Window window_of(const std::vector<Step>& steps, Wide multiplier, std::int32_t scale, std::int32_t shift) {
+  const Wide unlimited = Wide{1} << 100;
+  Window w{-unlimited, unlimited};
+  for (const Step& s : steps) {
+    const Wide demand = (Wide{s.y} << (32 + shift)) - Wide{scale} * s.first * multiplier;
+    if (s.reached) w.low = std::max(w.low, demand);
+    if (s.not_before) w.high = std::min(w.high, demand + Wide{scale} * multiplier - 1);
+  }
+  return w;
+}
+
+Wide divide_up(Wide a, Wide b) { return a >= 0 ? (a + b - 1) / b : -((-a) / b); }
+
+bool fits(Wide v) { return v >= -kInt32Max - 1 && v <= kInt32Max; }
+
+/// Bias and offset whose A lies in the window.
+std::optional<LineForm> place(const Window& w, std::int64_t multiplier, bool with_offset, std::int32_t tries) {
+  if (w.empty()) return std::nullopt;
+  const auto form = [&](Wide bias, Wide offset) -> std::optional<LineForm> {
+    if (!fits(bias) || !fits(offset)) return std::nullopt;
+    return LineForm{static_cast<std::int32_t>(multiplier), static_cast<std::int32_t>(bias), static_cast<std::int32_t>(offset)};
+  };
+  const Wide bias = divide_up(w.low, multiplier);
+  if (bias * multiplier <= w.high) return form(bias, 0);
+  if (!with_offset) return std::nullopt;
+  const Wide unit = Wide{1} << 32;
+  for (std::int32_t k = 0; k < tries; ++k) {
+    for (const Wide b : {bias + k, bias - k}) {
+      const Wide offset = divide_up(w.low - b * multiplier, unit);
+      if (b * multiplier + offset * unit <= w.high) return form(b, offset);
+    }
+  }
+  return std::nullopt;
+}
+
+/// x' fits 32 bits over the whole range.
+bool in_range(const ChannelRule& rule, const LineForm& line, std::int32_t scale) {
+  return fits(Wide{scale} * rule.low + line.bias) && fits(Wide{scale} * rule.high + line.bias);
+}
+
+}  // namespace
+
+std::int32_t requantized(const ChannelRule& rule, std::int64_t x) {
+  const auto sum = static_cast<std::int32_t>(static_cast<std::uint32_t>(x + rule.bias));
+  const std::int32_t scaled = device::multiply_by_quantized_multiplier(sum, rule.multiplier, rule.shift);
+  return device::clamp(scaled + rule.output_zero, rule.clamp_low, rule.clamp_high);
+}
+
+std::int32_t on_line(const LineForm& line, std::int64_t x, std::int32_t scale, std::int32_t shift) {
+  const std::int64_t scaled = scale * x + line.bias;
+  const std::int64_t high = ((scaled * line.multiplier) >> 32) + line.offset;
+  return device::clamp(static_cast<std::int32_t>(high >> shift), -128, 127);
+}
+
+std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
+  if (rule.low > rule.high || rule.low + rule.bias < -kInt32Max - 1 || rule.high + rule.bias > kInt32Max) return std::nullopt;
+  const std::vector<Step> steps = steps_of(rule);
+  // The slope that the definition has; for a single x any will do.
+  const double slope = std::ldexp(static_cast<double>(rule.multiplier), 1 + shift + rule.shift) / scale;
+  if (rule.low != rule.high && slope > 2147483647.0) return std::nullopt;
+  const double start = rule.low == rule.high ? 1073741824.0 : slope;
+  std::int64_t best = std::clamp<std::int64_t>(std::llround(start), 1, kInt32Max);
+  // The width of the window is concave in the multiplier: climb to its top.
+  const auto width = [&](std::int64_t m) {
+    const Window w = window_of(steps, m, scale, shift);
+    return w.high - w.low;
+  };
+  std::int64_t from = std::max<std::int64_t>(1, best - (best >> 14) - 2), to = std::min(kInt32Max, best + (best >> 14) + 2);
+  while (to - from > 2) {
+    const std::int64_t a = from + (to - from) / 3, b = to - (to - from) / 3;
+    (width(a) < width(b) ? from : to) = width(a) < width(b) ? a : b;
+  }
+  best = width(to) > width(from) ? to : from;
+  if (width(from + (to - from) / 2) > width(best)) best = from + (to - from) / 2;
+  // Neighbours of the widest place the line as well, and one of them meets an integer bias.
+  for (std::int64_t k = 0; k <= 400; ++k) {
+    for (const std::int64_t m : {best + k, best - k}) {
+      if (m < 1 || m > kInt32Max) continue;
+      const auto line = place(window_of(steps, m, scale, shift), m, with_offset, k == 0 ? 30000 : 2000);
+      if (line && in_range(rule, *line, scale)) return line;
+      if (window_of(steps, m, scale, shift).empty() && k == 0) return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace mote::compile::m4

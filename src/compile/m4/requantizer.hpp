@@ -1,0 +1,44 @@
+#pragma once
+// Finds, for one output channel, integers with which TensorFlow Lite's requantization (two roundings, zero point, clamp) is two instructions:
+//
+//     y = SSAT8( (high32(x' * multiplier) + offset) >> shift ),   x' = scale * x + bias
+//
+// where x is the sum of products without bias. The definition is a monotone step function of x with at most 255 steps, so a line whose floor has all
+// its steps at the same places IS the definition; whether one exists with a given shift is decided exactly, step by step, over the values
+// of x that the weights allow. With the shift given, a whole layer can share one immediate, whatever its channels' own shifts are.
+//
+// Works for channels that clamp at their zero point (ReLU with zero point -128 saturates); where negative results exist, the second rounding's ties
+// away from zero move all steps below zero by one unit and no line fits: those layers use SMMLAR and a correction by the sign.
+
+#include <cstdint>
+#include <optional>
+
+namespace mote::compile::m4 {
+
+/// What the model says of a channel.
+struct ChannelRule {
+  std::int32_t multiplier = 0;  ///< in [2^30, 2^31)
+  std::int32_t shift = 0;       ///< positive to the left
+  std::int32_t output_zero = 0, clamp_low = -128, clamp_high = 127;
+  std::int32_t bias = 0;        ///< added to x by the definition
+  std::int64_t low = 0, high = 0;  ///< least and greatest x (without bias)
+};
+
+struct LineForm {
+  std::int32_t multiplier = 0;
+  std::int32_t bias = 0;    ///< in units of 1/scale of x
+  std::int32_t offset = 0;  ///< added to the high word; 0 unless it was allowed
+};
+
+/// @param scale  1, or 256 where the accumulator has 8 bits below x's unit.
+/// @param shift  of the final SSAT, 0 to 31.
+/// @param with_offset  whether `offset` may be used (one more register a channel).
+/// Nothing when no such integers exist, or when x' would not fit 32 bits.
+[[nodiscard]] std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset);
+
+/// The definition: what the portable kernel computes for this x.
+[[nodiscard]] std::int32_t requantized(const ChannelRule& rule, std::int64_t x);
+/// The two instructions.
+[[nodiscard]] std::int32_t on_line(const LineForm& line, std::int64_t x, std::int32_t scale, std::int32_t shift);
+
+}  // namespace mote::compile::m4
