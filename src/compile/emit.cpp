@@ -51,19 +51,18 @@ MOTE_SHARED void shared_conv_columns(const ConvGeometry& g, const TileLayer& lay
   conv_columns(g, layer, x, y, scratch, column, block);
 }
 )";
+constexpr const char* kSharedDense = R"(
+MOTE_SHARED void shared_dense_tiles(DenseFunction tile, const std::uint32_t* weights, const std::uint32_t* params, std::int32_t layer_words,
+                                    std::int32_t group_words, const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t inputs, std::int32_t outputs) {
+  dense_tiles(tile, weights, params, layer_words, group_words, x, y, scratch, inputs, outputs);
+}
+)";
 constexpr const char* kSharedRows = R"(
 MOTE_SHARED void shared_conv_rows(const ConvGeometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, bool vertical,
                                   std::int32_t block) {
   conv_rows(g, layer, x, y, scratch, vertical, block);
 }
 )";
-constexpr const char* kSharedDepthwise = R"(
-MOTE_SHARED void shared_depthwise_conv2d(const ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
-                                         std::int8_t* y) {
-  depthwise_conv2d_dsp(g, x, weights, params, y);
-}
-)";
-
 constexpr const char* kSharedPlanes = R"(
 MOTE_SHARED void shared_depthwise_planes(const ConvGeometry& g, DepthwiseFunction tile, const std::uint32_t* params, std::int32_t param_words,
                                          const std::int8_t* x, std::int8_t* y, void* scratch, bool columns, std::int32_t lines) {
@@ -148,7 +147,7 @@ std::string emit_cpp(const Program& program) {
   for (const AssemblyFunction& f : assembly_functions(program)) text += declaration(f);
   if (uses(program, "shared_conv_columns(")) text += kSharedColumns;
   if (uses(program, "shared_conv_rows(")) text += kSharedRows;
-  if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
+  if (uses(program, "shared_dense_tiles(")) text += kSharedDense;
   if (uses(program, "shared_depthwise_planes(")) text += kSharedPlanes;
   for (const Step& step : program.steps) {
     if (step.op_index >= 0) text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());

@@ -1,4 +1,4 @@
-// Conv2D and Dense. On a Cortex-M4 an assembly tile (m4/conv_tile.hpp) wherever it is exact, else the portable kernel.
+// Conv2D and Dense. On a Cortex-M4 an assembly tile wherever it is exact (m4/conv_tile.hpp; single outputs: m4/dense_tile.hpp), else the portable kernel.
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 
 #include "kernels/conv_tiles.hpp"
 #include "kernels/requantize_dsp.hpp"
+#include "conv_layer.hpp"
 #include "lower.hpp"
 #include "m4/conv_tile.hpp"
 #include "m4/requantizer.hpp"
@@ -26,46 +27,6 @@ struct Windows {
   std::int32_t steps = 0;        // pairs of elements a segment, the last perhaps half empty
   bool quads = false;            // elements in the order 0, 2, 1, 3
   std::int32_t scratch_bytes = 0;
-};
-
-struct ConvLayer {
-  const graph::Graph& graph;
-  const graph::Op& op;
-  device::ConvGeometry g;
-  graph::ChannelTables tables;
-  std::span<const std::int8_t> weights;
-  std::int32_t window;  // elements
-
-  [[nodiscard]] std::int32_t weight(std::int32_t c, std::int32_t i) const { return weights[static_cast<std::size_t>(c * window + i)]; }
-  /// Sum of products over all inputs, zero point taken for an ordinary value: least and greatest; and what the zero point adds.
-  struct Range {
-    std::int64_t low = 0, high = 0, zero = 0;
-    bool live = false;
-  };
-  [[nodiscard]] Range range(std::int32_t c) const {
-    Range r;
-    for (std::int32_t i = 0; i < window; ++i) {
-      const std::int32_t w = weight(c, i);
-      r.low += std::min(w * -128, w * 127);
-      r.high += std::max(w * -128, w * 127);
-      r.zero += static_cast<std::int64_t>(w) * g.input_zero;
-      r.live = r.live || w != 0;
-    }
-    return r;
-  }
-  [[nodiscard]] m4::ChannelRule rule(std::int32_t c) const {
-    const Range r = range(c);
-    const auto k = static_cast<std::size_t>(c);
-    // The zero point's part is taken off by the bias.
-    return {tables.multiplier[k], tables.shift[k], g.output_zero, g.clamp_low, g.clamp_high, static_cast<std::int32_t>(tables.bias[k] - r.zero), r.low, r.high};
-  }
-  [[nodiscard]] bool biases_fit() const {
-    for (std::int32_t c = 0; c < g.out_c; ++c) {
-      const std::int64_t bias = tables.bias[static_cast<std::size_t>(c)] - range(c).zero;
-      if (bias != static_cast<std::int32_t>(bias)) return false;
-    }
-    return true;
-  }
 };
 
 std::int32_t even(std::int32_t n) { return n & ~1; }
@@ -182,8 +143,6 @@ std::optional<std::vector<std::int64_t>> pack_panels(const ConvLayer& layer, con
   return words;
 }
 
-std::int64_t word(std::int64_t v) { return static_cast<std::int64_t>(static_cast<std::uint32_t>(v)); }
-
 /// Parameters of the groups, in the form that the tile's end wants.
 class GroupParams {
  public:
@@ -194,15 +153,22 @@ class GroupParams {
       if (live_.back()) least_shift_ = std::min(least_shift_, -rules_.back().shift);
     }
     if (least_shift_ == kUnlimited) least_shift_ = 8;
-    for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
+    for (const std::int32_t shift : m4::shifts_to_try(least_shift_)) {
+      shift_ = shift;
+      groups_.clear();
+      exact_.clear();
+      possible_ = true;
+      for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
+      if (!any_exact()) break;
+    }
   }
 
   [[nodiscard]] bool possible() const { return possible_; }
   [[nodiscard]] bool any_exact() const { return std::ranges::count(exact_, 1) != 0; }
   [[nodiscard]] bool all_exact() const { return std::ranges::count(exact_, 0) == 0; }
   [[nodiscard]] const std::vector<std::int64_t>& exact_groups() const { return exact_; }
-  [[nodiscard]] std::int32_t shift_low() const { return least_shift_ - 1; }
-  [[nodiscard]] std::int32_t shift_high() const { return least_shift_ + 7; }
+  [[nodiscard]] std::int32_t shift_low() const { return shift_; }
+  [[nodiscard]] std::int32_t shift_high() const { return shift_ + 8; }
   [[nodiscard]] std::int32_t words_a_group() const { return any_exact() ? m4::kExactWords : m4::kSaturatingWords; }
 
   [[nodiscard]] std::vector<std::int64_t> words() const {
@@ -229,7 +195,7 @@ class GroupParams {
   [[nodiscard]] bool exists(std::int32_t c) const { return c < layer_.g.out_c; }
 
   [[nodiscard]] std::optional<Words> saturating(std::int32_t first) const {
-    if (least_shift_ < 1 || least_shift_ > 24) return std::nullopt;
+    if (shift_ < 0 || shift_ > 23) return std::nullopt;
     std::array<m4::LineForm, 4> lines{};
     for (std::int32_t k = 0; k < 4 && exists(first + k); ++k) {
       const bool high = k % 2 == 0;
@@ -275,6 +241,7 @@ class GroupParams {
   std::vector<m4::ChannelRule> rules_;
   std::vector<bool> live_;
   std::int32_t least_shift_ = kUnlimited;
+  std::int32_t shift_ = 0;  // of low channels
   std::vector<Words> groups_;
   std::vector<std::int64_t> exact_;
   bool possible_ = true;
@@ -346,8 +313,9 @@ LoweredOp portable(const ConvLayer& layer, const std::string& symbol) {
 
 LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
-  const ConvLayer layer{graph, op, g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(), g.kernel_h * g.kernel_w * g.in_c};
+  const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(), g.kernel_h * g.kernel_w * g.in_c};
   if (options.target == Target::armv7em) {
+    if (auto lowered = lower_dense_tiles(layer, symbol)) return std::move(*lowered);
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
   return portable(layer, symbol);

@@ -121,6 +121,13 @@ class Assembler {
     MOTE_CHECK(rotate == 0 || rotate == 8);
     emit(rotate == 0 ? fmt::format("sxtb16 {}, {}", text(d), text(s)) : fmt::format("sxtb16 {}, {}, ror #8", text(d), text(s)));
   }
+  void uxtb16(Reg d, Reg s, int rotate = 0) {
+    MOTE_CHECK(rotate == 0 || rotate == 8);
+    emit(rotate == 0 ? fmt::format("uxtb16 {}, {}", text(d), text(s)) : fmt::format("uxtb16 {}, {}, ror #8", text(d), text(s)));
+  }
+  /// d = low half of a, high half of b.
+  void pkhbt_high(Reg d, Reg a, Reg b) { emit(fmt::format("pkhbt {}, {}, {}", text(d), text(a), text(b))); }
+  void lsr(Reg d, Reg s, int n) { emit(fmt::format("lsr.w {}, {}, #{}", text(d), text(s), n)); }
   /// d = low half of a, low half of b shifted up.
   void pkhbt(Reg d, Reg a, Reg b) { emit(fmt::format("pkhbt {}, {}, {}, lsl #16", text(d), text(a), text(b))); }
   /// d = high half of a stays, low half is the high half of b.

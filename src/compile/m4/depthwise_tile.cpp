@@ -95,15 +95,19 @@ class Emitter {
   void begin_channel() {
     a_.comment("parameters of the channel");
     a_.vmov(r6, kParams);
-    const std::int32_t words = weight_words(t_);
-    if (in_registers_) {
+    const std::int32_t words = t_.bytes ? t_.kernel_lines : weight_words(t_);
+    if (t_.bytes) {
+      for (std::int32_t k = 0; k < words; ++k) a_.ldr(kSums[static_cast<std::size_t>(k)], r6, 4 * k);
+      for (std::int32_t k = 0; k < words; ++k) unpack(k, kSums[static_cast<std::size_t>(k)]);
+      a_.add(r6, r6, 4 * words, r12);
+    } else if (in_registers_) {
       for (std::int32_t i = 0; i < words; ++i) a_.ldr(kWeights[static_cast<std::size_t>(i)], r6, 4 * i);
       a_.add(r6, r6, 4 * words, r12);
     } else {
       a_.vldm(r6, kWeight, words);
       a_.add(r6, r6, 4 * words, r12);
     }
-    const std::int32_t rest = depthwise_words(t_) - words;
+    const std::int32_t rest = t_.exact ? 4 : 2;
     a_.vldm(r6, kBias, rest);
     a_.add(r6, r6, 4 * rest, r12);
     a_.vmov(r12, kJob);
@@ -113,6 +117,15 @@ class Emitter {
     a_.vmov(r12, kChannelOutput);
     a_.vmov(kLinesLeft, r11);
     a_.vmov(kOutput, r12);
+  }
+
+  /// Bytes w0 w1 w2 of a kernel line to the lanes 256 * w of its words.
+  void unpack(std::int32_t line, Reg bytes) {
+    a_.uxtb16(r11, bytes);     // w0, w2
+    a_.uxtb16(r12, bytes, 8);  // w1, 0
+    a_.pkhbt(even(line, 0), r11, r12);
+    odd_words(t_) > 0 ? a_.pkhbt_high(odd(line, 0), r12, r11) : a_.lsr(even(line, 1), r11, 16);  // (w1, w2) or (w2, 0)
+    for (std::int32_t i = 0; i < 2; ++i) a_.lsl(weight(line, i), weight(line, i), 8);
   }
 
   void whole_line() {
@@ -248,6 +261,7 @@ class Emitter {
 std::string DepthwiseTile::name() const {
   std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}_n{}_l{}_y{}_{}", kernel_lines, kernel_places, stride_lines, stride_places, dilation_lines, places,
                                  line_bytes, output_place_bytes, output_line_bytes);
+  if (bytes) text += "_bytes";
   if (exact && (clamp_low > -128 || clamp_high < 127)) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
   return text + (exact ? "_exact" : fmt::format("_s{}", shift));
 }
@@ -260,7 +274,9 @@ WeightPair weight_pair(const DepthwiseTile& t, std::int32_t i) {
   return odd < 0 ? WeightPair{inside(2 * i), inside(2 * i + 1)} : WeightPair{inside(2 * odd + 1), inside(2 * odd + 2)};
 }
 
-std::int32_t depthwise_words(const DepthwiseTile& t) { return weight_words(t) + (t.exact ? 4 : 2); }
+bool can_be_bytes(const DepthwiseTile& t) { return t.kernel_places == 3 && t.kernel_lines <= 3 && !t.exact; }
+
+std::int32_t depthwise_words(const DepthwiseTile& t) { return (t.bytes ? t.kernel_lines : weight_words(t)) + (t.exact ? 4 : 2); }
 
 bool can_emit(const DepthwiseTile& t) {
   const Cut cut = cut_line(t);

@@ -24,6 +24,7 @@ struct DepthwiseTile {
   std::int32_t line_bytes = 0;    ///< of a plane
   std::int32_t output_place_bytes = 0;  ///< from an output to the next of its line
   std::int32_t output_line_bytes = 0;
+  bool bytes = false;   ///< kernels 3 wide, saturating: a kernel line's weights are the bytes of one word and are taken apart once a channel
   bool exact = false;
   std::int32_t shift = 0;                             ///< saturating form
   std::int32_t clamp_low = -128, clamp_high = 127;    ///< exact form
@@ -38,7 +39,9 @@ struct WeightPair {
   std::int32_t low, high;
 };
 [[nodiscard]] WeightPair weight_pair(const DepthwiseTile& tile, std::int32_t i);
-/// After the weights: bias, multiplier (saturating); bias, multiplier, rounding, shift (exact).
+/// Whether weights can be bytes.
+[[nodiscard]] bool can_be_bytes(const DepthwiseTile& tile);
+/// Words of a channel: weights (a word a kernel line where they are bytes), then bias, multiplier (saturating); bias, multiplier, rounding, shift (exact).
 [[nodiscard]] std::int32_t depthwise_words(const DepthwiseTile& tile);
 
 [[nodiscard]] bool can_emit(const DepthwiseTile& tile);

@@ -10,6 +10,7 @@
 // Works for channels that clamp at their zero point (ReLU with zero point -128 saturates); where negative results exist, the second rounding's ties
 // away from zero move all steps below zero by one unit and no line fits: those layers use SMMLAR and a correction by the sign.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -35,6 +36,10 @@ struct LineForm {
 /// @param with_offset  whether `offset` may be used (one more register a channel).
 /// Nothing when no such integers exist, or when x' would not fit 32 bits.
 [[nodiscard]] std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset);
+
+/// Shifts of the low form to try, best first, for a layer whose least right shift is `least`: first a multiple of four, so that layers share functions (it costs
+/// the multiplier up to three of its 31 bits), then the one that keeps all bits.
+[[nodiscard]] inline std::array<std::int32_t, 2> shifts_to_try(std::int32_t least) { return {(least - 1) & ~3, least - 1}; }
 
 /// The definition: what the portable kernel computes for this x.
 [[nodiscard]] std::int32_t requantized(const ChannelRule& rule, std::int64_t x);
