@@ -55,7 +55,7 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
   BenchResult result;
   result.model = graph.name();
   result.board = spec.name;
-  result.macs = graph::macs(graph);
+  result.macs = result.live_macs = graph::macs(graph);
   result.counts = measured.counts;
   result.cycles = measured.cycles;
   result.latency_ms = energy.latency_ms;

@@ -154,7 +154,7 @@ TEST_P(Layers, on_the_board_equal_the_executor) {
     const auto seed = static_cast<std::uint64_t>(1000 * GetParam() + trial);
     compile::CompileOptions options;
     Rng rng(seed);
-    options.program.lowering.column_bytes = static_cast<std::size_t>(rng.between(1, 6000));
+    options.program.arena_budget = rng.chance(0.5) ? 0 : static_cast<std::size_t>(rng.between(1, 30000));
     SCOPED_TRACE("seed " + std::to_string(seed));
     expect_equal_layers(RandomNetwork(seed).build(), seed, options);
     if (HasFatalFailure()) return;

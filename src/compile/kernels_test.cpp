@@ -65,7 +65,7 @@ TEST(DISABLED_ConvDsp, equals_the_portable_kernel_on_random_layers) {
     const auto geometry = graph::conv_geometry(g, op);
     const Tables tables(g, op, geometry);
     LoweringOptions options;
-    options.column_bytes = 1 + rng.below(600);
+    options.scratch_bytes = 1 + rng.below(600);
     const LoweredOp lowered = lower_conv(g, op, "op", options);
     const ConstantArray* panels = find(lowered, "_panels");
     if (panels == nullptr) continue;

@@ -247,9 +247,28 @@ class GroupParams {
   bool possible_ = true;
 };
 
+/// How far below the input the output must begin: after each block but the last, its end may not pass what the next block reads first.
+std::ptrdiff_t trail_of(const device::ConvGeometry& g, const Windows& w) {
+  std::ptrdiff_t distance = -(std::ptrdiff_t{1} << 40);
+  const auto line = [&](std::int32_t oy) { return static_cast<std::ptrdiff_t>(std::max(oy * g.stride_h - g.pad_top, 0)) * g.in_w * g.in_c; };
+  if (w.form == Windows::Form::rows) {
+    for (std::int32_t end = device::next_block(g.out_h, w.block, w.vertical); end < g.out_h; end += device::next_block(g.out_h - end, w.block, w.vertical)) {
+      distance = std::max(distance, std::ptrdiff_t{end} * g.out_w * g.out_c - line(end));
+    }
+    return distance;
+  }
+  const std::int32_t pixels = g.out_h * g.out_w;
+  const bool one_by_one = g.kernel_h * g.kernel_w == 1 && g.pad_top == 0 && g.pad_left == 0;
+  for (std::int32_t end = device::next_block(pixels, w.block, true); end < pixels; end += device::next_block(pixels - end, w.block, true)) {
+    const std::ptrdiff_t needed = line(end / g.out_w) + (one_by_one ? std::ptrdiff_t{end % g.out_w} * g.stride_w * g.in_c : 0);
+    distance = std::max(distance, std::ptrdiff_t{end} * g.out_c - needed);
+  }
+  return distance;
+}
+
 std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
-  const std::optional<Windows> windows = choose_windows(layer, options.column_bytes);
+  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes);
   if (!windows || !layer.biases_fit()) return std::nullopt;
   const auto panels = pack_panels(layer, *windows);
   if (!panels) return std::nullopt;
@@ -281,6 +300,7 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
     groups = symbol + "_exact";
   }
   lowered.scratch_bytes = static_cast<std::size_t>(windows->scratch_bytes);
+  lowered.trail = trail_of(g, *windows);
   const std::string layer_text = fmt::format("tile_layer({0}_panels, {0}_params, {1}, {2}, {3}, {4}, {5})", symbol, groups, fast, exact,
                                              2 * windows->steps * windows->segments, params.words_a_group());
   const char* end = params.all_exact() ? "exact" : params.any_exact() ? "mixed" : "saturating";

@@ -165,7 +165,7 @@ std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::st
   lowered.scratch_bytes = static_cast<std::size_t>(2 * ((layer.window + 3) & ~3));
   lowered.body = fmt::format("shared_dense_tiles({0}, {1}_weights, {1}_params, {2}, {3}, x0, y, scratch, {4}, {5});", lowered.functions[0].name, symbol,
                              m4::kDenseLayerWords, m4::dense_group_words(tile), layer.window, g.out_c);
-  lowered.may_reuse_inputs = {0};
+  lowered.trail = -(std::ptrdiff_t{1} << 40);  // all inputs are read before the first output is written
   return lowered;
 }
 

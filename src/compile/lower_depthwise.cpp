@@ -178,11 +178,21 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
   lowered.geometry = geometry_text(symbol, g);
   lowered.constants.push_back({symbol + "_params", "std::uint32_t", "pairs of weights, bias, multiplier of each channel", 4, true, *words});
   lowered.functions = {m4::emit_depthwise_tile(tile)};
-  const std::int32_t lines = band_lines(g, *columns, options.column_bytes);
+  const std::int32_t lines = band_lines(g, *columns, options.scratch_bytes);
   lowered.scratch_bytes = static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, *columns, lines));
   lowered.kernel = fmt::format("depthwise_planes {}, {} {} at once", tile.exact ? "exact" : "saturating", lines, *columns ? "columns" : "rows");
   lowered.body = fmt::format("shared_depthwise_planes({0}_geometry, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});", symbol, lowered.functions[0].name,
                              m4::depthwise_words(tile), *columns, lines);
+  // Within a band the groups of channels are written one after the other, while the later ones still read the band from its begin on.
+  if (!*columns && lines < g.out_h) {
+    std::ptrdiff_t distance = 0;
+    for (std::int32_t first = 0; first < g.out_h; first += lines) {
+      const std::ptrdiff_t end = std::min(first + lines, g.out_h);
+      const std::ptrdiff_t needed = std::max(first * g.stride_h - g.pad_top, 0);
+      distance = std::max(distance, end * g.out_w * g.out_c - needed * g.in_w * g.in_c);
+    }
+    lowered.trail = distance;
+  }
   const bool same_shape = g.in_h == g.out_h && g.in_w == g.out_w && g.stride_h == 1 && g.stride_w == 1;
   if (same_shape && lines == device::line_axis(g, *columns).out) lowered.may_reuse_inputs = {0};
   return lowered;

@@ -11,18 +11,36 @@ bool overlap(const Buffer& a, const Buffer& b) { return a.first <= b.last && b.f
 
 std::size_t align_up(std::size_t value, std::size_t align) { return (value + align - 1) & ~(align - 1); }
 
+/// How far `above` must lie above `below`, at least, when it is not to lie below it.
+std::ptrdiff_t clearance(std::span<const Buffer> buffers, std::size_t below, std::size_t above) {
+  const auto bytes = static_cast<std::ptrdiff_t>(buffers[below].bytes);
+  const auto& trails = buffers[below].trails;
+  if (trails && trails->buffer == above) return std::min(bytes, trails->distance);
+  return bytes;
+}
+
 /// Lowest offset at which buffer `index` collides with none of those placed already.
 std::size_t lowest_fit(std::span<const Buffer> buffers, std::span<const std::size_t> placed, const std::vector<std::size_t>& offsets,
                        std::size_t index) {
-  std::vector<std::size_t> rivals;
+  struct Forbidden {
+    std::ptrdiff_t low, high;  // offsets between, both excluded
+  };
+  std::vector<Forbidden> forbidden;
   for (const std::size_t p : placed) {
-    if (overlap(buffers[p], buffers[index])) rivals.push_back(p);
+    if (!overlap(buffers[p], buffers[index])) continue;
+    const auto at = static_cast<std::ptrdiff_t>(offsets[p]);
+    forbidden.push_back({at - clearance(buffers, index, p), at + clearance(buffers, p, index)});
   }
-  std::ranges::sort(rivals, {}, [&](std::size_t p) { return offsets[p]; });
+  std::ranges::sort(forbidden, {}, &Forbidden::low);
   std::size_t offset = 0;
-  for (const std::size_t p : rivals) {
-    if (offset + buffers[index].bytes <= offsets[p]) break;
-    offset = std::max(offset, align_up(offsets[p] + buffers[p].bytes, buffers[index].align));
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (const Forbidden& f : forbidden) {
+      const auto here = static_cast<std::ptrdiff_t>(offset);
+      if (here <= f.low || here >= f.high) continue;
+      offset = align_up(static_cast<std::size_t>(f.high), buffers[index].align);
+      moved = true;
+    }
   }
   return offset;
 }
@@ -79,12 +97,24 @@ class ExactSearch {
   std::vector<std::size_t> order_;
 };
 
+/// Bytes that a buffer and the one it trails have in common in the best case.
+std::size_t shared_bytes(std::span<const Buffer> buffers, const Buffer& b) {
+  const Buffer& other = buffers[b.trails->buffer];
+  const auto own = static_cast<std::ptrdiff_t>(b.bytes), its = static_cast<std::ptrdiff_t>(other.bytes);
+  const std::ptrdiff_t apart = std::clamp<std::ptrdiff_t>(b.trails->distance, 0, own);
+  return static_cast<std::size_t>(own + its - std::max(own, apart + its));
+}
+
 void find_peak(std::span<const Buffer> buffers, ArenaPlan& plan) {
   std::size_t steps = 0;
   for (const Buffer& b : buffers) steps = std::max(steps, b.last + 1);
   for (std::size_t step = 0; step < steps; ++step) {
     std::size_t live = 0;
-    for (const Buffer& b : buffers) live += b.first <= step && step <= b.last ? b.bytes : 0;
+    for (const Buffer& b : buffers) {
+      if (step < b.first || step > b.last) continue;
+      live += b.bytes;
+      if (b.trails && b.first == step) live -= shared_bytes(buffers, b);
+    }
     if (live > plan.peak_live_bytes) {
       plan.peak_live_bytes = live;
       plan.peak_step = step;
@@ -103,6 +133,11 @@ Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, std::size_t exact_
     if (b.first > b.last) return fail(Code::invalid_argument, "buffer '" + b.name + "' ends before it begins");
     if (!std::has_single_bit(b.align)) return fail(Code::invalid_argument, "buffer '" + b.name + "' has an alignment that is not a power of two");
   }
+  for (const Buffer& b : buffers) {
+    if (b.trails && (b.trails->buffer >= buffers.size() || buffers[b.trails->buffer].last != b.first)) {
+      return fail(Code::invalid_argument, "buffer '" + b.name + "' trails one that does not end where it begins");
+    }
+  }
   ArenaPlan plan;
   find_peak(buffers, plan);
   std::vector<std::size_t> order(buffers.size());
@@ -119,6 +154,10 @@ Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, std::size_t exact_
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].first < buffers[b].first; }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return length(a) > length(b); }));
+  // Outputs before the inputs they trail: the input then finds its place close above.
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].first > buffers[b].first; }));
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; }));
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
   if (buffers.size() <= exact_limit && best.bytes > plan.peak_live_bytes) best = ExactSearch(buffers, std::move(best), plan.peak_live_bytes).run();
   plan.offsets = std::move(best.offsets);
   plan.arena_bytes = best.bytes;

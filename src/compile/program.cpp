@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <numeric>
 
 namespace mote::compile {
@@ -25,24 +27,24 @@ struct Life {
 
 class ProgramBuilder {
  public:
-  ProgramBuilder(const Graph& graph, const ProgramOptions& options) : graph_(graph), options_(options), owner_(graph.tensors().size()), lives_(graph.tensors().size()) {
+  /// `ops`: one an operator of the graph; they outlive the builder.
+  ProgramBuilder(const Graph& graph, const ProgramOptions& options, std::vector<const LoweredOp*> ops)
+      : graph_(graph), options_(options), ops_(std::move(ops)), owner_(graph.tensors().size()), lives_(graph.tensors().size()) {
     std::iota(owner_.begin(), owner_.end(), TensorId{0});
   }
 
-  Result<Program> run() {
-    if (graph_.inputs().size() != 1 || graph_.outputs().size() != 1) {
-      return fail(Code::unsupported, fmt::format("the model has {} inputs and {} outputs; one of each is compiled", graph_.inputs().size(),
-                                                 graph_.outputs().size()));
-    }
-    program_.model_name = graph_.name();
-    program_.features = options_.features;
-    for (std::size_t i = 0; i < graph_.ops().size(); ++i) {
-      MOTE_TRY(LoweredOp lowered, lower(graph_, i, options_.lowering));
-      program_.ops.push_back(std::move(lowered));
-    }
+  /// Places all buffers.
+  Result<const ArenaPlan*> plan() {
     measure_lives();
     share_buffers();
     MOTE_TRY_VOID(place());
+    return &plan_;
+  }
+
+  Program finish() {
+    program_.model_name = graph_.name();
+    program_.features = options_.features;
+    for (const LoweredOp* op : ops_) program_.ops.push_back(*op);
     make_steps();
     return std::move(program_);
   }
@@ -78,7 +80,7 @@ class ProgramBuilder {
   void share_buffers() {
     for (std::size_t i = 0; i < graph_.ops().size(); ++i) {
       const graph::Op& op = graph_.ops()[i];
-      const LoweredOp& lowered = program_.ops[i];
+      const LoweredOp& lowered = *ops_[i];
       if (lowered.is_view) {
         join(op.outputs[0], op.inputs[0]);
         continue;
@@ -116,10 +118,11 @@ class ProgramBuilder {
         buffers.push_back({"features scratch", options_.features->scratch_bytes, 0, 0, 8});
       }
     }
-    for (std::size_t i = 0; i < program_.ops.size(); ++i) {
-      if (program_.ops[i].scratch_bytes == 0) continue;
+    for (std::size_t i = 0; i < ops_.size(); ++i) {
+      trail(i, buffers);
+      if (ops_[i]->scratch_bytes == 0) continue;
       scratch_of_[step_of(i)] = buffers.size();
-      buffers.push_back({graph_.ops()[i].name + " scratch", program_.ops[i].scratch_bytes, step_of(i), step_of(i), 4});
+      buffers.push_back({graph_.ops()[i].name + " scratch", ops_[i]->scratch_bytes, step_of(i), step_of(i), 4});
     }
     MOTE_TRY(plan_, plan_arena(buffers));
     program_.arena_bytes = plan_.arena_bytes;
@@ -133,6 +136,15 @@ class ProgramBuilder {
       if (root(id) != id) program_.buffers[buffer_of_[index(root(id))]].aliases.push_back(graph_.tensor(id).name);
     }
     return {};
+  }
+
+  /// Lets an operator's output trail its input where both have buffers of their own and the input is read for the last time.
+  void trail(std::size_t i, std::vector<Buffer>& buffers) const {
+    const graph::Op& op = graph_.ops()[i];
+    if (!ops_[i]->trail || !is_value(op.inputs[0])) return;
+    const std::size_t input = buffer_of_[index(root(op.inputs[0]))], output = buffer_of_[index(root(op.outputs[0]))];
+    if (input == output || buffers[input].last != step_of(i) || buffers[output].first != step_of(i)) return;
+    buffers[output].trails = Buffer::Trail{input, *ops_[i]->trail};
   }
 
   [[nodiscard]] std::size_t offset_of(TensorId id) const { return plan_.offsets[buffer_of_[index(root(id))]]; }
@@ -162,6 +174,7 @@ class ProgramBuilder {
 
   const Graph& graph_;
   const ProgramOptions& options_;
+  std::vector<const LoweredOp*> ops_;
   Program program_;
   ArenaPlan plan_;
   std::vector<TensorId> owner_;  // union of tensors that share bytes
@@ -171,8 +184,114 @@ class ProgramBuilder {
   std::size_t raw_buffer_ = kNever;
 };
 
+/// Scratch that operators may use, in bytes: more makes kernels faster or lets them work in place, and takes RAM.
+constexpr std::array<std::size_t, 7> kScratchSizes{768, 1536, 3072, 4608, 6144, 12288, 24576};
+constexpr std::size_t kUsualSize = 2;
+
+/// Every operator lowered for each scratch size that was asked for.
+class Variants {
+ public:
+  Variants(const Graph& graph, const ProgramOptions& options) : graph_(graph), options_(options), lowered_(graph.ops().size()) {}
+
+  Result<const LoweredOp*> get(std::size_t op, std::size_t size) {
+    auto& slot = lowered_[op][size];
+    if (!slot) {
+      LoweringOptions lowering = options_.lowering;
+      lowering.scratch_bytes = kScratchSizes[size];
+      MOTE_TRY(LoweredOp made, lower(graph_, op, lowering));
+      slot = std::make_unique<LoweredOp>(std::move(made));
+    }
+    return slot.get();
+  }
+
+ private:
+  const Graph& graph_;
+  const ProgramOptions& options_;
+  std::vector<std::array<std::unique_ptr<LoweredOp>, kScratchSizes.size()>> lowered_;
+};
+
+/// Chooses each operator's scratch: first as little RAM as possible, then as much scratch as that, or the budget, leaves.
+class ScratchSearch {
+ public:
+  ScratchSearch(const Graph& graph, const ProgramOptions& options) : graph_(graph), options_(options), variants_(graph, options) {}
+
+  Result<Program> run() {
+    choice_.assign(graph_.ops().size(), kUsualSize);
+    MOTE_TRY(ArenaPlan plan, this->plan());
+    MOTE_TRY_VOID(shrink(plan));
+    const std::size_t limit = std::max(plan.arena_bytes + plan.arena_bytes / 8, options_.arena_budget);
+    MOTE_TRY_VOID(grow(std::max(limit, plan.arena_bytes)));
+    MOTE_TRY(const auto ops, chosen());
+    ProgramBuilder builder(graph_, options_, ops);
+    MOTE_TRY_VOID(builder.plan());
+    return builder.finish();
+  }
+
+ private:
+  Result<std::vector<const LoweredOp*>> chosen() {
+    std::vector<const LoweredOp*> ops;
+    for (std::size_t i = 0; i < choice_.size(); ++i) {
+      MOTE_TRY(const LoweredOp* op, variants_.get(i, choice_[i]));
+      ops.push_back(op);
+    }
+    return ops;
+  }
+  Result<ArenaPlan> plan() {
+    MOTE_TRY(const auto ops, chosen());
+    ProgramBuilder builder(graph_, options_, ops);
+    MOTE_TRY(const ArenaPlan* plan, builder.plan());
+    return *plan;
+  }
+
+  /// At the fullest step, tries every size; until nothing helps.
+  Result<void> shrink(ArenaPlan& best) {
+    const std::size_t features = options_.features ? 1 : 0;
+    for (std::size_t round = 0; round < 2 * graph_.ops().size(); ++round) {
+      if (best.peak_step < features) return {};
+      const std::size_t op = best.peak_step - features;
+      const std::size_t before = choice_[op];
+      std::size_t chosen = before;
+      for (std::size_t size = 0; size < kScratchSizes.size(); ++size) {
+        choice_[op] = size;
+        MOTE_TRY(ArenaPlan candidate, plan());
+        if (candidate.arena_bytes >= best.arena_bytes) continue;
+        best = std::move(candidate);
+        chosen = size;
+      }
+      choice_[op] = chosen;
+      if (chosen == before) return {};
+    }
+    return {};
+  }
+
+  Result<void> grow(std::size_t limit) {
+    for (std::size_t op = 0; op < choice_.size(); ++op) {
+      MOTE_TRY(const LoweredOp* now, variants_.get(op, choice_[op]));
+      if (now->scratch_bytes == 0) continue;
+      const std::size_t least = choice_[op];
+      for (std::size_t size = kScratchSizes.size(); size-- > least;) {
+        choice_[op] = size;
+        MOTE_TRY(const ArenaPlan candidate, plan());
+        if (size == least || candidate.arena_bytes <= limit) break;
+      }
+    }
+    return {};
+  }
+
+  const Graph& graph_;
+  const ProgramOptions& options_;
+  Variants variants_;
+  std::vector<std::size_t> choice_;
+};
+
 }  // namespace
 
-Result<Program> make_program(const Graph& graph, const ProgramOptions& options) { return ProgramBuilder(graph, options).run(); }
+Result<Program> make_program(const Graph& graph, const ProgramOptions& options) {
+  if (graph.inputs().size() != 1 || graph.outputs().size() != 1) {
+    return fail(Code::unsupported,
+                fmt::format("the model has {} inputs and {} outputs; one of each is compiled", graph.inputs().size(), graph.outputs().size()));
+  }
+  return ScratchSearch(graph, options).run();
+}
 
 }  // namespace mote::compile

@@ -7,6 +7,7 @@
 #include "mote/base/rng.hpp"
 #include "mote/formats/tflite.hpp"
 #include "mote/graph/executor.hpp"
+#include "mote/optimize/passes.hpp"
 #include "steps/compile_model.hpp"
 #include "steps/materials.hpp"
 
@@ -32,7 +33,8 @@ Result<graph::Graph> load_model(const std::string& file) {
 
 struct Built {
   board::BoardSpec board;
-  graph::Graph graph;
+  graph::Graph graph;   ///< as in the file
+  graph::Graph simple;  ///< what was compiled
   compile::CompiledModel model;
   bench::BenchResult measured;
 };
@@ -45,10 +47,13 @@ Result<Built> build(const Arguments& a) {
   Bytes input(built.graph.input().size_bytes());
   Rng rng(1);
   for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
-  auto model = compile::compile(built.graph, built.board, {});
+  MOTE_TRY(auto simplified, optimize::simplify(built.graph));
+  built.simple = std::move(simplified.graph);
+  auto model = compile::compile(built.simple, built.board, {});
   if (!model) return fail(std::move(model).error(), a.file);
   built.model = std::move(*model);
-  MOTE_TRY(built.measured, bench::measure(built.model, built.graph, built.board, input));
+  MOTE_TRY(built.measured, bench::measure(built.model, built.simple, built.board, input));
+  built.measured.macs = graph::macs(built.graph);
   MOTE_TRY(built.model.module, compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
   MOTE_TRY(built.model.firmware, compile::make_firmware(built.model.module, built.board));
   MOTE_TRY(auto executor, graph::Executor::create(built.graph));

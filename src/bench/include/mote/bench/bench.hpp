@@ -42,7 +42,8 @@ struct FlashUse {
 struct BenchResult {
   std::string model;
   std::string board;
-  std::uint64_t macs = 0;
+  std::uint64_t macs = 0;       ///< of the model as it was given
+  std::uint64_t live_macs = 0;  ///< of what was compiled
   board::CycleCounts counts;
   std::uint64_t cycles = 0;
   double latency_ms = 0.0;

@@ -1,7 +1,9 @@
 #pragma once
 // One operator of the graph -> constants and a call of a device kernel.
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +31,7 @@ struct ConstantArray {
 
 struct LoweringOptions {
   Target target = Target::armv7em;
-  std::size_t column_bytes = 3072;  ///< most RAM a convolution may use for its columns
+  std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel wants; the least it needs is always taken
 };
 
 /// A kernel in assembly, emitted for a geometry. Equal names are equal functions: one copy serves all layers that ask for it.
@@ -54,6 +56,8 @@ struct LoweredOp {
   std::size_t scratch_bytes = 0;
   /// Index of the input whose bytes the output may take over, or -1.
   std::vector<std::size_t> may_reuse_inputs;
+  /// Bytes by which the output must begin below input 0 for both to share bytes (written outputs trail the inputs still to be read); negative: it may begin above.
+  std::optional<std::ptrdiff_t> trail;
   bool is_view = false;  ///< nothing to compute: the output is the input's bytes
 };
 

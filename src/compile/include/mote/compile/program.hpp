@@ -20,8 +20,9 @@ struct FeatureStage {
 };
 
 struct ProgramOptions {
-  LoweringOptions lowering;
+  LoweringOptions lowering;           ///< its scratch_bytes is chosen for each operator
   std::optional<FeatureStage> features;
+  std::size_t arena_budget = 0;       ///< bytes the arena may have for speed's sake; 0: an eighth more than it needs at least
 };
 
 /// A buffer of the arena for reports: which tensors share it, where it lies, and when.

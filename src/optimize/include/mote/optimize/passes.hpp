@@ -45,6 +45,10 @@ struct Optimized {
 [[nodiscard]] Result<graph::Graph> fold_batch_norm(const graph::Graph& graph);
 /// Moves an Activate into its producer (convolutions, dense, pool, add), when nothing else reads between.
 [[nodiscard]] Result<graph::Graph> fuse_activation(const graph::Graph& graph);
+/// Removes channels of an int8 model whose values do not depend on the input (all-zero filters and what follows from them, through depthwise layers and
+/// pooling with their borders), and channels that nothing reads; their share of later sums goes into the biases. Byte-exact. What stays is a multiple of four
+/// channels, if need be with empty ones. Does nothing to float models.
+[[nodiscard]] Result<graph::Graph> remove_dead_channels(const graph::Graph& graph);
 /// Joins chains of Reshape, and drops those that change nothing or sit in front of a Dense (which flattens anyway).
 [[nodiscard]] Result<graph::Graph> remove_reshape(const graph::Graph& graph);
 
