@@ -64,9 +64,9 @@ MOTE_SHARED void shared_conv_rows(const ConvGeometry& g, const TileLayer& layer,
 }
 )";
 constexpr const char* kSharedPlanes = R"(
-MOTE_SHARED void shared_depthwise_planes(const ConvGeometry& g, DepthwiseFunction tile, const std::uint32_t* params, std::int32_t param_words,
-                                         const std::int8_t* x, std::int8_t* y, void* scratch, bool columns, std::int32_t lines) {
-  depthwise_planes(g, tile, params, param_words, x, y, scratch, columns, lines);
+MOTE_SHARED void shared_depthwise_planes(const ConvGeometry& g, PlaneFunction gather, DepthwiseFunction tile, const std::uint32_t* params,
+                                         std::int32_t param_words, const std::int8_t* x, std::int8_t* y, void* scratch, bool columns, std::int32_t lines) {
+  depthwise_planes(g, gather, tile, params, param_words, x, y, scratch, columns, lines);
 }
 )";
 

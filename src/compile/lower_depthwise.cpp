@@ -47,6 +47,7 @@ m4::DepthwiseTile tile_of(const device::ConvGeometry& g, bool columns) {
   t.stride_lines = line.stride;
   t.stride_places = place.stride;
   t.dilation_lines = line.dilation;
+  t.phase = place.pad % 2;
   t.places = place.out;
   t.line_bytes = device::plane_line_elements(place) * 2;
   t.output_place_bytes = place.out_bytes;
@@ -156,7 +157,7 @@ std::int32_t band_lines(const device::ConvGeometry& g, bool columns, std::size_t
 std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
   const std::optional<bool> columns = choose_columns(g);
-  if (!columns || g.multiplier != 1) return std::nullopt;
+  if (!columns || g.multiplier != 1 || g.in_c < 4) return std::nullopt;
   std::vector<m4::ChannelRule> rules;
   for (std::int32_t c = 0; c < g.out_c; ++c) {
     const auto rule = layer.rule(c);
@@ -177,11 +178,11 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
   lowered.includes = {"kernels/depthwise_planes.hpp"};
   lowered.geometry = geometry_text(symbol, g);
   lowered.constants.push_back({symbol + "_params", "std::uint32_t", "pairs of weights, bias, multiplier of each channel", 4, true, *words});
-  lowered.functions = {m4::emit_depthwise_tile(tile)};
+  lowered.functions = {m4::emit_depthwise_tile(tile), m4::emit_plane_gather()};
   const std::int32_t lines = band_lines(g, *columns, options.scratch_bytes);
   lowered.scratch_bytes = static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, *columns, lines));
   lowered.kernel = fmt::format("depthwise_planes {}, {} {} at once", tile.exact ? "exact" : "saturating", lines, *columns ? "columns" : "rows");
-  lowered.body = fmt::format("shared_depthwise_planes({0}_geometry, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});", symbol, lowered.functions[0].name,
+  lowered.body = fmt::format("shared_depthwise_planes({0}_geometry, plane_gather, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});", symbol, lowered.functions[0].name,
                              m4::depthwise_words(tile), *columns, lines);
   // Within a band the groups of channels are written one after the other, while the later ones still read the band from its begin on.
   if (!*columns && lines < g.out_h) {

@@ -62,7 +62,8 @@ class Assembler {
     MOTE_CHECK(offset >= -255 && offset <= 255);
     emit(fmt::format("ldr.w {}, [{}], #{}", text(t), text(base), offset));
   }
-  void ldr_index(Reg t, Reg base, Reg index, int shift) { emit(fmt::format("ldr.w {}, [{}, {}, lsl #{}]", text(t), text(base), text(index), shift)); }
+  /// base + (index << shift)
+  void ldr_at(Reg t, Reg base, Reg index, int shift) { emit(fmt::format("ldr.w {}, [{}, {}, lsl #{}]", text(t), text(base), text(index), shift)); }
   void str(Reg t, Reg base, int offset) { memory("str.w", t, base, offset); }
   void strh(Reg t, Reg base, int offset) { memory("strh.w", t, base, offset); }
   void strb(Reg t, Reg base, int offset) { memory("strb.w", t, base, offset); }
@@ -97,6 +98,7 @@ class Assembler {
   }
   void add(Reg d, Reg a, Reg b) { three("add.w", d, a, b); }
   void sub(Reg d, Reg a, Reg b) { three("sub.w", d, a, b); }
+  void add_lsl(Reg d, Reg a, Reg b, int shift) { emit(fmt::format("add.w {}, {}, {}, lsl #{}", text(d), text(a), text(b), shift)); }
   void add_asr(Reg d, Reg a, Reg b, int shift) { emit(fmt::format("add.w {}, {}, {}, asr #{}", text(d), text(a), text(b), shift)); }
   void lsl(Reg d, Reg s, int n) { emit(fmt::format("lsl.w {}, {}, #{}", text(d), text(s), n)); }
   void asr(Reg d, Reg s, int n) { emit(fmt::format("asr.w {}, {}, #{}", text(d), text(s), n)); }
@@ -107,6 +109,11 @@ class Assembler {
     emit(fmt::format("subs.w {}, {}, #{}", text(d), text(s), value));
   }
   void cmp(Reg a, Reg b) { emit(fmt::format("cmp.w {}, {}", text(a), text(b))); }
+
+  void cmp(Reg a, int value) {
+    MOTE_CHECK(value >= 0 && value <= 255);
+    emit(fmt::format("cmp.w {}, #{}", text(a), value));
+  }
 
   void smlad(Reg d, Reg a, Reg b, Reg acc) { four("smlad", d, a, b, acc); }
   void smuad(Reg d, Reg a, Reg b) { three("smuad", d, a, b); }

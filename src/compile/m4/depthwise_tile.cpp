@@ -40,12 +40,17 @@ Cut cut_line(const DepthwiseTile& t) {
   return {most, whole / most, whole % most, straight.rest};
 }
 
+std::int32_t odd_words(const DepthwiseTile& t);
+
 /// The words of a kernel line: (w0, w1), (w2, w3).. for outputs at even places, (w1, w2), (w3, w4).. for odd ones.
 std::int32_t even_words(const DepthwiseTile& t) {
-  const bool odd_width_alone = t.stride_places % 2 != 0 && t.kernel_places > 1;  // the last weight of an odd kernel is in an odd word
-  return odd_width_alone ? t.kernel_places / 2 : (t.kernel_places + 1) / 2;
+  // Where there are odd places the last weight of an odd kernel is in an odd word.
+  return odd_words(t) > 0 ? t.kernel_places / 2 : (t.kernel_places + 1) / 2;
 }
-std::int32_t odd_words(const DepthwiseTile& t) { return t.stride_places % 2 == 0 ? 0 : (t.kernel_places - 1) / 2; }
+std::int32_t odd_words(const DepthwiseTile& t) {
+  const bool odd_places = t.stride_places % 2 != 0 || t.phase != 0;
+  return odd_places ? (t.kernel_places - 1) / 2 : 0;
+}
 std::int32_t line_words(const DepthwiseTile& t) { return even_words(t) + odd_words(t); }
 
 class Emitter {
@@ -178,8 +183,8 @@ class Emitter {
   }
 
   /// First word of inputs that output `j` of a tile reads, and how many.
-  [[nodiscard]] std::int32_t first_word(std::int32_t j) const { return j * t_.stride_places / 2; }
-  [[nodiscard]] bool at_odd_place(std::int32_t j) const { return j * t_.stride_places % 2 != 0; }
+  [[nodiscard]] std::int32_t first_word(std::int32_t j) const { return (j * t_.stride_places + t_.phase) / 2; }
+  [[nodiscard]] bool at_odd_place(std::int32_t j) const { return (j * t_.stride_places + t_.phase) % 2 != 0; }
   [[nodiscard]] std::int32_t words_of(std::int32_t j) const { return at_odd_place(j) ? t_.kernel_places / 2 + 1 : (t_.kernel_places + 1) / 2; }
 
   [[nodiscard]] Reg even(std::int32_t ky, std::int32_t i) const { return weight(ky, i); }
@@ -259,7 +264,7 @@ class Emitter {
 }  // namespace
 
 std::string DepthwiseTile::name() const {
-  std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}_n{}_l{}_y{}_{}", kernel_lines, kernel_places, stride_lines, stride_places, dilation_lines, places,
+  std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}p{}_n{}_l{}_y{}_{}", kernel_lines, kernel_places, stride_lines, stride_places, dilation_lines, phase, places,
                                  line_bytes, output_place_bytes, output_line_bytes);
   if (bytes) text += "_bytes";
   if (exact && (clamp_low > -128 || clamp_high < 127)) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
@@ -286,6 +291,100 @@ bool can_emit(const DepthwiseTile& t) {
   const std::int32_t jump = std::max(t.stride_lines * t.line_bytes, t.places * t.stride_places * 2);
   const std::int32_t move = std::max({t.output_line_bytes, t.places * t.output_place_bytes, t.output_place_bytes});
   return load <= kReach && (outputs - 1) * t.output_place_bytes <= kReach && jump <= 65535 && move <= 65535;
+}
+
+AssemblyFunction emit_plane_gather() {
+  // The order of the members of device::PlaneJob.
+  enum JobMember : int { job_source = 0, job_place_bytes = 4, job_line_bytes = 8, job_planes = 12, job_plane_bytes = 16, job_zero = 20, job_lines = 24, job_left = 28,
+                         job_quads = 32, job_pairs = 36, job_singles = 40, job_right = 44 };
+  constexpr Single source{0}, line_bytes{1}, zero{2}, lines{3}, left{4}, quads{5}, pairs{6}, singles{7}, right{8};
+  Assembler a("plane_gather");
+  a.enter("r4-r11, lr");
+  for (const auto& [member, single] : {std::pair{job_source, source}, {job_line_bytes, line_bytes}, {job_zero, zero}, {job_lines, lines}, {job_left, left}, {job_quads, quads},
+                                       {job_pairs, pairs}, {job_singles, singles}, {job_right, right}}) {
+    a.ldr(r1, r0, member);
+    a.vmov(single, r1);
+  }
+  a.ldr(r3, r0, job_planes);
+  a.ldr(r12, r0, job_plane_bytes);
+  a.ldr(r1, r0, job_place_bytes);
+  a.add(r4, r3, r12);
+  a.add(r5, r4, r12);
+  a.add(r6, r5, r12);
+  a.add_lsl(r2, r1, r1, 1);  // three places
+  const auto store = [&](Reg c0, Reg c1, Reg c2, Reg c3) {
+    a.str_post(c0, r3, 4);
+    a.str_post(c1, r4, 4);
+    a.str_post(c2, r5, 4);
+    a.str_post(c3, r6, 4);
+  };
+  /// A loop of `count` turns, which may be none.
+  const auto times = [&](Single count, auto&& body) {
+    const Label again = a.new_label(), done = a.new_label();
+    a.vmov(r7, count);
+    a.cmp(r7, 0);
+    a.branch(Condition::eq, done);
+    a.loop(again);
+    body();
+    a.subs(r7, r7, 1);
+    a.branch(Condition::ne, again);
+    a.place(done);
+  };
+  const auto padding = [&] {
+    a.vmov(r8, zero);
+    store(r8, r8, r8, r8);
+  };
+  /// Words x and y of two places, channels 0 1 2 3, into the four planes.
+  const auto two_places = [&](Reg x, Reg y) {
+    a.pkhbt(r12, x, y);   // channels 0 1 of x, then of y
+    a.pkhtb(lr, y, x);    // channels 2 3
+    a.sxtb16(x, r12);
+    a.sxtb16(y, r12, 8);
+    a.sxtb16(r12, lr);
+    a.sxtb16(lr, lr, 8);
+    store(x, y, r12, lr);
+  };
+  const Label line = a.new_label();
+  a.loop(line);
+  a.vmov(r0, source);
+  times(left, padding);
+  times(quads, [&] {
+    a.ldr(r8, r0, 0);
+    a.ldr_at(r9, r0, r1, 0);
+    a.ldr_at(r10, r0, r1, 1);
+    a.ldr_at(r11, r0, r2, 0);
+    a.add_lsl(r0, r0, r1, 2);
+    two_places(r8, r9);
+    two_places(r10, r11);
+  });
+  times(pairs, [&] {
+    a.ldr(r8, r0, 0);
+    a.ldr_at(r9, r0, r1, 0);
+    a.add_lsl(r0, r0, r1, 1);
+    two_places(r8, r9);
+  });
+  times(singles, [&] {  // the last place of an odd line, and padding
+    a.ldr(r8, r0, 0);
+    a.vmov(r12, zero);
+    a.sxtb16(r9, r8);
+    a.sxtb16(r8, r8, 8);
+    a.pkhtb(r10, r12, r9);
+    a.pkhtb(r11, r12, r8);
+    a.pkhbt(r9, r9, r12);
+    a.pkhbt(r8, r8, r12);
+    store(r9, r8, r10, r11);
+  });
+  times(right, padding);
+  a.vmov(r0, source);
+  a.vmov(r12, line_bytes);
+  a.vmov(r7, lines);
+  a.add(r0, r0, r12);
+  a.vmov(source, r0);
+  a.subs(r7, r7, 1);
+  a.vmov(lines, r7);
+  a.branch(Condition::ne, line);
+  a.leave("r4-r11, pc");
+  return {a.name(), "PlaneJob", a.function("lines of four channels into four planes of int16"), a.bytes(), a.bytes()};
 }
 
 AssemblyFunction emit_depthwise_tile(const DepthwiseTile& tile) {

@@ -20,6 +20,7 @@ struct DepthwiseTile {
   std::int32_t kernel_lines = 3, kernel_places = 3;
   std::int32_t stride_lines = 1, stride_places = 1;
   std::int32_t dilation_lines = 1;
+  std::int32_t phase = 0;         ///< place of the first output's first input in its word: 1 where the padding in front is odd, so that inputs begin at words
   std::int32_t places = 0;        ///< outputs of a line
   std::int32_t line_bytes = 0;    ///< of a plane
   std::int32_t output_place_bytes = 0;  ///< from an output to the next of its line
@@ -45,6 +46,9 @@ struct WeightPair {
 [[nodiscard]] std::int32_t depthwise_words(const DepthwiseTile& tile);
 
 [[nodiscard]] bool can_emit(const DepthwiseTile& tile);
+
+/// Brings lines of four channels into four planes, two and four places at a time; one function serves all layers. The job is device::PlaneJob.
+[[nodiscard]] AssemblyFunction emit_plane_gather();
 [[nodiscard]] AssemblyFunction emit_depthwise_tile(const DepthwiseTile& tile);
 
 }  // namespace mote::compile::m4
