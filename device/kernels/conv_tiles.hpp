@@ -20,6 +20,8 @@ struct TileJob {
   const std::uint32_t* params;  // of the group
   std::int32_t rows;
   std::int32_t x_row, y_row;    // bytes from the end of a row of pairs to the begin of the next
+  std::int32_t panel_bytes;     // functions that layers share want to know these:
+  std::int32_t y_pixel;         // bytes from a pixel's results to the next pixel's
 };
 using TileFunction = void (*)(const TileJob* job);
 
@@ -76,12 +78,18 @@ inline std::int16_t* widen_quads(const std::int8_t* source, std::int16_t* out, s
 }
 
 inline std::int16_t* widen_in_order(const std::int8_t* source, std::int16_t* out, std::int32_t n) {
-  for (; n > 0; --n) *out++ = *source++;
+  for (const std::int8_t* const end = source + (n & ~3); source != end; source += 4, out += 4) {
+    const std::uint32_t word = dsp::load_word(source);
+    const std::uint32_t even = dsp::sxtb16(word), odd = dsp::sxtb16_odd(word);
+    dsp::store_word(out, dsp::low_halves(even, odd));
+    dsp::store_word(out + 2, dsp::high_halves(even, odd));
+  }
+  for (n &= 3; n > 0; --n) *out++ = *source++;
   return out;
 }
 
-/// Two pixels of n channels (a multiple of 4), their words in turns.
-inline void widen_pair(const std::int8_t* a, const std::int8_t* b, std::uint32_t* out, std::int32_t n) {
+/// Two pixels of n channels (a multiple of 4), their words in turns; zeros up to the column's length.
+inline void widen_pair(const std::int8_t* a, const std::int8_t* b, std::uint32_t* out, std::int32_t n, std::int32_t column) {
   for (const std::int8_t* const end = a + n; a != end; a += 4, b += 4, out += 4) {
     const std::uint32_t wa = dsp::load_word(a);
     const std::uint32_t wb = dsp::load_word(b);
@@ -90,11 +98,12 @@ inline void widen_pair(const std::int8_t* a, const std::int8_t* b, std::uint32_t
     out[2] = dsp::sxtb16_odd(wa);
     out[3] = dsp::sxtb16_odd(wb);
   }
+  for (; n < column; n += 2, out += 2) out[0] = out[1] = 0;
 }
 
 /// One pixel's window of any geometry into a column whose words are two apart, in order.
 template <class Geometry>
-void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, std::int16_t* out) {
+void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, std::int16_t* out, std::int32_t column) {
   const std::int32_t oy = pixel / g.out_w;
   const std::int32_t ox = pixel - oy * g.out_w;
   std::int32_t i = 0;
@@ -107,7 +116,7 @@ void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, 
       for (std::int32_t c = 0; c < g.in_c; ++c, ++i) out[(i >> 1) * 4 + (i & 1)] = static_cast<std::int16_t>(inside ? source[c] : g.input_zero);
     }
   }
-  if ((i & 1) != 0) out[(i >> 1) * 4 + 1] = 0;
+  for (; i < column; ++i) out[(i >> 1) * 4 + (i & 1)] = 0;
 }
 
 /// Calls the group's function; an odd count of pairs' last pixel is computed together with the one before it, once more.
@@ -141,6 +150,7 @@ void conv_columns(const Geometry& g, const TileLayer& layer, const std::int8_t* 
   auto* const panel = static_cast<std::uint32_t*>(scratch);
   auto* const columns = reinterpret_cast<std::int16_t*>(panel + layer.panel_words);
   const bool pointwise = g.kernel_h * g.kernel_w == 1 && (g.in_c & 3) == 0 && g.pad_top == 0 && g.pad_left == 0;
+  const bool contiguous = pointwise && g.stride_h == 1 && g.stride_w == 1 && g.out_w == g.in_w;
   const std::int32_t pixels = g.out_h * g.out_w;
   for (std::int32_t first = 0; first < pixels;) {
     const std::int32_t count = next_block(pixels - first, block, true);
@@ -148,21 +158,25 @@ void conv_columns(const Geometry& g, const TileLayer& layer, const std::int8_t* 
     for (std::int32_t p = 0; p < pairs; ++p) {
       const std::int32_t a = first + (2 * p + 2 > count ? count - 2 : 2 * p);
       std::int16_t* const out = columns + p * 2 * column;
-      if (pointwise) {
+      if (contiguous) {
+        const std::int8_t* const source = x + a * g.in_c;
+        tiles::widen_pair(source, source + g.in_c, reinterpret_cast<std::uint32_t*>(out), g.in_c, column);
+      } else if (pointwise) {
         const std::int32_t ya = a / g.out_w, yb = (a + 1) / g.out_w;
         const auto source = [&](std::int32_t pixel, std::int32_t oy) {
           return x + ((oy * g.stride_h) * g.in_w + (pixel - oy * g.out_w) * g.stride_w) * g.in_c;
         };
-        tiles::widen_pair(source(a, ya), source(a + 1, yb), reinterpret_cast<std::uint32_t*>(out), g.in_c);
+        tiles::widen_pair(source(a, ya), source(a + 1, yb), reinterpret_cast<std::uint32_t*>(out), g.in_c, column);
       } else {
-        tiles::gather_column(g, x, a, out);
-        tiles::gather_column(g, x, a + 1, out + 2);
+        tiles::gather_column(g, x, a, out, column);
+        tiles::gather_column(g, x, a + 1, out + 2, column);
       }
     }
     for (std::int32_t group = 0; group < tile_groups(g.out_c); ++group) {
       tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
       std::int8_t* const out = y + first * g.out_c + group_channel(group, g.out_c);
-      TileJob job{panel, columns, out, out + (count & ~1) * g.out_c, layer.params + group * layer.param_words, 1, 0, 0};
+      TileJob job{panel, columns, out, out + (count & ~1) * g.out_c, layer.params + group * layer.param_words, 1, 0, 0, layer.panel_words * 4,
+                  g.out_c};
       const TileFunction tile = tiles::function_of(layer, group);
       tile(&job);
       if ((count & 1) != 0) {
@@ -226,7 +240,7 @@ void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, 
       tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
       std::int8_t* const out = y + first * line + group_channel(group, g.out_c);
       const TileFunction tile = tiles::function_of(layer, group);
-      TileJob job{panel, rows, out, out + line, layer.params + group * layer.param_words, 0, 0, 0};
+      TileJob job{panel, rows, out, out + line, layer.params + group * layer.param_words, 0, 0, 0, 0, 0};
       if (vertical) {
         job.rows = count / 2;
         job.x_row = 4 * g.stride_h * row - g.out_w * step;

@@ -17,6 +17,7 @@ struct DepthwiseJob {
   std::int32_t channels;
   std::int32_t lines;  // of outputs
   std::int32_t plane_bytes;
+  std::int32_t place_bytes, line_jump;  // from an output to the next of its line, and from behind a line to the next (functions that layers share)
 };
 using DepthwiseFunction = void (*)(const DepthwiseJob* job);
 
@@ -110,7 +111,8 @@ void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction
       }
       gather_padding(end > before ? end : before, needed - (end > before ? end : before));
       const std::int32_t channels = g.in_c - c < 4 ? g.in_c - c : 4;
-      const DepthwiseJob work{planes + (c - from) * stride, y + first * line.out_bytes + c, params + c * param_words, channels, count, stride * 2};
+      const DepthwiseJob work{planes + (c - from) * stride, y + first * line.out_bytes + c, params + c * param_words, channels, count, stride * 2,
+                              place.out_bytes, line.out_bytes - place.out * place.out_bytes};
       tile(&work);
     }
   }

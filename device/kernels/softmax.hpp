@@ -30,7 +30,7 @@ constexpr std::int32_t exp_on_quarter(std::int32_t a) {
 }
 
 /// exp(a) for a <= 0 in Q5.26; result Q0.31 (gemmlowp exp_on_negative_values).
-constexpr std::int32_t exp_on_negative(std::int32_t a) {
+[[gnu::noinline]] constexpr std::int32_t exp_on_negative(std::int32_t a) {
   constexpr std::int32_t kFractionBits = 26;
   constexpr std::int32_t kOneQuarter = 1 << (kFractionBits - 2);
   const std::int32_t a_mod_quarter = (a & (kOneQuarter - 1)) - kOneQuarter;

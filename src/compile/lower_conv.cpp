@@ -39,11 +39,12 @@ std::int32_t equal_blocks(std::int32_t total, std::int32_t most, bool even_block
   return block;
 }
 
-Windows columns_of(const ConvLayer& layer, std::size_t bytes) {
+Windows columns_of(const ConvLayer& layer, std::size_t bytes, bool shared) {
   const device::ConvGeometry& g = layer.g;
   Windows w;
   w.run = layer.window;
   w.steps = (w.run + 1) / 2;
+  if (shared) w.steps = (w.steps + m4::kSharedSteps - 1) / m4::kSharedSteps * m4::kSharedSteps;
   w.quads = g.kernel_h * g.kernel_w == 1 && g.in_c % 4 == 0 && g.pad_top == 0 && g.pad_left == 0;
   const std::int32_t panel = 2 * w.steps;
   w.block = equal_blocks(g.out_h * g.out_w, (static_cast<std::int32_t>(bytes) - panel * 4) / (4 * w.steps) - 1, true);
@@ -96,7 +97,7 @@ m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
   return t;
 }
 
-std::optional<Windows> choose_windows(const ConvLayer& layer, std::size_t bytes) {
+std::optional<Windows> choose_windows(const ConvLayer& layer, std::size_t bytes, bool shared) {
   const device::ConvGeometry& g = layer.g;
   if (g.out_h * g.out_w < 2) return std::nullopt;
   const bool one_by_one = g.kernel_h * g.kernel_w == 1;
@@ -104,7 +105,7 @@ std::optional<Windows> choose_windows(const ConvLayer& layer, std::size_t bytes)
     Windows rows = rows_of(layer, bytes);
     if (m4::can_emit(tile_of(layer, rows))) return rows;
   }
-  Windows columns = columns_of(layer, bytes);
+  Windows columns = columns_of(layer, bytes, shared);
   if (m4::can_emit(tile_of(layer, columns))) return columns;
   return std::nullopt;
 }
@@ -146,7 +147,8 @@ std::optional<std::vector<std::int64_t>> pack_panels(const ConvLayer& layer, con
 /// Parameters of the groups, in the form that the tile's end wants.
 class GroupParams {
  public:
-  explicit GroupParams(const ConvLayer& layer) : layer_(layer) {
+  /// `one_end`: where some groups need the exact end, all take it, so that one function does.
+  GroupParams(const ConvLayer& layer, bool one_end) : layer_(layer) {
     for (std::int32_t c = 0; c < layer.g.out_c; ++c) {
       rules_.push_back(layer.rule(c));
       live_.push_back(rules_.back().low != rules_.back().high);
@@ -161,6 +163,11 @@ class GroupParams {
       for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
       if (!any_exact()) break;
     }
+    if (!one_end || !any_exact() || all_exact()) return;
+    always_exact_ = true;
+    groups_.clear();
+    exact_.clear();
+    for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
   }
 
   [[nodiscard]] bool possible() const { return possible_; }
@@ -184,7 +191,7 @@ class GroupParams {
   using Words = std::vector<std::int64_t>;
 
   void add_group(std::int32_t first) {
-    std::optional<Words> group = saturating(first);
+    std::optional<Words> group = always_exact_ ? std::nullopt : saturating(first);
     const bool exact = !group;
     if (exact) group = exact_form(first);
     possible_ = possible_ && group.has_value();
@@ -242,6 +249,7 @@ class GroupParams {
   std::vector<bool> live_;
   std::int32_t least_shift_ = kUnlimited;
   std::int32_t shift_ = 0;  // of low channels
+  bool always_exact_ = false;
   std::vector<Words> groups_;
   std::vector<std::int64_t> exact_;
   bool possible_ = true;
@@ -268,11 +276,11 @@ std::ptrdiff_t trail_of(const device::ConvGeometry& g, const Windows& w) {
 
 std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
-  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes);
+  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes, options.share);
   if (!windows || !layer.biases_fit()) return std::nullopt;
   const auto panels = pack_panels(layer, *windows);
   if (!panels) return std::nullopt;
-  const GroupParams params(layer);
+  const GroupParams params(layer, options.share);
   if (!params.possible()) return std::nullopt;
 
   LoweredOp lowered;
@@ -282,6 +290,15 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   lowered.constants.push_back({symbol + "_panels", "std::uint32_t", "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, *panels});
   lowered.constants.push_back({symbol + "_params", "std::uint32_t", "biases, multipliers and offsets of each group of 4 channels", 4, true, params.words()});
   m4::ConvTile tile = tile_of(layer, *windows);
+  const std::int64_t tiles = std::int64_t{(g.out_h * g.out_w + 1) / 2} * device::tile_groups(g.out_c);
+  if (windows->form == Windows::Form::columns) {
+    m4::ConvTile shared = tile;
+    shared.shared = true;
+    if (m4::can_emit(shared)) {
+      lowered.share_cycles = tiles * (m4::tile_cycles(shared, (layer.window + 1) / 2) - m4::tile_cycles(tile, (layer.window + 1) / 2));
+      tile.shared = options.share;
+    }
+  }
   std::string fast = "nullptr", exact = "nullptr", groups = "nullptr";
   if (!params.all_exact()) {
     m4::ConvTile saturating = tile;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <numeric>
 
@@ -193,10 +194,11 @@ class Variants {
  public:
   Variants(const Graph& graph, const ProgramOptions& options) : graph_(graph), options_(options), lowered_(graph.ops().size()) {}
 
-  Result<const LoweredOp*> get(std::size_t op, std::size_t size) {
-    auto& slot = lowered_[op][size];
+  Result<const LoweredOp*> get(std::size_t op, std::size_t size, bool share) {
+    auto& slot = lowered_[op][size + (share ? kScratchSizes.size() : 0)];
     if (!slot) {
       LoweringOptions lowering = options_.lowering;
+      lowering.share = share;
       lowering.scratch_bytes = kScratchSizes[size];
       MOTE_TRY(LoweredOp made, lower(graph_, op, lowering));
       slot = std::make_unique<LoweredOp>(std::move(made));
@@ -207,7 +209,7 @@ class Variants {
  private:
   const Graph& graph_;
   const ProgramOptions& options_;
-  std::vector<std::array<std::unique_ptr<LoweredOp>, kScratchSizes.size()>> lowered_;
+  std::vector<std::array<std::unique_ptr<LoweredOp>, 2 * kScratchSizes.size()>> lowered_;
 };
 
 /// Chooses each operator's scratch: first as little RAM as possible, then as much scratch as that, or the budget, leaves.
@@ -217,6 +219,8 @@ class ScratchSearch {
 
   Result<Program> run() {
     choice_.assign(graph_.ops().size(), kUsualSize);
+    share_.assign(graph_.ops().size(), options_.lowering.share);
+    MOTE_TRY_VOID(share_small_layers());
     MOTE_TRY(ArenaPlan plan, this->plan());
     MOTE_TRY_VOID(shrink(plan));
     const std::size_t limit = std::max(plan.arena_bytes + plan.arena_bytes / 8, options_.arena_budget);
@@ -231,7 +235,7 @@ class ScratchSearch {
   Result<std::vector<const LoweredOp*>> chosen() {
     std::vector<const LoweredOp*> ops;
     for (std::size_t i = 0; i < choice_.size(); ++i) {
-      MOTE_TRY(const LoweredOp* op, variants_.get(i, choice_[i]));
+      MOTE_TRY(const LoweredOp* op, variants_.get(i, choice_[i], share_[i]));
       ops.push_back(op);
     }
     return ops;
@@ -241,6 +245,31 @@ class ScratchSearch {
     ProgramBuilder builder(graph_, options_, ops);
     MOTE_TRY(const ArenaPlan* plan, builder.plan());
     return *plan;
+  }
+
+  /// A function of its own is worth its flash to the layers that use it, or they take shared ones.
+  Result<void> share_small_layers() {
+    struct Users {
+      std::size_t bytes = 0;
+      std::int64_t cycles = 0;
+      std::vector<std::size_t> ops;
+    };
+    std::map<std::string, Users> functions;
+    for (std::size_t op = 0; op < choice_.size(); ++op) {
+      MOTE_TRY(const LoweredOp* lowered, variants_.get(op, choice_[op], share_[op]));
+      if (lowered->share_cycles < 0 || share_[op]) continue;
+      // All functions of an operator together: a layer of which some groups need another end has two.
+      Users& users = functions[lowered->functions.front().name];
+      users.bytes = 0;
+      for (const AssemblyFunction& f : lowered->functions) users.bytes += f.text.find("plane_gather") == std::string::npos ? f.bytes : 0;
+      users.cycles += lowered->share_cycles;
+      users.ops.push_back(op);
+    }
+    for (const auto& [name, users] : functions) {
+      if (users.cycles > options_.cycles_a_byte * static_cast<std::int64_t>(users.bytes)) continue;
+      for (const std::size_t op : users.ops) share_[op] = true;
+    }
+    return {};
   }
 
   /// At the fullest step, tries every size; until nothing helps.
@@ -266,7 +295,7 @@ class ScratchSearch {
 
   Result<void> grow(std::size_t limit) {
     for (std::size_t op = 0; op < choice_.size(); ++op) {
-      MOTE_TRY(const LoweredOp* now, variants_.get(op, choice_[op]));
+      MOTE_TRY(const LoweredOp* now, variants_.get(op, choice_[op], share_[op]));
       if (now->scratch_bytes == 0) continue;
       const std::size_t least = choice_[op];
       for (std::size_t size = kScratchSizes.size(); size-- > least;) {
@@ -282,6 +311,7 @@ class ScratchSearch {
   const ProgramOptions& options_;
   Variants variants_;
   std::vector<std::size_t> choice_;
+  std::vector<bool> share_;
 };
 
 }  // namespace

@@ -15,6 +15,8 @@ using enum Reg;
 constexpr std::int32_t kMostSteps = 12;      // of a loop's body: 44 bytes each
 constexpr std::int32_t kMostStraight = 16;   // a window this short has no loop
 
+constexpr Single kInput{1};        // shared: while r5 is the second pixel's output
+constexpr Single kPixelBytes{15};  // shared: there are no rows
 constexpr Single kPanel{0}, kPanelEnd{1}, kOutput{2}, kOutputEnd{3}, kBias{4}, kLoopEnd{14}, kRowsLeft{15};
 // Saturating: s8-s11 multipliers, s12 s13 offsets. Exact: s8-s11 multipliers, s16-s19 roundings, s20-s23 shifts.
 constexpr Single kMultiplier{8}, kOffset{12}, kRounding{16}, kShift{20};
@@ -49,7 +51,7 @@ Cut cut_steps(std::int32_t steps, bool alone) {
 
 class Emitter {
  public:
-  explicit Emitter(const ConvTile& t) : t_(t), a_(t.name()), cut_(cut_steps(t.steps, t.segments == 1)) {}
+  explicit Emitter(const ConvTile& t) : t_(t), a_(t.name()), cut_(t.shared ? Cut{kSharedSteps, 1, 0} : cut_steps(t.steps, t.segments == 1)) {}
 
   AssemblyFunction run() {
     enter();
@@ -70,10 +72,11 @@ class Emitter {
 
  private:
   // The order of the members of device::TileJob.
-  enum JobMember : int { job_panel = 0, job_x = 4, job_y = 8, job_y_end = 12, job_params = 16, job_rows = 20, job_x_row = 24, job_y_row = 28 };
+  enum JobMember : int { job_panel = 0, job_x = 4, job_y = 8, job_y_end = 12, job_params = 16, job_rows = 20, job_x_row = 24, job_y_row = 28, job_panel_bytes = 32, job_y_pixel = 36 };
 
   [[nodiscard]] std::int32_t panel_bytes() const { return t_.segments * t_.steps * 8; }
   [[nodiscard]] std::string describe() const {
+    if (t_.shared) return fmt::format("2 pixels x 4 channels, {} steps a loop, any length and any number of channels", kSharedSteps);
     return fmt::format("2 pixels x 4 channels over {} x {} steps; {} loops of {} and {} more a segment; {}", t_.segments, t_.steps, cut_.loops, cut_.body,
                        cut_.tail, t_.exact ? "exact end with signs" : fmt::format("saturating end, shifts {} and {}", t_.shift_high, t_.shift_low));
   }
@@ -100,10 +103,18 @@ class Emitter {
       a_.ldr(r1, r0, job_rows);
       a_.vmov(kRowsLeft, r1);
     }
-    if (cut_.loops > 0 || t_.segments > 1) {
-      const std::int32_t last = t_.segments > 1 ? panel_bytes() : cut_.loops * cut_.body * 8;
-      a_.add(r4, r4, last, r1);
+    if (t_.shared) {
+      a_.ldr(r1, r0, job_panel_bytes);
+      a_.ldr(r2, r0, job_y_pixel);
+      a_.add(r4, r4, r1);
+      a_.vmov(kLoopEnd, r4);
+      a_.vmov(kPixelBytes, r2);
+    } else if (t_.segments > 1) {
+      a_.add(r4, r4, panel_bytes(), r1);
       a_.vmov(kPanelEnd, r4);
+    } else if (cut_.loops > 0) {
+      a_.add(r4, r4, cut_.loops * cut_.body * 8, r1);
+      a_.vmov(kLoopEnd, r4);
     }
   }
 
@@ -158,14 +169,7 @@ class Emitter {
   }
 
   void window() {
-    if (t_.segments == 1) {
-      if (cut_.loops > 0) {
-        a_.vmov(r0, kPanelEnd);
-        a_.vmov(kLoopEnd, r0);
-      }
-      segment();
-      return;
-    }
+    if (t_.segments == 1) return segment();
     const Label again = a_.new_label();
     if (cut_.loops > 0) set_loop_end();
     a_.loop(again);
@@ -208,12 +212,17 @@ class Emitter {
       for (const Reg s : {a, b}) a_.ssat8(s, s, high ? t_.shift_high : t_.shift_low);
     }
     a_.strb(a, r4, c);
-    a_.strb(b, r4, t_.output_pixel_bytes + c);
+    t_.shared ? a_.strb(b, r5, c) : a_.strb(b, r4, t_.output_pixel_bytes + c);
   }
 
   void finish() {
     a_.comment("H = R - L; results");
     a_.vmov(r4, kOutput);
+    if (t_.shared) {
+      a_.vmov(kInput, r5);
+      a_.vmov(r5, kPixelBytes);
+      a_.add(r5, r4, r5);
+    }
     for (int p = 0; p < 2; ++p) {
       const PairSums& s = kSums[p];
       a_.sub(s.ra, s.ra, s.la);
@@ -225,8 +234,14 @@ class Emitter {
 
   void advance(Label tile) {
     a_.vmov(r0, kOutputEnd);
-    a_.add(r4, r4, t_.output_pair_bytes, r1);
-    if (t_.pair_bytes != walked()) a_.add(r5, r5, t_.pair_bytes - walked(), r1);
+    if (t_.shared) {
+      a_.vmov(r1, kPixelBytes);
+      a_.add(r4, r5, r1);
+      a_.vmov(r5, kInput);
+    } else {
+      a_.add(r4, r4, t_.output_pair_bytes, r1);
+    }
+    if (!t_.shared && t_.pair_bytes != walked()) a_.add(r5, r5, t_.pair_bytes - walked(), r1);
     a_.vmov(kOutput, r4);
     a_.cmp(r4, r0);
     a_.branch(Condition::ne, tile);
@@ -269,6 +284,7 @@ class Emitter {
 }  // namespace
 
 std::string ConvTile::name() const {
+  if (shared) return exact ? "conv_tile_shared_exact" : fmt::format("conv_tile_shared_s{}_{}", shift_high, shift_low);
   std::string text = fmt::format("conv_tile_{}x{}", segments, steps);
   if (segments > 1) text += fmt::format("_by{}", segment_bytes);
   text += fmt::format("_x{}_{}_{}_y{}_{}{}", step_bytes, pixel_bytes, pair_bytes, output_pixel_bytes, output_pair_bytes, rows ? "_rows" : "");
@@ -277,7 +293,15 @@ std::string ConvTile::name() const {
   return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
 }
 
+std::int32_t tile_cycles(const ConvTile& t, std::int32_t steps) {
+  const std::int32_t end = 50 + (t.exact ? 36 : 0);
+  if (t.shared) return end + 6 + (steps + kSharedSteps - 1) / kSharedSteps * (15 * kSharedSteps + 5);
+  const Cut cut = cut_steps(steps, t.segments == 1);
+  return end + t.segments * (15 * steps + 4 * cut.loops + (t.step_bytes == 8 ? cut.loops + 1 : 0) + (t.segments > 1 ? 6 : 0));
+}
+
 bool can_emit(const ConvTile& t) {
+  if (t.shared) return t.segments == 1 && t.step_bytes == 8 && t.channels == 4 && !t.rows && t.clamp_low == -128 && t.clamp_high == 127;
   const Cut cut = cut_steps(t.steps, t.segments == 1);
   const std::int32_t run = std::max(cut.body, cut.tail);
   const bool loads = t.step_bytes * run + 4 + t.pixel_bytes <= 4095 && t.pixel_bytes >= 0 && (t.step_bytes != 4 || 4 * run + 4 <= 255) && 8 * run + 8 <= 255;

@@ -31,6 +31,9 @@ struct ConvTile {
   std::int32_t output_pair_bytes = 0;
   bool rows = false;  ///< several rows of pairs in one call
   std::int32_t channels = 4;  ///< of the group that are stored
+  /// One function for all layers of one segment with alternating pixels: the job says how many steps (a multiple of kSharedSteps) and how far pixels' results are
+  /// apart; steps, pair_bytes and the output's bytes here are not looked at.
+  bool shared = false;
   // End of the tile.
   bool exact = false;  ///< SMMLAR, sign, shift of each channel; else one instruction and these shifts
   std::int32_t shift_high = 0, shift_low = 0;      ///< saturating form
@@ -40,9 +43,15 @@ struct ConvTile {
   bool operator==(const ConvTile&) const = default;
 };
 
+/// Steps of the shared form's loop.
+constexpr std::int32_t kSharedSteps = 4;
+
 /// Words of parameters a group of four channels has.
 constexpr std::int32_t kSaturatingWords = 10;  ///< 4 biases (R, L, R, L), 4 multipliers, 2 offsets (L)
 constexpr std::int32_t kExactWords = 16;       ///< 4 biases, 4 multipliers, 4 roundings, 4 shifts
+
+/// Cycles of one tile (2 pixels), by count: to compare forms, not to promise.
+[[nodiscard]] std::int32_t tile_cycles(const ConvTile& tile, std::int32_t steps);
 
 /// Whether the encodings reach: offsets of loads and stores.
 [[nodiscard]] bool can_emit(const ConvTile& tile);

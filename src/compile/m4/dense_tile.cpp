@@ -12,7 +12,6 @@ namespace {
 
 using enum Reg;
 
-constexpr std::int32_t kMostSteps = 6;  // of a loop's body: 136 bytes each
 
 constexpr Single kInput{0}, kLoopEnd{1}, kParams{2}, kOutput{3}, kGroupsLeft{4}, kLayer{5};
 
@@ -24,11 +23,11 @@ constexpr std::array<PairSums, 4> kSums{{{r4, r5}, {r6, r7}, {r8, r9}, {r10, r11
 class Emitter {
  public:
   explicit Emitter(const DenseTile& t) : t_(t), a_(t.name()) {
-    if (t.steps <= kMostSteps) {
+    if (t.steps <= t.body) {
       tail_ = t.steps;
       return;
     }
-    body_ = kMostSteps;  // a turn costs 4 cycles: as few as the instruction cache allows
+    body_ = t.body;
     loops_ = t.steps / body_;
     tail_ = t.steps % body_;
   }
@@ -189,7 +188,7 @@ class Emitter {
 }  // namespace
 
 std::string DenseTile::name() const {
-  std::string text = fmt::format("dense_tile_{}{}", steps, uniform ? "_uniform" : "");
+  std::string text = fmt::format("dense_tile_{}by{}{}", steps, body, uniform ? "_uniform" : "");
   if (channels < kDenseGroup) text += fmt::format("_c{}", channels);
   if (exact && (clamp_low > -128 || clamp_high < 127)) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
   return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));

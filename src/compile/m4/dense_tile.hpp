@@ -19,6 +19,7 @@ constexpr std::int32_t kDenseGroup = 8;
 struct DenseTile {
   std::int32_t steps = 0;      ///< of four inputs
   std::int32_t channels = 8;   ///< of a group that are stored
+  std::int32_t body = 6;       ///< steps in a turn of the loop, at most
   bool uniform = false;        ///< multiplier, offset and shift are the layer's
   bool exact = false;
   std::int32_t shift_high = 0, shift_low = 0;

@@ -20,6 +20,7 @@ constexpr std::int32_t kReach = 4095;   // of a load's or store's offset
 
 constexpr Single kOutput{0}, kBias{1}, kMultiplier{2}, kRounding{3}, kShift{4}, kLinesLeft{5}, kParams{6}, kChannelsLeft{7}, kPlane{8}, kChannelOutput{9},
     kTilesLeft{10}, kJob{11}, kWeight{12};
+constexpr Single kPlaceBytes{12}, kLineJump{13};  // shared: its weights are in registers
 constexpr std::array<Reg, 4> kSums{r7, r8, r9, r10};
 constexpr std::array<Reg, 3> kInputs{r11, r12, lr};
 constexpr std::array<Reg, 6> kWeights{r0, r1, r2, r3, r4, r5};
@@ -30,7 +31,7 @@ struct Cut {
 };
 
 Cut cut_line(const DepthwiseTile& t) {
-  const std::int32_t most = std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
+  const std::int32_t most = t.shared ? kMostTiles : std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
   const std::int32_t whole = t.places / kTile;
   const Cut straight{0, 0, whole, t.places % kTile};
   if (whole <= most) return straight;
@@ -75,7 +76,7 @@ class Emitter {
 
  private:
   // The order of the members of device::DepthwiseJob.
-  enum JobMember : int { job_planes = 0, job_y = 4, job_params = 8, job_channels = 12, job_lines = 16, job_plane_bytes = 20 };
+  enum JobMember : int { job_planes = 0, job_y = 4, job_params = 8, job_channels = 12, job_lines = 16, job_plane_bytes = 20, job_place_bytes = 24, job_line_jump = 28 };
 
   [[nodiscard]] std::string describe() const {
     return fmt::format("depthwise {}x{}, stride {}x{}, {} outputs a line: {} times {} tiles of 4, {} more, rest {}; {}", t_.kernel_lines, t_.kernel_places,
@@ -95,6 +96,11 @@ class Emitter {
     a_.vmov(kChannelOutput, r2);
     a_.vmov(kParams, r3);
     a_.vmov(kChannelsLeft, r4);
+    if (!t_.shared) return;
+    a_.ldr(r1, r0, job_place_bytes);
+    a_.ldr(r2, r0, job_line_jump);
+    a_.vmov(kPlaceBytes, r1);
+    a_.vmov(kLineJump, r2);
   }
 
   void begin_channel() {
@@ -143,10 +149,12 @@ class Emitter {
       for (std::int32_t i = 0; i < cut_.tiles; ++i) tile(kTile * i, kTile);
       const std::int32_t outputs = kTile * cut_.tiles;
       a_.vmov(r11, kTilesLeft);
-      a_.vmov(r12, kOutput);
       a_.add(r6, r6, outputs * t_.stride_places * 2, lr);
-      a_.add(r12, r12, outputs * t_.output_place_bytes, lr);
-      a_.vmov(kOutput, r12);
+      if (!t_.shared) {
+        a_.vmov(r12, kOutput);
+        a_.add(r12, r12, outputs * t_.output_place_bytes, lr);
+        a_.vmov(kOutput, r12);
+      }
       a_.subs(r11, r11, 1);
       a_.vmov(kTilesLeft, r11);
       a_.branch(Condition::ne, loop);
@@ -159,7 +167,12 @@ class Emitter {
   void end_line(Label line) {
     a_.vmov(r12, kOutput);
     a_.vmov(r11, kLinesLeft);
-    a_.add(r12, r12, t_.output_line_bytes - moved_ * t_.output_place_bytes, lr);
+    if (t_.shared) {
+      a_.vmov(lr, kLineJump);
+      a_.add(r12, r12, lr);
+    } else {
+      a_.add(r12, r12, t_.output_line_bytes - moved_ * t_.output_place_bytes, lr);
+    }
     a_.add(r6, r6, t_.stride_lines * t_.line_bytes - moved_ * t_.stride_places * 2, lr);
     a_.vmov(kOutput, r12);
     a_.subs(r11, r11, 1);
@@ -251,7 +264,16 @@ class Emitter {
       if (t_.exact && t_.clamp_low > -128) a_.at_least(sum, t_.clamp_low);
       if (t_.exact && t_.clamp_high < 127) a_.at_most(sum, t_.clamp_high);
     }
-    for (std::int32_t j = 0; j < outputs; ++j) a_.strb(kSums[static_cast<std::size_t>(j)], lr, (first + j) * t_.output_place_bytes);
+    if (!t_.shared) {
+      for (std::int32_t j = 0; j < outputs; ++j) a_.strb(kSums[static_cast<std::size_t>(j)], lr, (first + j) * t_.output_place_bytes);
+      return;
+    }
+    a_.vmov(r12, kPlaceBytes);
+    for (std::int32_t j = 0; j < outputs; ++j) {
+      a_.strb(kSums[static_cast<std::size_t>(j)], lr, 0);
+      a_.add(lr, lr, r12);
+    }
+    a_.vmov(kOutput, lr);
   }
 
   const DepthwiseTile& t_;
@@ -264,8 +286,9 @@ class Emitter {
 }  // namespace
 
 std::string DepthwiseTile::name() const {
-  std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}p{}_n{}_l{}_y{}_{}", kernel_lines, kernel_places, stride_lines, stride_places, dilation_lines, phase, places,
-                                 line_bytes, output_place_bytes, output_line_bytes);
+  std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}p{}_n{}_l{}", kernel_lines, kernel_places, stride_lines, stride_places, dilation_lines, phase, places,
+                                 line_bytes);
+  text += shared ? "_shared" : fmt::format("_y{}_{}", output_place_bytes, output_line_bytes);
   if (bytes) text += "_bytes";
   if (exact && (clamp_low > -128 || clamp_high < 127)) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
   return text + (exact ? "_exact" : fmt::format("_s{}", shift));
@@ -283,14 +306,17 @@ bool can_be_bytes(const DepthwiseTile& t) { return t.kernel_places == 3 && t.ker
 
 std::int32_t depthwise_words(const DepthwiseTile& t) { return (t.bytes ? t.kernel_lines : weight_words(t)) + (t.exact ? 4 : 2); }
 
+std::int32_t tiles_of_line(const DepthwiseTile& t) { return (t.places + kTile - 1) / kTile; }
+
 bool can_emit(const DepthwiseTile& t) {
   const Cut cut = cut_line(t);
+  if (t.shared && weight_words(t) > kRegisters) return false;
   if (t.kernel_places > 5 || t.stride_places > 2 || t.stride_lines > 255 || weight_words(t) > kSingles) return false;
   const std::int32_t outputs = std::max(kTile * cut.tiles, kTile * cut.more + cut.rest);
   const std::int32_t load = (t.kernel_lines - 1) * t.dilation_lines * t.line_bytes + (outputs * t.stride_places + t.kernel_places + 2) * 2;
   const std::int32_t jump = std::max(t.stride_lines * t.line_bytes, t.places * t.stride_places * 2);
   const std::int32_t move = std::max({t.output_line_bytes, t.places * t.output_place_bytes, t.output_place_bytes});
-  return load <= kReach && (outputs - 1) * t.output_place_bytes <= kReach && jump <= 65535 && move <= 65535;
+  return load <= kReach && (t.shared || (outputs - 1) * t.output_place_bytes <= kReach) && jump <= 65535 && move <= 65535;
 }
 
 AssemblyFunction emit_plane_gather() {

@@ -25,6 +25,7 @@ struct DepthwiseTile {
   std::int32_t line_bytes = 0;    ///< of a plane
   std::int32_t output_place_bytes = 0;  ///< from an output to the next of its line
   std::int32_t output_line_bytes = 0;
+  bool shared = false;  ///< the job says how far outputs are apart: layers that differ in channels alone share the function
   bool bytes = false;   ///< kernels 3 wide, saturating: a kernel line's weights are the bytes of one word and are taken apart once a channel
   bool exact = false;
   std::int32_t shift = 0;                             ///< saturating form
@@ -46,6 +47,9 @@ struct WeightPair {
 [[nodiscard]] std::int32_t depthwise_words(const DepthwiseTile& tile);
 
 [[nodiscard]] bool can_emit(const DepthwiseTile& tile);
+
+/// Tiles of four outputs, or less, of a line.
+[[nodiscard]] std::int32_t tiles_of_line(const DepthwiseTile& tile);
 
 /// Brings lines of four channels into four planes, two and four places at a time; one function serves all layers. The job is device::PlaneJob.
 [[nodiscard]] AssemblyFunction emit_plane_gather();

@@ -31,6 +31,7 @@ struct ConstantArray {
 
 struct LoweringOptions {
   Target target = Target::armv7em;
+  bool share = false;  ///< take the functions that layers of other geometry can use, too: less flash, more cycles
   std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel wants; the least it needs is always taken
 };
 
@@ -52,6 +53,7 @@ struct LoweredOp {
   std::vector<ConstantArray> constants;
   std::string geometry;  ///< definition of a geometry constant, printed before the function; may be empty
   std::vector<AssemblyFunction> functions;
+  std::int64_t share_cycles = -1;  ///< what sharing its functions would cost (LoweringOptions::share); negative: it cannot
   std::string body;      ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
   std::size_t scratch_bytes = 0;
   /// Index of the input whose bytes the output may take over, or -1.
