@@ -25,6 +25,15 @@ struct TileJob {
 };
 using TileFunction = void (*)(const TileJob* job);
 
+/// Pairs of pixels of contiguous memory to columns: per pair `quads` times four channels of both, then `padding` words of zero.
+struct WidenJob {
+  const std::int8_t* x;
+  std::uint32_t* out;
+  std::int32_t pixel_bytes;
+  std::int32_t quads, padding, pairs;
+};
+using WidenFunction = void (*)(const WidenJob* job);
+
 /// The constants of a layer.
 struct TileLayer {
   const std::uint32_t* panels;
@@ -146,7 +155,7 @@ constexpr std::int32_t conv_columns_scratch_bytes(std::int32_t panel_words, std:
 /// Any convolution of at least two pixels, through columns. @param column int16 elements of a window, even. @param block pixels at once, even.
 /// In place where a pixel's input is a pixel's output: a block is read before it is written.
 template <class Geometry>
-void conv_columns(const Geometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t column, std::int32_t block) {
+void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen, const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t column, std::int32_t block) {
   auto* const panel = static_cast<std::uint32_t*>(scratch);
   auto* const columns = reinterpret_cast<std::int16_t*>(panel + layer.panel_words);
   const bool pointwise = g.kernel_h * g.kernel_w == 1 && (g.in_c & 3) == 0 && g.pad_top == 0 && g.pad_left == 0;
@@ -155,13 +164,16 @@ void conv_columns(const Geometry& g, const TileLayer& layer, const std::int8_t* 
   for (std::int32_t first = 0; first < pixels;) {
     const std::int32_t count = next_block(pixels - first, block, true);
     const std::int32_t pairs = (count + 1) / 2;
-    for (std::int32_t p = 0; p < pairs; ++p) {
+    std::int32_t p = 0;
+    if (contiguous) {
+      const WidenJob job{x + first * g.in_c, reinterpret_cast<std::uint32_t*>(columns), g.in_c, g.in_c / 4, column - g.in_c, count / 2};
+      widen(&job);
+      p = count / 2;  // an odd rest follows
+    }
+    for (; p < pairs; ++p) {
       const std::int32_t a = first + (2 * p + 2 > count ? count - 2 : 2 * p);
       std::int16_t* const out = columns + p * 2 * column;
-      if (contiguous) {
-        const std::int8_t* const source = x + a * g.in_c;
-        tiles::widen_pair(source, source + g.in_c, reinterpret_cast<std::uint32_t*>(out), g.in_c, column);
-      } else if (pointwise) {
+      if (pointwise) {
         const std::int32_t ya = a / g.out_w, yb = (a + 1) / g.out_w;
         const auto source = [&](std::int32_t pixel, std::int32_t oy) {
           return x + ((oy * g.stride_h) * g.in_w + (pixel - oy * g.out_w) * g.stride_w) * g.in_c;

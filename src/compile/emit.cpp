@@ -46,9 +46,9 @@ std::string header_comment(const Program& program) {
 /// Kernels with runtime geometry are compiled once and shared by all layers.
 constexpr const char* kSharedColumns = R"(
 // One copy of each loop around the tiles for all layers: the geometry is data.
-MOTE_SHARED void shared_conv_columns(const ConvGeometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch,
-                                     std::int32_t column, std::int32_t block) {
-  conv_columns(g, layer, x, y, scratch, column, block);
+MOTE_SHARED void shared_conv_columns(const ConvGeometry& g, const TileLayer& layer, WidenFunction widen, const std::int8_t* x, std::int8_t* y,
+                                     void* scratch, std::int32_t column, std::int32_t block) {
+  conv_columns(g, layer, widen, x, y, scratch, column, block);
 }
 )";
 constexpr const char* kSharedDense = R"(

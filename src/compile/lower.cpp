@@ -19,7 +19,7 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Conv2D&) const { return lower_conv(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Dense&) const { return lower_conv(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::DepthwiseConv2D&) const { return lower_depthwise(graph, op, symbol, options); }
-  Result<LoweredOp> operator()(const graph::Pool2D&) const { return lower_pool(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Pool2D&) const { return lower_pool(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Add&) const { return lower_add(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }

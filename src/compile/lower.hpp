@@ -9,7 +9,7 @@ namespace mote::compile {
 /// Conv2D and Dense.
 [[nodiscard]] LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
-[[nodiscard]] LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);

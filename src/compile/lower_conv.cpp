@@ -10,6 +10,7 @@
 #include "conv_layer.hpp"
 #include "lower.hpp"
 #include "m4/conv_tile.hpp"
+#include "m4/elementwise.hpp"
 #include "m4/requantizer.hpp"
 
 namespace mote::compile {
@@ -147,8 +148,8 @@ std::optional<std::vector<std::int64_t>> pack_panels(const ConvLayer& layer, con
 /// Parameters of the groups, in the form that the tile's end wants.
 class GroupParams {
  public:
-  /// `one_end`: where some groups need the exact end, all take it, so that one function does.
-  GroupParams(const ConvLayer& layer, bool one_end) : layer_(layer) {
+  /// `common`: only the shift that layers have in common; groups that it does not serve take the exact end.
+  GroupParams(const ConvLayer& layer, bool common) : layer_(layer) {
     for (std::int32_t c = 0; c < layer.g.out_c; ++c) {
       rules_.push_back(layer.rule(c));
       live_.push_back(rules_.back().low != rules_.back().high);
@@ -161,13 +162,8 @@ class GroupParams {
       exact_.clear();
       possible_ = true;
       for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
-      if (!any_exact()) break;
+      if (!any_exact() || common) break;
     }
-    if (!one_end || !any_exact() || all_exact()) return;
-    always_exact_ = true;
-    groups_.clear();
-    exact_.clear();
-    for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
   }
 
   [[nodiscard]] bool possible() const { return possible_; }
@@ -191,7 +187,7 @@ class GroupParams {
   using Words = std::vector<std::int64_t>;
 
   void add_group(std::int32_t first) {
-    std::optional<Words> group = always_exact_ ? std::nullopt : saturating(first);
+    std::optional<Words> group = saturating(first);
     const bool exact = !group;
     if (exact) group = exact_form(first);
     possible_ = possible_ && group.has_value();
@@ -249,7 +245,6 @@ class GroupParams {
   std::vector<bool> live_;
   std::int32_t least_shift_ = kUnlimited;
   std::int32_t shift_ = 0;  // of low channels
-  bool always_exact_ = false;
   std::vector<Words> groups_;
   std::vector<std::int64_t> exact_;
   bool possible_ = true;
@@ -322,9 +317,10 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
                                              2 * windows->steps * windows->segments, params.words_a_group());
   const char* end = params.all_exact() ? "exact" : params.any_exact() ? "mixed" : "saturating";
   if (windows->form == Windows::Form::columns) {
+    const bool pointwise = windows->quads && g.stride_h == 1 && g.stride_w == 1 && g.in_w == g.out_w;
+    if (pointwise) lowered.functions.push_back(m4::emit_widen_pairs());
     lowered.kernel = fmt::format("conv_columns 2x4 {}, {} pixels a block", end, windows->block);
-    lowered.body = fmt::format("shared_conv_columns({}_geometry, {}, x0, y, scratch, {}, {});", symbol, layer_text, 2 * windows->steps, windows->block);
-    const bool pointwise = windows->quads && g.stride_h == 1 && g.stride_w == 1;
+    lowered.body = fmt::format("shared_conv_columns({}_geometry, {}, {}, x0, y, scratch, {}, {});", symbol, layer_text, pointwise ? "widen_pairs" : "nullptr", 2 * windows->steps, windows->block);
     if (pointwise && g.out_c <= g.in_c) lowered.may_reuse_inputs = {0};
   } else {
     lowered.kernel = fmt::format("conv_rows 2x4 {}, {} rows a block{}", end, windows->block, windows->vertical ? ", vertical pairs" : "");

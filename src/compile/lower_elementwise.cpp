@@ -2,8 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "kernels/requantize_dsp.hpp"
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "kernels/add_tables.hpp"
 #include "lower.hpp"
+#include "m4/elementwise.hpp"
+#include "m4/requantizer.hpp"
 
 namespace mote::compile {
 namespace {
@@ -22,13 +29,15 @@ std::string static_geometry(const std::string& symbol, std::initializer_list<Mem
 
 }  // namespace
 
-LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::PoolGeometry g = graph::pool_geometry(graph, op);
   const bool max = op.as<graph::Pool2D>()->kind == graph::PoolKind::max;
+  const bool whole = !max && g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0 &&
+                     g.in_h * g.in_w <= 256 && g.channels % 4 == 0 && options.target == Target::armv7em;
   LoweredOp lowered;
   lowered.symbol = symbol;
-  lowered.kernel = max ? "max_pool2d" : "average_pool2d";
-  lowered.includes = {"kernels/pool.hpp"};
+  lowered.kernel = whole ? "average_whole_dsp" : max ? "max_pool2d" : "average_pool2d";
+  lowered.includes = {whole ? "kernels/pool_dsp.hpp" : "kernels/pool.hpp"};
   lowered.geometry = static_geometry(
       symbol, {{"in_h", g.in_h}, {"in_w", g.in_w}, {"channels", g.channels}, {"out_h", g.out_h}, {"out_w", g.out_w}, {"kernel_h", g.kernel_h},
                {"kernel_w", g.kernel_w}, {"stride_h", g.stride_h}, {"stride_w", g.stride_w}, {"pad_top", g.pad_top}, {"pad_left", g.pad_left},
@@ -37,22 +46,58 @@ LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::
   return lowered;
 }
 
+/// The end of the addition as one multiplication: a line through all sums that pairs of int8 values can have. Sums lie far apart, so that one exists
+/// nearly always.
+std::optional<m4::LineForm> line_of_sums(const device::AddGeometry& g, std::int32_t shift) {
+  struct Outcome {
+    std::int64_t sum;
+    std::int32_t y;
+  };
+  std::vector<Outcome> all;
+  all.reserve(65536);
+  for (std::int32_t a = -128; a < 128; ++a) {
+    const std::int32_t left = device::rescaled_addend(a, g.a_zero, g.a_multiplier, g.a_shift);
+    for (std::int32_t b = -128; b < 128; ++b) {
+      const std::int32_t sum = left + device::rescaled_addend(b, g.b_zero, g.b_multiplier, g.b_shift);
+      const std::int32_t scaled = device::multiply_by_quantized_multiplier(sum, g.output_multiplier, g.output_shift);
+      all.push_back({sum, device::clamp(scaled + g.output_zero, g.clamp_low, g.clamp_high)});
+    }
+  }
+  std::ranges::sort(all, {}, &Outcome::sum);
+  std::vector<m4::LineStep> steps;
+  if (all.front().y > -128) steps.push_back({all.front().y, all.front().sum, true, false});
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    if (all[i].y == all[i - 1].y) continue;
+    steps.push_back({all[i].y, all[i].sum, true, false});
+    steps.push_back({all[i - 1].y + 1, all[i - 1].sum + 1, false, true});
+  }
+  if (all.back().y < 127) steps.push_back({all.back().y + 1, all.back().sum + 1, false, true});
+  return m4::find_line(steps, std::ldexp(static_cast<double>(g.output_multiplier), 1 + shift + g.output_shift), 1, shift, false);
+}
+
 LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::AddGeometry g = graph::add_geometry(graph, op);
-  const auto within = [](std::int32_t shift, std::int32_t low, std::int32_t high) { return -shift >= low && -shift <= high; };
-  const bool fast = options.target == Target::armv7em && within(g.a_shift, 0, 30) && within(g.b_shift, 0, 30) &&
-                    within(g.output_shift, device::kFastShiftLow, device::kFastShiftHigh);
   LoweredOp lowered;
   lowered.symbol = symbol;
-  lowered.kernel = fast ? "add_dsp" : "add";
-  lowered.includes = {fast ? "kernels/add_dsp.hpp" : "kernels/add.hpp"};
+  lowered.kernel = "add";
+  lowered.includes = {"kernels/add.hpp"};
   lowered.geometry = static_geometry(
       symbol, {{"count", g.count}, {"a_zero", g.a_zero}, {"a_multiplier", g.a_multiplier}, {"a_shift", g.a_shift}, {"b_zero", g.b_zero},
                {"b_multiplier", g.b_multiplier}, {"b_shift", g.b_shift}, {"output_zero", g.output_zero},
                {"output_multiplier", g.output_multiplier}, {"output_shift", g.output_shift}, {"clamp_low", g.clamp_low},
                {"clamp_high", g.clamp_high}});
-  lowered.body = fmt::format("{}({}_geometry{{}}, x0, x1, y);", lowered.kernel, symbol);
+  lowered.body = fmt::format("add({}_geometry{{}}, x0, x1, y);", symbol);
   lowered.may_reuse_inputs = {0, 1};
+  constexpr std::int32_t kWorthTables = 512;  // elements: filling the tables costs as much as about 300
+  const std::int32_t shift = -g.output_shift - 1;
+  if (options.target != Target::armv7em || g.count < kWorthTables || shift < 0 || shift > 31) return lowered;
+  const auto line = line_of_sums(g, shift);
+  if (!line) return lowered;
+  lowered.kernel = "add_through_tables";
+  lowered.includes = {"kernels/add_tables.hpp"};
+  lowered.functions = {m4::emit_add_tables(shift)};
+  lowered.scratch_bytes = device::kAddTableBytes;
+  lowered.body = fmt::format("add_through_tables({}_geometry{{}}, {}, {}, {}, x0, x1, y, scratch);", symbol, lowered.functions[0].name, line->bias, line->multiplier);
   return lowered;
 }
 

@@ -261,7 +261,7 @@ class ScratchSearch {
       // All functions of an operator together: a layer of which some groups need another end has two.
       Users& users = functions[lowered->functions.front().name];
       users.bytes = 0;
-      for (const AssemblyFunction& f : lowered->functions) users.bytes += f.text.find("plane_gather") == std::string::npos ? f.bytes : 0;
+      for (const AssemblyFunction& f : lowered->functions) users.bytes += f.common ? 0 : f.bytes;
       users.cycles += lowered->share_cycles;
       users.ops.push_back(op);
     }

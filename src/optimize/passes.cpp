@@ -10,6 +10,7 @@ const std::vector<Pass>& passes() {
       {"fold_batch_norm", "multiply batch norms into the weights in front", fold_batch_norm},
       {"fuse_activation", "let the producer clamp", fuse_activation},
       {"remove_reshape", "drop reshapes that change nothing", remove_reshape},
+      {"depthwise_to_conv", "make convolutions of depthwise layers with one input channel", depthwise_to_conv},
       {"remove_dead_channels", "drop channels that do not depend on the input or that nobody reads", remove_dead_channels},
   };
   return all;

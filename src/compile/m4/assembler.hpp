@@ -134,6 +134,8 @@ class Assembler {
   }
   /// d = low half of a, high half of b.
   void pkhbt_high(Reg d, Reg a, Reg b) { emit(fmt::format("pkhbt {}, {}, {}", text(d), text(a), text(b))); }
+  /// Eight bits from `low` on.
+  void ubfx8(Reg d, Reg s, int low) { emit(fmt::format("ubfx {}, {}, #{}, #8", text(d), text(s), low)); }
   void lsr(Reg d, Reg s, int n) { emit(fmt::format("lsr.w {}, {}, #{}", text(d), text(s), n)); }
   /// d = low half of a, low half of b shifted up.
   void pkhbt(Reg d, Reg a, Reg b) { emit(fmt::format("pkhbt {}, {}, {}, lsl #16", text(d), text(a), text(b))); }

@@ -410,7 +410,7 @@ AssemblyFunction emit_plane_gather() {
   a.vmov(lines, r7);
   a.branch(Condition::ne, line);
   a.leave("r4-r11, pc");
-  return {a.name(), "PlaneJob", a.function("lines of four channels into four planes of int16"), a.bytes(), a.bytes()};
+  return {a.name(), "PlaneJob", a.function("lines of four channels into four planes of int16"), a.bytes(), a.bytes(), true};
 }
 
 AssemblyFunction emit_depthwise_tile(const DepthwiseTile& tile) {

@@ -12,18 +12,12 @@ namespace {
 
 __extension__ using Wide = __int128;
 
+constexpr Wide kUnlimited = Wide{1} << 100;
 constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
 
-/// One demand on the line: result y is reached at x = first and not before. A side that is not demanded is switched off.
-struct Step {
-  std::int32_t y;
-  std::int64_t first;
-  bool reached, not_before;
-};
-
 /// Steps of the definition over [low, high].
-std::vector<Step> steps_of(const ChannelRule& rule) {
-  std::vector<Step> steps;
+std::vector<LineStep> steps_of(const ChannelRule& rule) {
+  std::vector<LineStep> steps;
   const std::int32_t lowest = requantized(rule, rule.low);
   const std::int32_t highest = requantized(rule, rule.high);
   if (lowest > -128) steps.push_back({lowest, rule.low, true, false});
@@ -48,10 +42,9 @@ struct Window {
   [[nodiscard]] bool empty() const { return low > high; }
 };
 
-Window window_of(const std::vector<Step>& steps, Wide multiplier, std::int32_t scale, std::int32_t shift) {
-  const Wide unlimited = Wide{1} << 100;
-  Window w{-unlimited, unlimited};
-  for (const Step& s : steps) {
+Window window_of(const std::vector<LineStep>& steps, Wide multiplier, std::int32_t scale, std::int32_t shift) {
+  Window w{-kUnlimited, kUnlimited};
+  for (const LineStep& s : steps) {
     const Wide demand = (Wide{s.y} << (32 + shift)) - Wide{scale} * s.first * multiplier;
     if (s.reached) w.low = std::max(w.low, demand);
     if (s.not_before) w.high = std::min(w.high, demand + Wide{scale} * multiplier - 1);
@@ -70,7 +63,9 @@ std::optional<LineForm> place(const Window& w, std::int64_t multiplier, bool wit
     if (!fits(bias) || !fits(offset)) return std::nullopt;
     return LineForm{static_cast<std::int32_t>(multiplier), static_cast<std::int32_t>(bias), static_cast<std::int32_t>(offset)};
   };
-  const Wide bias = divide_up(w.low, multiplier);
+  // A channel with one result at the lower clamp has no lower demand: begin at the upper one.
+  if (w.low == -kUnlimited && w.high == kUnlimited) return form(0, 0);
+  const Wide bias = w.low == -kUnlimited ? divide_up(w.high, multiplier) - 1 : divide_up(w.low, multiplier);
   if (bias * multiplier <= w.high) return form(bias, 0);
   if (!with_offset) return std::nullopt;
   const Wide unit = Wide{1} << 32;
@@ -102,14 +97,9 @@ std::int32_t on_line(const LineForm& line, std::int64_t x, std::int32_t scale, s
   return device::clamp(static_cast<std::int32_t>(high >> shift), -128, 127);
 }
 
-std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
-  if (rule.low > rule.high || rule.low + rule.bias < -kInt32Max - 1 || rule.high + rule.bias > kInt32Max) return std::nullopt;
-  const std::vector<Step> steps = steps_of(rule);
-  // The slope that the definition has; for a single x any will do.
-  const double slope = std::ldexp(static_cast<double>(rule.multiplier), 1 + shift + rule.shift) / scale;
-  if (rule.low != rule.high && slope > 2147483647.0) return std::nullopt;
-  const double start = rule.low == rule.high ? 1073741824.0 : slope;
-  std::int64_t best = std::clamp<std::int64_t>(std::llround(start), 1, kInt32Max);
+std::optional<LineForm> find_line(const std::vector<LineStep>& steps, double slope, std::int32_t scale, std::int32_t shift, bool with_offset) {
+  if (!(slope < 2147483647.0)) return std::nullopt;
+  std::int64_t best = std::clamp<std::int64_t>(std::llround(slope), 1, kInt32Max);
   // The width of the window is concave in the multiplier: climb to its top.
   const auto width = [&](std::int64_t m) {
     const Window w = window_of(steps, m, scale, shift);
@@ -120,18 +110,27 @@ std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, s
     const std::int64_t a = from + (to - from) / 3, b = to - (to - from) / 3;
     (width(a) < width(b) ? from : to) = width(a) < width(b) ? a : b;
   }
-  best = width(to) > width(from) ? to : from;
-  if (width(from + (to - from) / 2) > width(best)) best = from + (to - from) / 2;
+  best = from + (to - from) / 2;
+  for (const std::int64_t m : {from, to}) best = width(m) > width(best) ? m : best;
+  if (window_of(steps, best, scale, shift).empty()) return std::nullopt;
   // Neighbours of the widest place the line as well, and one of them meets an integer bias.
   for (std::int64_t k = 0; k <= 400; ++k) {
     for (const std::int64_t m : {best + k, best - k}) {
       if (m < 1 || m > kInt32Max) continue;
       const auto line = place(window_of(steps, m, scale, shift), m, with_offset, k == 0 ? 30000 : 2000);
-      if (line && in_range(rule, *line, scale)) return line;
-      if (window_of(steps, m, scale, shift).empty() && k == 0) return std::nullopt;
+      if (line) return line;
     }
   }
   return std::nullopt;
+}
+
+std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
+  if (rule.low > rule.high || rule.low + rule.bias < -kInt32Max - 1 || rule.high + rule.bias > kInt32Max) return std::nullopt;
+  // The slope that the definition has; for a single x any will do.
+  const double slope = rule.low == rule.high ? 1073741824.0 : std::ldexp(static_cast<double>(rule.multiplier), 1 + shift + rule.shift) / scale;
+  const auto line = find_line(steps_of(rule), slope, scale, shift, with_offset);
+  if (!line || !in_range(rule, *line, scale)) return std::nullopt;
+  return line;
 }
 
 }  // namespace mote::compile::m4

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace mote::compile::m4 {
 
@@ -36,6 +37,15 @@ struct LineForm {
 /// @param with_offset  whether `offset` may be used (one more register a channel).
 /// Nothing when no such integers exist, or when x' would not fit 32 bits.
 [[nodiscard]] std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset);
+
+/// One demand on a line: result y is reached at x = first, and not before. A side that is not demanded is switched off.
+struct LineStep {
+  std::int32_t y;
+  std::int64_t first;
+  bool reached, not_before;
+};
+/// A line through any steps. @param slope  where to look: results a unit of x' times 2^(32 + shift).
+[[nodiscard]] std::optional<LineForm> find_line(const std::vector<LineStep>& steps, double slope, std::int32_t scale, std::int32_t shift, bool with_offset);
 
 /// Shifts of the low form to try, best first, for a layer whose least right shift is `least`: first a multiple of four, so that layers share functions (it costs
 /// the multiplier up to three of its 31 bits), then the one that keeps all bits.

@@ -1,6 +1,6 @@
 // The two-instruction form against the definition: at every step and beside it, and at random places.
 
-#include "m4/requantizer.hpp"
+#include "requantizer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -31,7 +31,7 @@ void expect_equal(const ChannelRule& rule, const LineForm& line, std::int32_t sc
   for (int i = 0; i < 2000; ++i) same(rng.between(rule.low, rule.high));
   // The steps lie where the definition changes: walk through the range that is not saturated.
   const auto reach = std::int64_t{1} << (10 - rule.shift);
-  const std::int64_t from = std::max(rule.low, -rule.bias - 600), to = std::min(rule.high, -rule.bias + reach);
+  const std::int64_t from = std::max<std::int64_t>(rule.low, -rule.bias - 600), to = std::min<std::int64_t>(rule.high, -rule.bias + reach);
   for (std::int64_t x = from; x <= to; ++x) same(x);
 }
 

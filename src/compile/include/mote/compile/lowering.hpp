@@ -42,6 +42,7 @@ struct AssemblyFunction {
   std::string text;           ///< GNU assembler, from its section on
   std::size_t bytes = 0;
   std::size_t hot_bytes = 0;  ///< of its largest loop
+  bool common = false;        ///< serves layers of every geometry
 };
 
 /// An operator as the emitter prints it: a function `void <symbol>(x..., y, scratch)`.

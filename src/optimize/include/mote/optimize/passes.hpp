@@ -45,6 +45,8 @@ struct Optimized {
 [[nodiscard]] Result<graph::Graph> fold_batch_norm(const graph::Graph& graph);
 /// Moves an Activate into its producer (convolutions, dense, pool, add), when nothing else reads between.
 [[nodiscard]] Result<graph::Graph> fuse_activation(const graph::Graph& graph);
+/// Makes a Conv2D of a DepthwiseConv2D whose input has one channel.
+[[nodiscard]] Result<graph::Graph> depthwise_to_conv(const graph::Graph& graph);
 /// Removes channels of an int8 model whose values do not depend on the input (all-zero filters and what follows from them, through depthwise layers and
 /// pooling with their borders), and channels that nothing reads; their share of later sums goes into the biases. Byte-exact. What stays is a multiple of four
 /// channels, if need be with empty ones. Does nothing to float models.
