@@ -30,20 +30,18 @@ template <class Geometry>
 void add_through_tables(const Geometry& g, AddFunction loop, std::int32_t bias, std::int32_t multiplier, const std::int8_t* a, const std::int8_t* b, std::int8_t* y,
                         void* scratch) {
   auto* const tables = static_cast<std::int32_t*>(scratch);
-  for (std::int32_t i = 0; i < 256; ++i) {
-    const std::int32_t value = static_cast<std::int8_t>(i);
-    tables[i] = rescaled_addend(value, g.a_zero, g.a_multiplier, g.a_shift) + bias;
-    tables[256 + i] = rescaled_addend(value, g.b_zero, g.b_multiplier, g.b_shift);
-  }
+  const auto fill = [](std::int32_t* table, std::int32_t zero, std::int32_t factor, std::int32_t shift, std::int32_t added) __attribute__((noinline)) {
+    for (std::int32_t i = 0; i < 256; ++i) table[i] = rescaled_addend(static_cast<std::int8_t>(i), zero, factor, shift) + added;
+  };
+  fill(tables, g.a_zero, g.a_multiplier, g.a_shift, bias);
+  fill(tables + 256, g.b_zero, g.b_multiplier, g.b_shift, 0);
   const std::int32_t quads = g.count / 4;
   const AddJob job{a, b, y, tables, multiplier, quads};
   if (quads > 0) loop(&job);
-  for (std::int32_t i = 4 * quads; i < g.count; ++i) {
-    const std::int32_t left = multiply_by_quantized_multiplier((a[i] - g.a_zero) * (1 << 20), g.a_multiplier, g.a_shift);
-    const std::int32_t right = multiply_by_quantized_multiplier((b[i] - g.b_zero) * (1 << 20), g.b_multiplier, g.b_shift);
-    const std::int32_t sum = multiply_by_quantized_multiplier(left + right, g.output_multiplier, g.output_shift);
-    y[i] = static_cast<std::int8_t>(clamp(sum + g.output_zero, g.clamp_low, g.clamp_high));
-  }
+  struct Rest : Geometry {
+    std::int32_t count;
+  };
+  if constexpr (Geometry::count % 4 != 0) add(Rest{{}, g.count % 4}, a + 4 * quads, b + 4 * quads, y + 4 * quads);
 }
 
 }  // namespace mote::device

@@ -23,7 +23,21 @@ using DenseFunction = void (*)(const DenseJob* job);
 inline void dense_tiles(DenseFunction tile, const std::uint32_t* weights, const std::uint32_t* params, std::int32_t layer_words, std::int32_t group_words,
                         const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t inputs, std::int32_t outputs) {
   auto* out = static_cast<std::int16_t*>(scratch);
+#if defined(__thumb__)
+  for (const std::int8_t* const end = x + (inputs & ~15); x != end;) {  // four words a turn
+    asm volatile(
+        "ldmia %0!, {r4, r6, r8, r10}\n"
+        "sxtb16 r5, r4, ror #8\n sxtb16 r4, r4\n sxtb16 r7, r6, ror #8\n sxtb16 r6, r6\n"
+        "sxtb16 r9, r8, ror #8\n sxtb16 r8, r8\n sxtb16 r12, r10, ror #8\n sxtb16 r10, r10\n"
+        "stmia %1!, {r4-r10, r12}"
+        : "+r"(x), "+r"(out)
+        :
+        : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "memory");
+  }
+  const std::int8_t* const end = x + (inputs & 12);
+#else
   const std::int8_t* const end = x + (inputs & ~3);
+#endif
   for (; x != end; x += 4, out += 4) {
     const std::uint32_t word = dsp::load_word(x);
     dsp::store_word(out, dsp::sxtb16(word));

@@ -20,11 +20,8 @@ void average_whole_dsp(const Geometry& g, const std::int8_t* x, std::int8_t* y) 
       even = dsp::sxtab16(even, word);
       odd = dsp::sxtab16_odd(odd, word);
     }
-    const auto finish = [&](std::uint32_t sum) { return static_cast<std::int8_t>(clamp(rounded_average(static_cast<std::int16_t>(sum), places), g.clamp_low, g.clamp_high)); };
-    y[0] = finish(even & 0xffffu);
-    y[1] = finish(odd & 0xffffu);
-    y[2] = finish(even >> 16);
-    y[3] = finish(odd >> 16);
+    const std::uint32_t sums[4] = {even, odd, even >> 16, odd >> 16};
+    for (std::int32_t k = 0; k < 4; ++k) y[k] = static_cast<std::int8_t>(clamp(rounded_average(static_cast<std::int16_t>(sums[k]), places), g.clamp_low, g.clamp_high));
   }
 }
 

@@ -85,7 +85,7 @@ std::string function_text(const LoweredOp& op, std::size_t inputs) {
   std::string text = "\n// " + clean(op.summary) + "\n";
   for (const ConstantArray& array : op.constants) text += array_text(array);
   text += op.geometry;
-  text += fmt::format("MOTE_OP void {}(const std::int8_t* x0, ", op.symbol);
+  text += fmt::format("{} void {}(const std::int8_t* x0, ", op.small ? "MOTE_SMALL" : "MOTE_OP", op.symbol);
   if (inputs > 1) text += "const std::int8_t* x1, ";
   text += "std::int8_t* y, [[maybe_unused]] void* scratch) {\n  " + op.body + "\n}\n";
   return text;
@@ -136,7 +136,7 @@ std::string emit_cpp(const Program& program) {
 
   std::string text = header_comment(program) + "\n#include <cstdint>\n\n";
   for (const std::string& include : includes) text += fmt::format("#include \"{}\"\n", include);
-  text += "\n#define MOTE_OP [[gnu::noinline]] static\n#define MOTE_SHARED [[gnu::noinline, gnu::noclone]] static\n\n";
+  text += "\n#define MOTE_OP [[gnu::noinline]] static\n#define MOTE_SMALL [[gnu::noinline, gnu::cold]] static  // size before speed\n#define MOTE_SHARED [[gnu::noinline, gnu::noclone]] static\n\n";
   if (program.features) text += program.features->source;
   text += "namespace mote::device {\nnamespace {\n";
   if (program.features) {

@@ -79,6 +79,7 @@ m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
   t.channels = std::min(g.out_c, 4);
   t.clamp_low = g.clamp_low;
   t.clamp_high = g.clamp_high;
+  t.zero = g.output_zero;
   if (w.form == Windows::Form::columns) {
     t.step_bytes = 8;
     t.pixel_bytes = 4;
@@ -166,13 +167,20 @@ class GroupParams {
     }
   }
 
+  void make_exact() {
+    groups_.clear();
+    exact_.clear();
+    shift_ = -1;  // no saturating form
+    for (std::int32_t group = 0; group < device::tile_groups(layer_.g.out_c); ++group) add_group(device::group_channel(group, layer_.g.out_c));
+  }
   [[nodiscard]] bool possible() const { return possible_; }
   [[nodiscard]] bool any_exact() const { return std::ranges::count(exact_, 1) != 0; }
   [[nodiscard]] bool all_exact() const { return std::ranges::count(exact_, 0) == 0; }
   [[nodiscard]] const std::vector<std::int64_t>& exact_groups() const { return exact_; }
   [[nodiscard]] std::int32_t shift_low() const { return shift_; }
   [[nodiscard]] std::int32_t shift_high() const { return shift_ + 8; }
-  [[nodiscard]] std::int32_t words_a_group() const { return any_exact() ? m4::kExactWords : m4::kSaturatingWords; }
+  [[nodiscard]] std::int32_t words_a_group() const { return all_exact() ? m4::kExactWords : m4::kSaturatingWords; }
+  static_assert(m4::kExactWords <= m4::kSaturatingWords);
 
   [[nodiscard]] std::vector<std::int64_t> words() const {
     std::vector<std::int64_t> all;
@@ -217,7 +225,8 @@ class GroupParams {
   }
 
   [[nodiscard]] std::optional<Words> exact_form(std::int32_t first) const {
-    std::array<std::int64_t, 4> bias{}, multiplier{}, rounding{}, shift{};
+    std::array<std::int64_t, 4> bias{}, multiplier{};
+    std::int64_t shifts = 0;
     for (std::int32_t k = 0; k < 4 && exists(first + k); ++k) {
       const m4::ChannelRule& r = rules_[static_cast<std::size_t>(first + k)];
       const std::int32_t e = -r.shift;
@@ -226,17 +235,18 @@ class GroupParams {
       const auto i = static_cast<std::size_t>(k);
       bias[i] = r.bias;
       multiplier[i] = r.multiplier;
-      rounding[i] = (std::int64_t{1} << (e - 1)) + (static_cast<std::int64_t>(r.output_zero) << e);
-      shift[i] = e;
+      shifts |= std::int64_t{e} << (8 * k);
+    }
+    for (std::int32_t k = 0; k < 4; ++k) {
+      if (!exists(first + k)) shifts |= std::int64_t{1} << (8 * k);
     }
     Words words;
     for (const std::size_t k : {0u, 2u}) {
       words.push_back(word(256 * bias[k] + bias[k + 1]));
       words.push_back(word(bias[k + 1]));
     }
-    for (const auto& values : {multiplier, rounding, shift}) {
-      for (const std::int64_t v : values) words.push_back(word(v));
-    }
+    for (const std::int64_t v : multiplier) words.push_back(word(v));
+    words.push_back(shifts);
     return words;
   }
 
@@ -275,7 +285,11 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   if (!windows || !layer.biases_fit()) return std::nullopt;
   const auto panels = pack_panels(layer, *windows);
   if (!panels) return std::nullopt;
-  const GroupParams params(layer, options.share);
+  const std::int64_t tiles = std::int64_t{(g.out_h * g.out_w + 1) / 2} * device::tile_groups(g.out_c);
+  GroupParams params(layer, options.share);
+  // The exact end costs 36 cycles a tile; a second function for the groups that do without has to earn its flash.
+  const bool mixed = params.any_exact() && !params.all_exact();
+  if (mixed && windows->form == Windows::Form::rows && tiles * 36 < 1000 * options.cycles_a_byte) params.make_exact();
   if (!params.possible()) return std::nullopt;
 
   LoweredOp lowered;
@@ -285,7 +299,6 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   lowered.constants.push_back({symbol + "_panels", "std::uint32_t", "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, *panels});
   lowered.constants.push_back({symbol + "_params", "std::uint32_t", "biases, multipliers and offsets of each group of 4 channels", 4, true, params.words()});
   m4::ConvTile tile = tile_of(layer, *windows);
-  const std::int64_t tiles = std::int64_t{(g.out_h * g.out_w + 1) / 2} * device::tile_groups(g.out_c);
   if (windows->form == Windows::Form::columns) {
     m4::ConvTile shared = tile;
     shared.shared = true;
@@ -301,6 +314,7 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
     saturating.clamp_high = 127;
     saturating.shift_high = params.shift_high();
     saturating.shift_low = params.shift_low();
+    saturating.zero = 0;
     lowered.functions.push_back(m4::emit_conv_tile(saturating));
     fast = lowered.functions.back().name;
   }

@@ -109,6 +109,7 @@ LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const st
   lowered.includes = {"kernels/softmax.hpp"};
   lowered.geometry = static_geometry(symbol, {{"rows", g.rows}, {"depth", g.depth}, {"multiplier", g.multiplier}, {"shift", g.shift}, {"diff_min", g.diff_min}});
   lowered.body = fmt::format("softmax({}_geometry{{}}, x0, y);", symbol);
+  lowered.small = g.rows * g.depth <= 64;
   lowered.may_reuse_inputs = {0};
   return lowered;
 }

@@ -4,6 +4,8 @@
 #include <bit>
 #include <numeric>
 
+#include "mote/base/rng.hpp"
+
 namespace mote::compile {
 namespace {
 
@@ -58,6 +60,22 @@ Placement place_in_order(std::span<const Buffer> buffers, std::span<const std::s
     placement.bytes = std::max(placement.bytes, placement.offsets[index] + buffers[index].bytes);
   }
   return placement;
+}
+
+/// Moves single buffers to other places of the order and keeps what is no worse.
+void improve(std::span<const Buffer> buffers, std::vector<std::size_t> order, std::size_t rounds, std::size_t lower_bound, Placement& best) {
+  Rng rng(order.size());
+  for (std::size_t round = 0; round < rounds && order.size() > 1 && best.bytes > lower_bound; ++round) {
+    std::vector<std::size_t> candidate = order;
+    const auto from = candidate.begin() + static_cast<std::ptrdiff_t>(rng.below(candidate.size()));
+    const std::size_t moved = *from;
+    candidate.erase(from);
+    candidate.insert(candidate.begin() + static_cast<std::ptrdiff_t>(rng.below(order.size())), moved);
+    Placement placed = place_in_order(buffers, candidate);
+    if (placed.bytes > best.bytes) continue;
+    best = std::move(placed);
+    order = std::move(candidate);
+  }
 }
 
 /// Tries all orders depth first, cutting branches that are no better than the best so far.
@@ -115,6 +133,7 @@ void find_peak(std::span<const Buffer> buffers, ArenaPlan& plan) {
       live += b.bytes;
       if (b.trails && b.first == step) live -= shared_bytes(buffers, b);
     }
+    plan.live_bytes.push_back(live);
     if (live > plan.peak_live_bytes) {
       plan.peak_live_bytes = live;
       plan.peak_step = step;
@@ -128,7 +147,7 @@ void find_peak(std::span<const Buffer> buffers, ArenaPlan& plan) {
 
 }  // namespace
 
-Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, std::size_t exact_limit) {
+Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, const PlanEffort& effort) {
   for (const Buffer& b : buffers) {
     if (b.first > b.last) return fail(Code::invalid_argument, "buffer '" + b.name + "' ends before it begins");
     if (!std::has_single_bit(b.align)) return fail(Code::invalid_argument, "buffer '" + b.name + "' has an alignment that is not a power of two");
@@ -147,9 +166,13 @@ Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, std::size_t exact_
     std::ranges::stable_sort(order, before);
     return place_in_order(buffers, order);
   };
+  std::vector<std::size_t> best_order;
   Placement best = attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  best_order = order;
   const auto keep_better = [&](Placement candidate) {
-    if (candidate.bytes < best.bytes) best = std::move(candidate);
+    if (candidate.bytes >= best.bytes) return;
+    best = std::move(candidate);
+    best_order = order;
   };
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].first < buffers[b].first; }));
@@ -158,7 +181,12 @@ Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, std::size_t exact_
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].first > buffers[b].first; }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
-  if (buffers.size() <= exact_limit && best.bytes > plan.peak_live_bytes) best = ExactSearch(buffers, std::move(best), plan.peak_live_bytes).run();
+  // What lives for a single step (scratch) after all else: it finds its place beside chains of trailing buffers, which would not find theirs around it.
+  const auto scratch = [&](std::size_t i) { return length(i) == 1; };
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return scratch(a) != scratch(b) ? scratch(b) : buffers[a].bytes > buffers[b].bytes; }));
+  keep_better(attempt([&](std::size_t a, std::size_t b) { return scratch(a) != scratch(b) ? scratch(b) : buffers[a].first > buffers[b].first; }));
+  improve(buffers, std::move(best_order), effort.rounds, plan.peak_live_bytes, best);
+  if (buffers.size() <= effort.exact_limit && best.bytes > plan.peak_live_bytes) best = ExactSearch(buffers, std::move(best), plan.peak_live_bytes).run();
   plan.offsets = std::move(best.offsets);
   plan.arena_bytes = best.bytes;
   return plan;

@@ -84,12 +84,29 @@ TEST(Planner, exact_search_beats_first_fit_where_order_matters) {
       const std::size_t first = rng.below(6);
       buffers.push_back({"b", 4 * (1 + rng.below(30)), first, first + rng.below(4)});
     }
-    const auto greedy = plan_arena(buffers, 0);
-    const auto exact = plan_arena(buffers, 9);
+    const auto greedy = plan_arena(buffers, {0, 0});
+    const auto exact = plan_arena(buffers, {9, 0});
     ASSERT_LE(exact->arena_bytes, greedy->arena_bytes);
     better += exact->arena_bytes < greedy->arena_bytes ? 1 : 0;
   }
   EXPECT_GT(better, 0);
+}
+
+TEST(Planner, moves_in_the_order_never_make_a_plan_worse) {
+  Rng rng(12);
+  int better = 0;
+  for (int trial = 0; trial < 60; ++trial) {
+    std::vector<Buffer> buffers;
+    for (int i = 0; i < 24; ++i) {
+      const std::size_t first = rng.below(14);
+      buffers.push_back({"b", 4 * (1 + rng.below(300)), first, first + rng.below(5)});
+    }
+    const auto quick = plan_arena(buffers), longer = plan_arena(buffers, {9, 400});
+    expect_no_overlap(buffers, *longer);
+    EXPECT_LE(longer->arena_bytes, quick->arena_bytes);
+    better += longer->arena_bytes < quick->arena_bytes ? 1 : 0;
+  }
+  EXPECT_GT(better, 5);
 }
 
 TEST(Planner, refuses_a_life_that_ends_before_it_begins) {

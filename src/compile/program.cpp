@@ -35,7 +35,8 @@ class ProgramBuilder {
   }
 
   /// Places all buffers.
-  Result<const ArenaPlan*> plan() {
+  Result<const ArenaPlan*> plan(std::size_t rounds) {
+    effort_.rounds = rounds;
     measure_lives();
     share_buffers();
     MOTE_TRY_VOID(place());
@@ -125,7 +126,7 @@ class ProgramBuilder {
       scratch_of_[step_of(i)] = buffers.size();
       buffers.push_back({graph_.ops()[i].name + " scratch", ops_[i]->scratch_bytes, step_of(i), step_of(i), 4});
     }
-    MOTE_TRY(plan_, plan_arena(buffers));
+    MOTE_TRY(plan_, plan_arena(buffers, effort_));
     program_.arena_bytes = plan_.arena_bytes;
     program_.peak_live_bytes = plan_.peak_live_bytes;
     program_.peak_step = plan_.peak_step;
@@ -178,6 +179,7 @@ class ProgramBuilder {
   std::vector<const LoweredOp*> ops_;
   Program program_;
   ArenaPlan plan_;
+  PlanEffort effort_;
   std::vector<TensorId> owner_;  // union of tensors that share bytes
   std::vector<Life> lives_;
   std::vector<std::size_t> buffer_of_;
@@ -221,13 +223,13 @@ class ScratchSearch {
     choice_.assign(graph_.ops().size(), kUsualSize);
     share_.assign(graph_.ops().size(), options_.lowering.share);
     MOTE_TRY_VOID(share_small_layers());
-    MOTE_TRY(ArenaPlan plan, this->plan());
+    MOTE_TRY(ArenaPlan plan, this->plan(kQuick));
     MOTE_TRY_VOID(shrink(plan));
-    const std::size_t limit = std::max(plan.arena_bytes + plan.arena_bytes / 8, options_.arena_budget);
-    MOTE_TRY_VOID(grow(std::max(limit, plan.arena_bytes)));
+    MOTE_TRY(plan, this->plan(kThorough));
+    MOTE_TRY_VOID(grow(std::max(usual_limit(plan.arena_bytes), options_.arena_budget)));
     MOTE_TRY(const auto ops, chosen());
     ProgramBuilder builder(graph_, options_, ops);
-    MOTE_TRY_VOID(builder.plan());
+    MOTE_TRY_VOID(builder.plan(kThorough));
     return builder.finish();
   }
 
@@ -240,10 +242,18 @@ class ScratchSearch {
     }
     return ops;
   }
-  Result<ArenaPlan> plan() {
+  /// Without a budget: a twelfth more than needed, but not past the next multiple of 8 KiB, in which people plan RAM.
+  static std::size_t usual_limit(std::size_t least) {
+    constexpr std::size_t kBank = 8192;
+    return std::min(least + least / 12, (least + kBank - 1) / kBank * kBank);
+  }
+
+  static constexpr std::size_t kQuick = 20, kThorough = 1500;  // rounds of improvement
+
+  Result<ArenaPlan> plan(std::size_t rounds) {
     MOTE_TRY(const auto ops, chosen());
     ProgramBuilder builder(graph_, options_, ops);
-    MOTE_TRY(const ArenaPlan* plan, builder.plan());
+    MOTE_TRY(const ArenaPlan* plan, builder.plan(rounds));
     return *plan;
   }
 
@@ -266,29 +276,30 @@ class ScratchSearch {
       users.ops.push_back(op);
     }
     for (const auto& [name, users] : functions) {
-      if (users.cycles > options_.cycles_a_byte * static_cast<std::int64_t>(users.bytes)) continue;
+      if (users.cycles > options_.lowering.cycles_a_byte * static_cast<std::int64_t>(users.bytes)) continue;
       for (const std::size_t op : users.ops) share_[op] = true;
     }
     return {};
   }
 
-  /// At the fullest step, tries every size; until nothing helps.
+  /// At the fuller steps, tries every size; until nothing helps.
   Result<void> shrink(ArenaPlan& best) {
     const std::size_t features = options_.features ? 1 : 0;
-    for (std::size_t round = 0; round < 2 * graph_.ops().size(); ++round) {
-      if (best.peak_step < features) return {};
-      const std::size_t op = best.peak_step - features;
-      const std::size_t before = choice_[op];
-      std::size_t chosen = before;
-      for (std::size_t size = 0; size < kScratchSizes.size(); ++size) {
-        choice_[op] = size;
-        MOTE_TRY(ArenaPlan candidate, plan());
-        if (candidate.arena_bytes >= best.arena_bytes) continue;
-        best = std::move(candidate);
-        chosen = size;
+    for (bool helped = true; helped;) {
+      helped = false;
+      for (std::size_t op = 0; op < choice_.size(); ++op) {
+        if (best.live_bytes[op + features] * 5 < best.arena_bytes * 4) continue;
+        std::size_t chosen = choice_[op];
+        for (std::size_t size = 0; size < kScratchSizes.size(); ++size) {
+          choice_[op] = size;
+          MOTE_TRY(ArenaPlan candidate, plan(kQuick));
+          if (candidate.arena_bytes >= best.arena_bytes) continue;
+          best = std::move(candidate);
+          chosen = size;
+          helped = true;
+        }
+        choice_[op] = chosen;
       }
-      choice_[op] = chosen;
-      if (chosen == before) return {};
     }
     return {};
   }
@@ -300,7 +311,7 @@ class ScratchSearch {
       const std::size_t least = choice_[op];
       for (std::size_t size = kScratchSizes.size(); size-- > least;) {
         choice_[op] = size;
-        MOTE_TRY(const ArenaPlan candidate, plan());
+        MOTE_TRY(const ArenaPlan candidate, plan(kQuick));
         if (size == least || candidate.arena_bytes <= limit) break;
       }
     }

@@ -101,6 +101,7 @@ class Assembler {
   void add_lsl(Reg d, Reg a, Reg b, int shift) { emit(fmt::format("add.w {}, {}, {}, lsl #{}", text(d), text(a), text(b), shift)); }
   void add_asr(Reg d, Reg a, Reg b, int shift) { emit(fmt::format("add.w {}, {}, {}, asr #{}", text(d), text(a), text(b), shift)); }
   void lsl(Reg d, Reg s, int n) { emit(fmt::format("lsl.w {}, {}, #{}", text(d), text(s), n)); }
+  void lsl(Reg d, Reg s, Reg n) { three("lsl.w", d, s, n); }
   void asr(Reg d, Reg s, int n) { emit(fmt::format("asr.w {}, {}, #{}", text(d), text(s), n)); }
   void asr(Reg d, Reg s, Reg n) { three("asr.w", d, s, n); }
   void orr_lsl(Reg d, Reg a, Reg b, int n) { emit(fmt::format("orr.w {}, {}, {}, lsl #{}", text(d), text(a), text(b), n)); }

@@ -86,10 +86,7 @@ class Emitter {
     if (t_.exact) a_.vpush(16, 23);
     a_.ldr(r1, r0, job_params);
     a_.vldm(r1, kBias, t_.exact ? 8 : kSaturatingWords);
-    if (t_.exact) {
-      a_.add(r1, r1, 32, r2);
-      a_.vldm(r1, kRounding, 8);
-    }
+    if (t_.exact) roundings();
     a_.ldr(r4, r0, job_panel);
     a_.ldr(r5, r0, job_x);
     a_.ldr(r2, r0, job_y);
@@ -115,6 +112,20 @@ class Emitter {
     } else if (cut_.loops > 0) {
       a_.add(r4, r4, cut_.loops * cut_.body * 8, r1);
       a_.vmov(kLoopEnd, r4);
+    }
+  }
+
+  /// From the shift e of each channel: what its second rounding adds, 2^(e-1) + zero * 2^e = (2 zero + 1) << (e - 1).
+  void roundings() {
+    a_.ldr(r1, r1, 32);
+    a_.movw(r2, 2 * (t_.zero + 128));
+    a_.add(r2, r2, 1 - 256, r3);
+    for (int c = 0; c < 4; ++c) {
+      a_.ubfx8(r3, r1, 8 * c);
+      a_.vmov(next(kShift, c), r3);
+      a_.add(r3, r3, -1, r4);
+      a_.lsl(r3, r2, r3);
+      a_.vmov(next(kRounding, c), r3);
     }
   }
 
@@ -284,13 +295,13 @@ class Emitter {
 }  // namespace
 
 std::string ConvTile::name() const {
-  if (shared) return exact ? "conv_tile_shared_exact" : fmt::format("conv_tile_shared_s{}_{}", shift_high, shift_low);
+  if (shared) return exact ? fmt::format("conv_tile_shared_exact{}", zero + 128) : fmt::format("conv_tile_shared_s{}_{}", shift_high, shift_low);
   std::string text = fmt::format("conv_tile_{}x{}", segments, steps);
   if (segments > 1) text += fmt::format("_by{}", segment_bytes);
   text += fmt::format("_x{}_{}_{}_y{}_{}{}", step_bytes, pixel_bytes, pair_bytes, output_pixel_bytes, output_pair_bytes, rows ? "_rows" : "");
   if (channels < 4) text += fmt::format("_c{}", channels);
   if (clamp_low > -128 || clamp_high < 127) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
-  return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
+  return text + (exact ? fmt::format("_exact{}", zero + 128) : fmt::format("_s{}_{}", shift_high, shift_low));
 }
 
 std::int32_t tile_cycles(const ConvTile& t, std::int32_t steps) {

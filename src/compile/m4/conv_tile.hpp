@@ -38,6 +38,7 @@ struct ConvTile {
   bool exact = false;  ///< SMMLAR, sign, shift of each channel; else one instruction and these shifts
   std::int32_t shift_high = 0, shift_low = 0;      ///< saturating form
   std::int32_t clamp_low = -128, clamp_high = 127;  ///< exact form: beyond int8's own range
+  std::int32_t zero = 0;                            ///< exact form: the output's zero point
 
   [[nodiscard]] std::string name() const;
   bool operator==(const ConvTile&) const = default;
@@ -48,7 +49,7 @@ constexpr std::int32_t kSharedSteps = 4;
 
 /// Words of parameters a group of four channels has.
 constexpr std::int32_t kSaturatingWords = 10;  ///< 4 biases (R, L, R, L), 4 multipliers, 2 offsets (L)
-constexpr std::int32_t kExactWords = 16;       ///< 4 biases, 4 multipliers, 4 roundings, 4 shifts
+constexpr std::int32_t kExactWords = 9;        ///< 4 biases, 4 multipliers, 4 shifts in the bytes of a word
 
 /// Cycles of one tile (2 pixels), by count: to compare forms, not to promise.
 [[nodiscard]] std::int32_t tile_cycles(const ConvTile& tile, std::int32_t steps);

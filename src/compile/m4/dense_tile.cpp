@@ -152,7 +152,7 @@ class Emitter {
   }
 
   void finish() {
-    a_.vmov(r12, kParams);
+    if (!t_.uniform) a_.vmov(r12, kParams);
     if (t_.uniform) {
       a_.vmov(r0, kLayer);
       a_.vmov(r2, Single{kLayer.number + 1});
@@ -173,7 +173,7 @@ class Emitter {
   void end_group(Label group) {
     a_.vmov(r2, kGroupsLeft);
     a_.add(lr, lr, kDenseGroup, r3);
-    a_.vmov(kParams, r12);
+    if (!t_.uniform) a_.vmov(kParams, r12);
     a_.vmov(kOutput, lr);
     a_.subs(r2, r2, 1);
     a_.vmov(kGroupsLeft, r2);

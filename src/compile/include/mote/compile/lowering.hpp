@@ -31,6 +31,7 @@ struct ConstantArray {
 
 struct LoweringOptions {
   Target target = Target::armv7em;
+  std::int64_t cycles_a_byte = 24;  ///< a layer gets a function of its own when that saves so many cycles for every byte of it
   bool share = false;  ///< take the functions that layers of other geometry can use, too: less flash, more cycles
   std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel wants; the least it needs is always taken
 };
@@ -56,6 +57,7 @@ struct LoweredOp {
   std::vector<AssemblyFunction> functions;
   std::int64_t share_cycles = -1;  ///< what sharing its functions would cost (LoweringOptions::share); negative: it cannot
   std::string body;      ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
+  bool small = false;    ///< the C++ around the kernel is compiled for size
   std::size_t scratch_bytes = 0;
   /// Index of the input whose bytes the output may take over, or -1.
   std::vector<std::size_t> may_reuse_inputs;

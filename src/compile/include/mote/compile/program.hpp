@@ -22,8 +22,7 @@ struct FeatureStage {
 struct ProgramOptions {
   LoweringOptions lowering;           ///< its scratch_bytes is chosen for each operator
   std::optional<FeatureStage> features;
-  std::int64_t cycles_a_byte = 24;    ///< a layer gets a function of its own when that saves so many cycles for every byte of it
-  std::size_t arena_budget = 0;       ///< bytes the arena may have for speed's sake; 0: an eighth more than it needs at least
+  std::size_t arena_budget = 0;       ///< bytes the arena may have for speed's sake; 0: up to a twelfth more than it needs at least, within 8 KiB
 };
 
 /// A buffer of the arena for reports: which tensors share it, where it lies, and when.
