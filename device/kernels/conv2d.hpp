@@ -1,5 +1,5 @@
 #pragma once
-// int8 2-D convolution, portable: the specification. Faster forms: conv2d_dsp.hpp.
+// int8 2-D convolution, portable: the specification. Faster forms: conv_tiles.hpp, dense_tiles.hpp.
 
 #include <cstdint>
 

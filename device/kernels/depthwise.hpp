@@ -1,5 +1,5 @@
 #pragma once
-// int8 depthwise convolution, portable: the specification. Faster forms: depthwise_dsp.hpp.
+// int8 depthwise convolution, portable: the specification. Faster forms: depthwise_planes.hpp.
 
 #include <cstdint>
 

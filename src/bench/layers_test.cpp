@@ -5,11 +5,16 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 
+#include "mote/base/file.hpp"
 #include "mote/base/process.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/bench/bench.hpp"
+#include "mote/formats/tflite.hpp"
+#include "mote/graph/executor.hpp"
 #include "mote/graph/quantization.hpp"
+#include "mote/optimize/passes.hpp"
 
 namespace mote::bench {
 namespace {
@@ -160,6 +165,57 @@ TEST_P(Layers, on_the_board_equal_the_executor) {
     if (HasFatalFailure()) return;
   }
 }
+
+/// An imported model: what it costs at most on a nucleo-l4r5zi. Cycles and bytes are deterministic; gcc 14 may differ from gcc 12 by a percent or two.
+struct Imported {
+  const char* file;
+  std::uint64_t cycles;
+  std::size_t arena, flash;
+};
+
+class ImportedModel : public ::testing::TestWithParam<Imported> {};
+
+TEST_P(ImportedModel, gives_the_files_bytes_layer_by_layer_within_its_figures) {
+  if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
+  const std::filesystem::path file = std::filesystem::path(MOTE_SHARED_DATA) / "models" / GetParam().file;
+  if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " is not there: development data is kept beside the project";
+  const Graph model = *formats::read_tflite(*read_file(file), file.string());
+  const Graph simple = optimize::simplify(model)->graph;
+  const board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
+  const auto compiled = compile::compile(simple, board, {});
+  ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
+  auto executor = std::move(*Executor::create(model));
+  Rng rng(17);
+  std::vector<Bytes> inputs, expected;
+  for (int i = 0; i < 3; ++i) {
+    inputs.push_back(random_bytes(rng, model.input().size_bytes()));
+    expected.emplace_back(model.output().size_bytes());
+    ASSERT_TRUE(executor.run(inputs.back(), expected.back()));
+    const auto difference = first_difference(*compiled, simple, board, inputs.back());
+    ASSERT_TRUE(difference.has_value()) << difference.error().message();
+    EXPECT_FALSE(difference->has_value()) << (*difference)->step << " differs first";
+  }
+  SilentProgress silent;
+  const auto on_board = run_on_board(compiled->firmware, board, inputs.size(), [&](std::size_t i) -> Result<Bytes> { return inputs[i]; }, silent);
+  ASSERT_TRUE(on_board.has_value()) << on_board.error().message();
+  EXPECT_EQ(*on_board, expected) << "the simplified model on the board against the file's model on the host";
+  const auto measured = measure(*compiled, simple, board, inputs[0]);
+  ASSERT_TRUE(measured.has_value()) << measured.error().message();
+  EXPECT_LE(measured->cycles, GetParam().cycles);
+  EXPECT_LE(measured->ram.arena, GetParam().arena);
+  EXPECT_LE(measured->flash.total(), GetParam().flash);
+}
+
+INSTANTIATE_TEST_SUITE_P(MlperfTiny, ImportedModel,
+                         ::testing::Values(Imported{"mlperf_tiny/kws_ref_model.tflite", 3'800'000, 12'288, 40'960},
+                                           Imported{"mlperf_tiny/vww_96_int8.tflite", 6'000'000, 40'960, 71'680},
+                                           Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'100'000, 45'056, 98'000},
+                                           Imported{"mlperf_tiny/ad01_int8.tflite", 475'000, 2'048, 281'600},
+                                           Imported{"mlperf_tiny/str_ww_ref_model.tflite", 1'300'000, 12'288, 81'920},
+                                           Imported{"tflm/person_detect.tflite", 10'500'000, 45'056, 290'000},
+                                           Imported{"tflm/micro_speech_quantized.tflite", 600'000, 8'192, 24'576},
+                                           Imported{"tflm/hello_world_int8.tflite", 10'000, 256, 8'192}),
+                         [](const auto& chosen) { return std::filesystem::path(chosen.param.file).stem().string(); });
 
 INSTANTIATE_TEST_SUITE_P(Random, Layers, ::testing::Range(0, 8));
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "kernels/requantize_dsp.hpp"
+#include "kernels/requantize.hpp"
 
 namespace mote::compile {
 namespace {
@@ -93,10 +93,6 @@ std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& t
   return fmt::format("channel_params({0}_bias, {0}_multiplier, {0}_shift)", lowered.symbol);
 }
 
-bool fast_requantize_applies(const graph::ChannelTables& tables) {
-  return std::ranges::all_of(tables.shift, [](std::int8_t s) { return -s >= device::kFastShiftLow && -s <= device::kFastShiftHigh; });
-}
-
 graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op, const device::ConvGeometry& g) {
   graph::ChannelTables tables = graph::channel_tables(graph, op);
   const std::vector<std::int64_t> sums = weight_sums(graph, op, tables.bias.size());
@@ -111,13 +107,6 @@ graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& o
     tables.shift[c] = -1;
   }
   return tables;
-}
-
-std::int64_t accumulator_bound(const graph::Graph& graph, const graph::Op& op, const graph::ChannelTables& tables) {
-  const std::vector<std::int64_t> sums = weight_sums(graph, op, tables.bias.size());
-  std::int64_t bound = 0;
-  for (std::size_t c = 0; c < sums.size(); ++c) bound = std::max(bound, sums[c] * 255 + std::abs(static_cast<std::int64_t>(tables.bias[c])));
-  return bound;
 }
 
 }  // namespace mote::compile

@@ -23,9 +23,4 @@ namespace mote::compile {
 [[nodiscard]] std::string geometry_text(const std::string& symbol, const device::ConvGeometry& g);
 /// Bias, multiplier and shift arrays; returns the ChannelParams expression.
 [[nodiscard]] std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& tables);
-/// Whether FastRequantize is exact for every channel: shifts within its limits.
-[[nodiscard]] bool fast_requantize_applies(const graph::ChannelTables& tables);
-/// Largest |accumulator| that any int8 input can cause, over the channels: sum |w| * 255 + |bias|.
-[[nodiscard]] std::int64_t accumulator_bound(const graph::Graph& graph, const graph::Op& op, const graph::ChannelTables& tables);
-
 }  // namespace mote::compile

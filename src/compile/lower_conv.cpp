@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "kernels/conv_tiles.hpp"
-#include "kernels/requantize_dsp.hpp"
 #include "conv_layer.hpp"
 #include "lower.hpp"
 #include "m4/conv_tile.hpp"
@@ -231,7 +230,7 @@ class GroupParams {
       const m4::ChannelRule& r = rules_[static_cast<std::size_t>(first + k)];
       const std::int32_t e = -r.shift;
       const std::int64_t limit = std::int64_t{1} << 23;  // 256 x fits 32 bits
-      if (e < device::kFastShiftLow || e > device::kFastShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
+      if (e < m4::kExactShiftLow || e > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
       const auto i = static_cast<std::size_t>(k);
       bias[i] = r.bias;
       multiplier[i] = r.multiplier;

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "conv_layer.hpp"
-#include "kernels/requantize_dsp.hpp"
 #include "m4/dense_tile.hpp"
 
 namespace mote::compile {
@@ -126,7 +125,7 @@ class Params {
     const std::int64_t limit = std::int64_t{1} << 23;  // 256 x fits 32 bits
     const auto rounding = [](const m4::ChannelRule& r) { return word((std::int64_t{1} << (-r.shift - 1)) + (std::int64_t{r.output_zero} << -r.shift)); };
     for (const m4::ChannelRule& r : rules_) {
-      if (-r.shift < device::kFastShiftLow || -r.shift > device::kFastShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
+      if (-r.shift < m4::kExactShiftLow || -r.shift > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
     }
     Words words{word(rules_[0].multiplier), rounding(rules_[0]), -rules_[0].shift};
     for (const std::int32_t first : group_starts(layer_.g.out_c)) {

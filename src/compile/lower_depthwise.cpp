@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "kernels/depthwise_planes.hpp"
-#include "kernels/requantize_dsp.hpp"
 #include "lower.hpp"
 #include "m4/depthwise_tile.hpp"
 #include "m4/requantizer.hpp"
@@ -135,7 +134,7 @@ std::optional<std::vector<std::int64_t>> exact_words(const DepthwiseLayer& layer
   for (std::size_t c = 0; c < rules.size(); ++c) {
     const m4::ChannelRule& r = rules[c];
     const std::int32_t e = -r.shift;
-    if (e < device::kFastShiftLow || e > device::kFastShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
+    if (e < m4::kExactShiftLow || e > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
     add_weights(layer, tile, columns, static_cast<std::int32_t>(c), 2, words);
     words.push_back(word(2 * std::int64_t{r.bias}));
     words.push_back(word(r.multiplier));

@@ -264,10 +264,10 @@ std::string largest_parts(std::vector<FlashPart> parts) {
 
 }  // namespace
 
-Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
-  if (!board.emulated()) {
-    return fail(Code::unsupported, fmt::format("{} has a {} core; this version compiles for Cortex-M4F", board.name, board.core));
-  }
+namespace {
+
+/// The module and its parts; no firmware yet.
+Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
   CompiledModel out;
   MOTE_TRY(out.program, make_program(graph, options.program));
   if (out.program.arena_bytes > board.ram_bytes) {
@@ -282,17 +282,36 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
   out.code_bytes = linked.elf.find_section(".text")->bytes;
   out.constant_bytes = out.module.size() - out.code_bytes;
   out.flash_parts = flash_parts(linked.elf, out.program, out.module);
-  if (out.module.size() > board.flash_bytes) {
-    return fail(Code::too_large, fmt::format("the module has {} bytes, {} has {} bytes of flash; largest: {}", out.module.size(), board.name,
-                                             board.flash_bytes, largest_parts(out.flash_parts)));
-  }
-  MOTE_TRY(out.firmware, make_firmware(out.module, board));
   for (const Step& step : out.program.steps) {
     const board::ElfSymbol* function = find_function(linked.elf, step.name);
     if (function == nullptr) return fail(Code::internal, "the module has no function " + step.name);
     out.step_symbols.push_back(function->name);
   }
   out.module_elf = std::move(linked.elf_bytes);
+  return out;
+}
+
+}  // namespace
+
+Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
+  if (!board.emulated()) {
+    return fail(Code::unsupported, fmt::format("{} has a {} core; this version compiles for Cortex-M4F", board.name, board.core));
+  }
+  CompileOptions chosen = options;
+  MOTE_TRY(CompiledModel out, compile_module(graph, board, chosen));
+  // Fewer functions of their own, until it fits or none is left.
+  const std::size_t budget = options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);
+  for (const std::int64_t cycles : {std::int64_t{100}, std::int64_t{400}, std::int64_t{1} << 40}) {
+    if (out.module.size() <= budget) break;
+    chosen.program.lowering.cycles_a_byte = cycles;
+    MOTE_TRY(CompiledModel smaller, compile_module(graph, board, chosen));
+    if (smaller.module.size() < out.module.size()) out = std::move(smaller);
+  }
+  if (out.module.size() > board.flash_bytes) {
+    return fail(Code::too_large, fmt::format("the module has {} bytes, {} has {} bytes of flash; largest: {}", out.module.size(), board.name,
+                                             board.flash_bytes, largest_parts(out.flash_parts)));
+  }
+  MOTE_TRY(out.firmware, make_firmware(out.module, board));
   return out;
 }
 

@@ -72,11 +72,13 @@ Result<Outcome> run_compile(const Arguments& a) {
   MOTE_TRY_VOID(write_file(folder / "module.elf", built.model.module_elf));
   MOTE_TRY_VOID(write_file(folder / "firmware.elf", built.model.firmware));
   MOTE_TRY_VOID(write_file(folder / "model.cpp", built.model.source));
+  MOTE_TRY_VOID(write_file(folder / "kernels.S", built.model.assembly));
   const Json measured = bench_json(built.measured);
   Outcome out;
   out.json = {{"module", (folder / "module.bin").string()},
               {"firmware", (folder / "firmware.elf").string()},
               {"source", (folder / "model.cpp").string()},
+              {"assembly", (folder / "kernels.S").string()},
               {"board", built.board.name},
               {"ram", measured["ram"]},
               {"flash", measured["flash"]},
@@ -85,7 +87,7 @@ Result<Outcome> run_compile(const Arguments& a) {
   out.text = bench_text(built.measured, a.per_op);
   out.text += fmt::format("\n  arena peak at step {}, where these are live:", built.model.program.peak_step);
   for (const std::string& tensor : built.model.program.peak_tensors) out.text += " " + tensor;
-  out.text += fmt::format("\n  wrote {}/module.bin, firmware.elf, module.elf, model.cpp\n", folder.string());
+  out.text += fmt::format("\n  wrote {}/module.bin, firmware.elf, module.elf, model.cpp, kernels.S\n", folder.string());
   return out;
 }
 

@@ -22,7 +22,7 @@ Json bench_json(const bench::BenchResult& r) {
   Json json{{"model", r.model},
             {"board", r.board},
             {"macs", r.macs},
-            {"live_macs", r.macs},
+            {"live_macs", r.live_macs},
             {"instructions", r.counts.instructions},
             {"cycles", r.cycles},
             {"core_cycles", r.counts.core_cycles},
@@ -61,7 +61,8 @@ Json program_json(const compile::CompiledModel& model) {
 std::string bench_text(const bench::BenchResult& r, bool per_op) {
   const auto mark = [&](const char* figure) { return std::ranges::find(r.estimated, figure) != r.estimated.end() ? " (estimated)" : ""; };
   std::string text = fmt::format("{} on {}\n", r.model, r.board);
-  text += fmt::format("  latency  {:.2f} ms{}   {} cycles, {} instructions, {} MACs\n", r.latency_ms, mark("latency_ms"), r.cycles, r.counts.instructions, r.macs);
+  text += fmt::format("  latency  {:.2f} ms{}   {} cycles, {} instructions, {} MACs{}\n", r.latency_ms, mark("latency_ms"), r.cycles, r.counts.instructions, r.macs,
+                      r.live_macs != r.macs ? fmt::format(" ({} live)", r.live_macs) : "");
   text += fmt::format("  energy   {:.1f} uJ{}\n", r.energy_uj, mark("energy_uj"));
   text += fmt::format("  RAM      {} bytes: arena {}, stack {}, static {}\n", r.ram.total(), r.ram.arena, r.ram.stack, r.ram.static_data);
   text += fmt::format("  flash    {} bytes: code {}, constants {}\n", r.flash.total(), r.flash.code, r.flash.constants);

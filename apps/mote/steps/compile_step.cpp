@@ -2,6 +2,7 @@
 #include "materials.hpp"
 #include "mote/base/build_id.hpp"
 #include "mote/base/file.hpp"
+#include "mote/optimize/passes.hpp"
 #include "steps.hpp"
 
 namespace mote::app {
@@ -29,6 +30,7 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
   compile::CompileOptions options;
   MOTE_TRY(options.program.features, feature_stage(materials.extractor, quantization));
   options.labels = materials.dataset.about().labels;
+  if (const auto& flash = project.target.value.budgets.flash_bytes) options.flash_budget = static_cast<std::size_t>(*flash);
   options.sensor_schema = materials.extractor.sensor().schema();
   MOTE_TRY(auto vector, self_test_vector(*test, int8, quantization));
   const Bytes input = vector.first;
@@ -38,8 +40,10 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
 
   const board::BoardSpec& board = project.target.value.board;
   context.progress().note("compiling for " + board.name);
-  MOTE_TRY(compile::CompiledModel model, compile::compile(int8, board, options));
-  MOTE_TRY(const bench::BenchResult measured, bench::measure(model, int8, board, input));
+  MOTE_TRY(const optimize::Optimized simple, optimize::simplify(int8));
+  MOTE_TRY(compile::CompiledModel model, compile::compile(simple.graph, board, options));
+  MOTE_TRY(bench::BenchResult measured, bench::measure(model, simple.graph, board, input));
+  measured.macs = graph::macs(int8);
   MOTE_TRY(model.module, compile::with_stack_bytes(model.module, static_cast<std::uint32_t>(measured.ram.stack)));
   MOTE_TRY(model.firmware, compile::make_firmware(model.module, board));
   if (measured.output_sha256 != sha256(expected).hex()) {
@@ -51,11 +55,13 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
   MOTE_TRY_VOID(write_file(context.output("module.elf"), model.module_elf));
   MOTE_TRY_VOID(write_file(context.output("firmware.elf"), model.firmware));
   MOTE_TRY_VOID(write_file(context.output("model.cpp"), model.source));
+  MOTE_TRY_VOID(write_file(context.output("kernels.S"), model.assembly));
   MOTE_TRY_VOID(write_file(context.output("bench.json"), json.dump(1)));
   return pipeline::Outputs{{"module", context.output("module.bin")},
                            {"module_elf", context.output("module.elf")},
                            {"firmware", context.output("firmware.elf")},
                            {"source", context.output("model.cpp")},
+                           {"assembly", context.output("kernels.S")},
                            {"bench", context.output("bench.json")}};
 }
 
@@ -65,8 +71,8 @@ Result<void> add_compile(pipeline::Graph& graph, const Project& project) {
   auto run = [&project](pipeline::Context& context) { return compile_and_measure(project, context); };
   const std::string params = materials_text(project) + project.target.text;
   // Kernels and our compiler are part of this program, gcc is not: another build of either compiles again.
-  const std::string version = "1 " + build_id().substr(0, 12) + " gcc " + compile::compiler_version();
-  return graph.add(pipeline::make_step({"compile", version, params, {"dataset", "int8"}, {"module", "module_elf", "firmware", "source", "bench"}}, run),
+  const std::string version = "2 " + build_id().substr(0, 12) + " gcc " + compile::compiler_version();
+  return graph.add(pipeline::make_step({"compile", version, params, {"dataset", "int8"}, {"module", "module_elf", "firmware", "source", "assembly", "bench"}}, run),
                    {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"int8", pipeline::FromStep{"quantize", "int8"}}});
 }
 

@@ -91,6 +91,14 @@ std::int32_t requantized(const ChannelRule& rule, std::int64_t x) {
   return device::clamp(scaled + rule.output_zero, rule.clamp_low, rule.clamp_high);
 }
 
+std::int32_t exact_form(const ChannelRule& rule, std::int64_t x) {
+  const std::int32_t e = -rule.shift;
+  const std::int64_t doubled = 2 * (x + rule.bias);
+  const std::int64_t rounding = (std::int64_t{1} << (e - 1)) + (std::int64_t{rule.output_zero} << e);
+  const std::int64_t sum = ((doubled * rule.multiplier + (std::int64_t{1} << 31)) >> 32) + rounding + (doubled < 0 ? -1 : 0);
+  return device::clamp(device::clamp(static_cast<std::int32_t>(sum >> e), -128, 127), rule.clamp_low, rule.clamp_high);
+}
+
 std::int32_t on_line(const LineForm& line, std::int64_t x, std::int32_t scale, std::int32_t shift) {
   const std::int64_t scaled = scale * x + line.bias;
   const std::int64_t high = ((scaled * line.multiplier) >> 32) + line.offset;

@@ -51,6 +51,14 @@ struct LineStep {
 /// the multiplier up to three of its 31 bits), then the one that keeps all bits.
 [[nodiscard]] inline std::array<std::int32_t, 2> shifts_to_try(std::int32_t least) { return {(least - 1) & ~3, least - 1}; }
 
+/// The exact form, for layers whose results may be negative, in five instructions. With e = -shift and twice the sum, 2x:
+///     high32 of SMMLAR(2x * multiplier), plus 2^(e-1) + zero * 2^e, plus the sign of x (0 or -1), shifted right by e, saturated.
+/// TensorFlow Lite rounds twice: y = round(2x * m / 2^32), ties up, then round(y / 2^e), ties away from zero. The second differs from a floor only for negative y,
+/// by one unit before the shift, which the sign takes off. (Where y is 0 and x negative, (2^(e-1) - 1) >> e is still 0.) Needs shifts within these and |x| < 2^30.
+constexpr std::int32_t kExactShiftLow = 1;
+constexpr std::int32_t kExactShiftHigh = 22;
+[[nodiscard]] std::int32_t exact_form(const ChannelRule& rule, std::int64_t x);
+
 /// The definition: what the portable kernel computes for this x.
 [[nodiscard]] std::int32_t requantized(const ChannelRule& rule, std::int64_t x);
 /// The two instructions.

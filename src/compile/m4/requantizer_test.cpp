@@ -55,6 +55,16 @@ TEST(Requantizer, finds_the_line_of_every_saturating_channel_whose_shift_is_near
   EXPECT_GT(found, tried * 98 / 100) << tried;
 }
 
+TEST(Requantizer, the_exact_form_is_the_definition_for_all_shifts_and_signs) {
+  Rng rng(4);
+  for (int i = 0; i < 3'000'000; ++i) {
+    ChannelRule rule = random_rule(rng, static_cast<std::int32_t>(rng.between(kExactShiftLow, kExactShiftHigh)), false);
+    // Small sums too, where ties and signs decide.
+    const std::int64_t x = rng.between(-(1 << 29), 1 << 29) >> rng.below(29);
+    ASSERT_EQ(exact_form(rule, x), requantized(rule, x)) << x << " * " << rule.multiplier << " >> " << -rule.shift << " + " << rule.output_zero;
+  }
+}
+
 TEST(Requantizer, never_claims_a_line_that_differs_where_results_go_below_zero) {
   Rng rng(62);
   for (int trial = 0; trial < 100; ++trial) {

@@ -50,7 +50,7 @@ struct AssemblyFunction {
 struct LoweredOp {
   std::string symbol;    ///< "op_03_conv2d"
   std::string summary;   ///< "conv2d block1/pw [1,14,14,16] -> [1,14,14,40]"
-  std::string kernel;    ///< which kernel was chosen, for reports: "conv2d_dsp 2x4, 16 pixels"
+  std::string kernel;    ///< which kernel was chosen, for reports: "conv_columns 2x4 saturating, 16 pixels a block"
   std::vector<std::string> includes;
   std::vector<ConstantArray> constants;
   std::string geometry;  ///< definition of a geometry constant, printed before the function; may be empty
