@@ -22,6 +22,7 @@ struct TileJob {
   std::int32_t x_row, y_row;    // bytes from the end of a row of pairs to the begin of the next
   std::int32_t panel_bytes;     // functions that layers share want to know these:
   std::int32_t y_pixel;         // bytes from a pixel's results to the next pixel's
+  std::int32_t two_zero_one;    // 2 * output_zero + 1
 };
 using TileFunction = void (*)(const TileJob* job);
 
@@ -188,7 +189,7 @@ void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen
       tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
       std::int8_t* const out = y + first * g.out_c + group_channel(group, g.out_c);
       TileJob job{panel, columns, out, out + (count & ~1) * g.out_c, layer.params + group * layer.param_words, 1, 0, 0, layer.panel_words * 4,
-                  g.out_c};
+                  g.out_c, 2 * g.output_zero + 1};
       const TileFunction tile = tiles::function_of(layer, group);
       tile(&job);
       if ((count & 1) != 0) {
@@ -252,7 +253,8 @@ void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, 
       tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
       std::int8_t* const out = y + first * line + group_channel(group, g.out_c);
       const TileFunction tile = tiles::function_of(layer, group);
-      TileJob job{panel, rows, out, out + line, layer.params + group * layer.param_words, 0, 0, 0, 0, 0};
+      TileJob job{panel, rows, out, out + line, layer.params + group * layer.param_words, 0, 0, 0, 0, 0,
+                  2 * g.output_zero + 1};
       if (vertical) {
         job.rows = count / 2;
         job.x_row = 4 * g.stride_h * row - g.out_w * step;

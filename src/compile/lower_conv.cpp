@@ -78,7 +78,6 @@ m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
   t.channels = std::min(g.out_c, 4);
   t.clamp_low = g.clamp_low;
   t.clamp_high = g.clamp_high;
-  t.zero = g.output_zero;
   if (w.form == Windows::Form::columns) {
     t.step_bytes = 8;
     t.pixel_bytes = 4;
@@ -98,11 +97,12 @@ m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
   return t;
 }
 
-std::optional<Windows> choose_windows(const ConvLayer& layer, std::size_t bytes, bool shared) {
+std::optional<Windows> choose_windows(const ConvLayer& layer, std::size_t bytes, bool shared, bool least_flash) {
   const device::ConvGeometry& g = layer.g;
   if (g.out_h * g.out_w < 2) return std::nullopt;
   const bool one_by_one = g.kernel_h * g.kernel_w == 1;
-  if (!one_by_one && g.dilation_w == 1) {
+  // Flash above all: columns serve every geometry with one function.
+  if (!one_by_one && g.dilation_w == 1 && !least_flash) {
     Windows rows = rows_of(layer, bytes);
     if (m4::can_emit(tile_of(layer, rows))) return rows;
   }
@@ -280,7 +280,7 @@ std::ptrdiff_t trail_of(const device::ConvGeometry& g, const Windows& w) {
 
 std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
-  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes, options.share);
+  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes, options.share, options.share && options.cycles_a_byte >= kLeastFlash);
   if (!windows || !layer.biases_fit()) return std::nullopt;
   const auto panels = pack_panels(layer, *windows);
   if (!panels) return std::nullopt;
@@ -313,7 +313,6 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
     saturating.clamp_high = 127;
     saturating.shift_high = params.shift_high();
     saturating.shift_low = params.shift_low();
-    saturating.zero = 0;
     lowered.functions.push_back(m4::emit_conv_tile(saturating));
     fast = lowered.functions.back().name;
   }

@@ -80,13 +80,13 @@ struct LinkedModule {
   board::ElfFile elf;
 };
 
-Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source, const std::string& assembly) {
+Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source, const std::string& assembly, bool small) {
   const auto folder = tools.folder();
   MOTE_TRY_VOID(write_file(folder / "model.cpp", source));
   MOTE_TRY_VOID(write_file(folder / "kernels.S", assembly));
   MOTE_TRY_VOID(write_file(folder / "header.cpp", kHeaderSource));
   MOTE_TRY_VOID(write_file(folder / "module.ld", kModuleLinkScript));
-  MOTE_TRY_VOID(tools.compile({"-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections", "-Wl,--build-id=none", "-T", "module.ld", "model.cpp",
+  MOTE_TRY_VOID(tools.compile({small ? "-Os" : "-O2", "-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections", "-Wl,--build-id=none", "-T", "module.ld", "model.cpp",
                                "kernels.S", "header.cpp", "-lgcc", "-o", "module.elf"}));
   MOTE_TRY(Bytes raw, read_file(folder / "module.elf"));
   MOTE_TRY(board::ElfFile elf, board::ElfFile::parse(raw));
@@ -267,7 +267,7 @@ std::string largest_parts(std::vector<FlashPart> parts) {
 namespace {
 
 /// The module and its parts; no firmware yet.
-Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
+Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options, bool small) {
   CompiledModel out;
   MOTE_TRY(out.program, make_program(graph, options.program));
   if (out.program.arena_bytes > board.ram_bytes) {
@@ -277,7 +277,7 @@ Result<CompiledModel> compile_module(const graph::Graph& graph, const board::Boa
   out.source = emit_cpp(out.program);
   MOTE_TRY(const Toolchain tools, Toolchain::create());
   out.assembly = emit_assembly(out.program);
-  MOTE_TRY(LinkedModule linked, link_module(tools, out.source, out.assembly));
+  MOTE_TRY(LinkedModule linked, link_module(tools, out.source, out.assembly, small));
   MOTE_TRY(out.module, assemble(graph, options, out.program, linked));
   out.code_bytes = linked.elf.find_section(".text")->bytes;
   out.constant_bytes = out.module.size() - out.code_bytes;
@@ -298,13 +298,18 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
     return fail(Code::unsupported, fmt::format("{} has a {} core; this version compiles for Cortex-M4F", board.name, board.core));
   }
   CompileOptions chosen = options;
-  MOTE_TRY(CompiledModel out, compile_module(graph, board, chosen));
-  // Fewer functions of their own, until it fits or none is left.
+  MOTE_TRY(CompiledModel out, compile_module(graph, board, chosen, false));
+  // Fewer functions of their own, at last C++ for size, until it fits.
+  struct Attempt {
+    std::int64_t cycles_a_byte;
+    bool small;
+  };
   const std::size_t budget = options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);
-  for (const std::int64_t cycles : {std::int64_t{100}, std::int64_t{400}, std::int64_t{1} << 40}) {
+  for (const Attempt& attempt : {Attempt{100, false}, Attempt{400, false}, Attempt{kLeastFlash, false}, Attempt{kLeastFlash, true}}) {
     if (out.module.size() <= budget) break;
-    chosen.program.lowering.cycles_a_byte = cycles;
-    MOTE_TRY(CompiledModel smaller, compile_module(graph, board, chosen));
+    chosen.program.lowering.cycles_a_byte = attempt.cycles_a_byte;
+    chosen.program.lowering.share = attempt.cycles_a_byte == kLeastFlash;
+    MOTE_TRY(CompiledModel smaller, compile_module(graph, board, chosen, attempt.small));
     if (smaller.module.size() < out.module.size()) out = std::move(smaller);
   }
   if (out.module.size() > board.flash_bytes) {
@@ -356,7 +361,7 @@ Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
   MOTE_TRY(const Toolchain tools, Toolchain::create());
   MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
   const auto boards = [&](const char* file) { return (tools.device() / "boards" / file).string(); };
-  auto built = tools.compile({"-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
+  auto built = tools.compile({"-O2", "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
                                "-DMOTE_MODULE_FILE=\"module.bin\"", fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
                                fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes), fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes),
                                "-T", boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"), boards("bench_main.cpp"), "-o", "firmware.elf"});

@@ -12,7 +12,6 @@ namespace {
 // -falign-loops=8, -fno-section-anchors: hot loops on fetch boundaries, fewer unaligned wide instructions.
 // -fno-tree-loop-distribute-patterns: loops are not turned into calls of memcpy and memset, which a module does not have.
 const std::vector<std::string> kFlags{"-std=c++17",
-                                      "-O2",
                                       "-mcpu=cortex-m4",
                                       "-mthumb",
                                       "-mfloat-abi=hard",

@@ -72,7 +72,7 @@ class Emitter {
 
  private:
   // The order of the members of device::TileJob.
-  enum JobMember : int { job_panel = 0, job_x = 4, job_y = 8, job_y_end = 12, job_params = 16, job_rows = 20, job_x_row = 24, job_y_row = 28, job_panel_bytes = 32, job_y_pixel = 36 };
+  enum JobMember : int { job_panel = 0, job_x = 4, job_y = 8, job_y_end = 12, job_params = 16, job_rows = 20, job_x_row = 24, job_y_row = 28, job_panel_bytes = 32, job_y_pixel = 36, job_two_zero_one = 40 };
 
   [[nodiscard]] std::int32_t panel_bytes() const { return t_.segments * t_.steps * 8; }
   [[nodiscard]] std::string describe() const {
@@ -118,8 +118,7 @@ class Emitter {
   /// From the shift e of each channel: what its second rounding adds, 2^(e-1) + zero * 2^e = (2 zero + 1) << (e - 1).
   void roundings() {
     a_.ldr(r1, r1, 32);
-    a_.movw(r2, 2 * (t_.zero + 128));
-    a_.add(r2, r2, 1 - 256, r3);
+    a_.ldr(r2, r0, job_two_zero_one);
     for (int c = 0; c < 4; ++c) {
       a_.ubfx8(r3, r1, 8 * c);
       a_.vmov(next(kShift, c), r3);
@@ -295,13 +294,13 @@ class Emitter {
 }  // namespace
 
 std::string ConvTile::name() const {
-  if (shared) return exact ? fmt::format("conv_tile_shared_exact{}", zero + 128) : fmt::format("conv_tile_shared_s{}_{}", shift_high, shift_low);
+  if (shared) return exact ? "conv_tile_shared_exact" : fmt::format("conv_tile_shared_s{}_{}", shift_high, shift_low);
   std::string text = fmt::format("conv_tile_{}x{}", segments, steps);
   if (segments > 1) text += fmt::format("_by{}", segment_bytes);
   text += fmt::format("_x{}_{}_{}_y{}_{}{}", step_bytes, pixel_bytes, pair_bytes, output_pixel_bytes, output_pair_bytes, rows ? "_rows" : "");
   if (channels < 4) text += fmt::format("_c{}", channels);
   if (clamp_low > -128 || clamp_high < 127) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
-  return text + (exact ? fmt::format("_exact{}", zero + 128) : fmt::format("_s{}_{}", shift_high, shift_low));
+  return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
 }
 
 std::int32_t tile_cycles(const ConvTile& t, std::int32_t steps) {

@@ -38,7 +38,6 @@ struct ConvTile {
   bool exact = false;  ///< SMMLAR, sign, shift of each channel; else one instruction and these shifts
   std::int32_t shift_high = 0, shift_low = 0;      ///< saturating form
   std::int32_t clamp_low = -128, clamp_high = 127;  ///< exact form: beyond int8's own range
-  std::int32_t zero = 0;                            ///< exact form: the output's zero point
 
   [[nodiscard]] std::string name() const;
   bool operator==(const ConvTile&) const = default;

@@ -19,8 +19,10 @@ constexpr std::int32_t kSingles = 20;   // for weights that find no register
 constexpr std::int32_t kReach = 4095;   // of a load's or store's offset
 
 constexpr Single kOutput{0}, kBias{1}, kMultiplier{2}, kRounding{3}, kShift{4}, kLinesLeft{5}, kParams{6}, kChannelsLeft{7}, kPlane{8}, kChannelOutput{9},
-    kTilesLeft{10}, kJob{11}, kWeight{12};
-constexpr Single kPlaceBytes{12}, kLineJump{13};  // shared: its weights are in registers
+    kTilesLeft{10}, kJob{11};
+constexpr Single kPlaceBytes{12}, kLineJump{13};  // shared
+/// First of the singles that hold weights.
+Single weight_singles(const DepthwiseTile& t) { return {t.shared ? 14 : 12}; }
 constexpr std::array<Reg, 4> kSums{r7, r8, r9, r10};
 constexpr std::array<Reg, 3> kInputs{r11, r12, lr};
 constexpr std::array<Reg, 6> kWeights{r0, r1, r2, r3, r4, r5};
@@ -31,7 +33,7 @@ struct Cut {
 };
 
 Cut cut_line(const DepthwiseTile& t) {
-  const std::int32_t most = t.shared ? kMostTiles : std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
+  const std::int32_t most = t.shared ? 2 : std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
   const std::int32_t whole = t.places / kTile;
   const Cut straight{0, 0, whole, t.places % kTile};
   if (whole <= most) return straight;
@@ -115,7 +117,7 @@ class Emitter {
       for (std::int32_t i = 0; i < words; ++i) a_.ldr(kWeights[static_cast<std::size_t>(i)], r6, 4 * i);
       a_.add(r6, r6, 4 * words, r12);
     } else {
-      a_.vldm(r6, kWeight, words);
+      a_.vldm(r6, weight_singles(t_), words);
       a_.add(r6, r6, 4 * words, r12);
     }
     const std::int32_t rest = t_.exact ? 4 : 2;
@@ -228,7 +230,7 @@ class Emitter {
       const std::int32_t offset = ky * t_.dilation_lines * t_.line_bytes + first * t_.stride_places * 2;
       if (!in_registers_) {
         for (std::int32_t i = 0; i < line_words(t_); ++i) {
-          a_.vmov(kWeights[static_cast<std::size_t>(i)], Single{kWeight.number + ky * line_words(t_) + i});
+          a_.vmov(kWeights[static_cast<std::size_t>(i)], Single{weight_singles(t_).number + ky * line_words(t_) + i});
         }
       }
       std::int32_t loaded = 0;
@@ -310,7 +312,7 @@ std::int32_t tiles_of_line(const DepthwiseTile& t) { return (t.places + kTile - 
 
 bool can_emit(const DepthwiseTile& t) {
   const Cut cut = cut_line(t);
-  if (t.shared && weight_words(t) > kRegisters) return false;
+  if (t.shared && weight_words(t) > kSingles - 2) return false;
   if (t.kernel_places > 5 || t.stride_places > 2 || t.stride_lines > 255 || weight_words(t) > kSingles) return false;
   const std::int32_t outputs = std::max(kTile * cut.tiles, kTile * cut.more + cut.rest);
   const std::int32_t load = (t.kernel_lines - 1) * t.dilation_lines * t.line_bytes + (outputs * t.stride_places + t.kernel_places + 2) * 2;

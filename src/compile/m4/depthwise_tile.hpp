@@ -7,7 +7,7 @@
 //
 //   r0-r5 weights   r6 input   r7-r10 sums   r11 r12 lr inputs
 //   s0 output   s1 bias   s2 multiplier   s3 rounding   s4 shift   s5 lines left   s6 parameters   s7 channels left   s8 plane   s9 output of the channel
-//   s10 tiles left   s11 job   s12.. weights where they are more than six words
+//   s10 tiles left   s11 job   s12 s13 (shared) distances of outputs   then weights where they are more than six words
 
 #include <cstdint>
 #include <string>

@@ -29,6 +29,9 @@ struct ConstantArray {
   [[nodiscard]] std::size_t bytes() const { return values.size() * element_bytes; }
 };
 
+/// A byte of flash is worth more than any number of cycles.
+constexpr std::int64_t kLeastFlash = std::int64_t{1} << 40;
+
 struct LoweringOptions {
   Target target = Target::armv7em;
   std::int64_t cycles_a_byte = 24;  ///< a layer gets a function of its own when that saves so many cycles for every byte of it
