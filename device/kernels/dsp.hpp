@@ -8,6 +8,36 @@ namespace mote::device::dsp {
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb__)
 
+/// a.lo * b.lo + a.hi * b.hi + c
+inline std::int32_t smlad(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smlad %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+/// a.lo * b.lo + c
+inline std::int32_t smlabb(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smlabb %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+/// a.hi * b.hi + c
+inline std::int32_t smlatt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smlatt %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+/// a.lo * b.hi + c
+inline std::int32_t smlabt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smlabt %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+/// a.hi * b.lo + c
+inline std::int32_t smlatb(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smlatb %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
 /// Bytes 0 and 2, sign-extended to halfwords.
 inline std::uint32_t sxtb16(std::uint32_t a) {
   std::uint32_t r;
@@ -32,6 +62,19 @@ inline std::uint32_t sxtab16_odd(std::uint32_t c, std::uint32_t a) {
   asm("sxtab16 %0, %1, %2, ror #8" : "=r"(r) : "r"(c), "r"(a));
   return r;
 }
+/// c + round(a * b / 2^32)
+inline std::int32_t smmlar(std::int32_t a, std::int32_t b, std::int32_t c) {
+  std::int32_t r;
+  asm("smmlar %0, %1, %2, %3" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+  return r;
+}
+/// Saturates to int8.
+inline std::int32_t ssat8(std::int32_t a) {
+  std::int32_t r;
+  asm("ssat %0, #8, %1" : "=r"(r) : "r"(a) : "cc");
+  return r;
+}
+
 /// The low halves of a and b, a's below; and the high halves.
 inline std::uint32_t low_halves(std::uint32_t a, std::uint32_t b) {
   std::uint32_t r;
@@ -56,6 +99,22 @@ inline std::uint32_t pair(std::int32_t lo, std::int32_t hi) {
 inline std::int32_t wrap(std::int64_t v) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(v)); }
 }  // namespace detail
 
+inline std::int32_t smlad(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  using namespace detail;
+  return wrap(std::int64_t{low(a)} * low(b) + std::int64_t{high(a)} * high(b) + c);
+}
+inline std::int32_t smlabb(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  return detail::wrap(std::int64_t{detail::low(a)} * detail::low(b) + c);
+}
+inline std::int32_t smlatt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  return detail::wrap(std::int64_t{detail::high(a)} * detail::high(b) + c);
+}
+inline std::int32_t smlabt(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  return detail::wrap(std::int64_t{detail::low(a)} * detail::high(b) + c);
+}
+inline std::int32_t smlatb(std::uint32_t a, std::uint32_t b, std::int32_t c) {
+  return detail::wrap(std::int64_t{detail::high(a)} * detail::low(b) + c);
+}
 inline std::uint32_t sxtb16(std::uint32_t a) { return detail::pair(detail::byte(a, 0), detail::byte(a, 2)); }
 inline std::uint32_t sxtb16_odd(std::uint32_t a) { return detail::pair(detail::byte(a, 1), detail::byte(a, 3)); }
 inline std::uint32_t sxtab16(std::uint32_t c, std::uint32_t a) {
@@ -64,6 +123,11 @@ inline std::uint32_t sxtab16(std::uint32_t c, std::uint32_t a) {
 inline std::uint32_t sxtab16_odd(std::uint32_t c, std::uint32_t a) {
   return detail::pair(detail::low(c) + detail::byte(a, 1), detail::high(c) + detail::byte(a, 3));
 }
+inline std::int32_t smmlar(std::int32_t a, std::int32_t b, std::int32_t c) {
+  return detail::wrap(c + ((std::int64_t{a} * b + (std::int64_t{1} << 31)) >> 32));
+}
+inline std::int32_t ssat8(std::int32_t a) { return a < -128 ? -128 : a > 127 ? 127 : a; }
+
 inline std::uint32_t low_halves(std::uint32_t a, std::uint32_t b) { return (a & 0xffffu) | (b << 16); }
 inline std::uint32_t high_halves(std::uint32_t a, std::uint32_t b) { return (a >> 16) | (b & 0xffff0000u); }
 

@@ -160,7 +160,12 @@ TEST_P(Layers, on_the_board_equal_the_executor) {
     compile::CompileOptions options;
     Rng rng(seed);
     options.program.arena_budget = rng.chance(0.5) ? 0 : static_cast<std::size_t>(rng.between(1, 30000));
-    if (rng.chance(0.3)) options.flash_budget = 1;  // everything for flash's sake: shared functions, columns for all
+    // For flash's sake: shared functions and columns for all layers, or the compact kernels.
+    if (rng.chance(0.4)) {
+      options.program.lowering.cycles_a_byte = compile::kLeastFlash;
+      options.program.lowering.share = true;
+      options.program.lowering.compact = rng.chance(0.4);
+    }
     SCOPED_TRACE("seed " + std::to_string(seed));
     expect_equal_layers(RandomNetwork(seed).build(), seed, options);
     if (HasFatalFailure()) return;

@@ -70,6 +70,27 @@ MOTE_SHARED void shared_depthwise_planes(const ConvGeometry& g, PlaneFunction ga
 }
 )";
 
+constexpr const char* kSharedConv = R"(
+// One copy of the convolution for all layers: the geometry is data.
+MOTE_SHARED void shared_conv2d(const ConvGeometry& g, const std::int8_t* x, const std::uint32_t* panels, const ChannelParams& params,
+                               std::int8_t* y, void* scratch, std::int32_t block) {
+  conv2d_dsp(g, x, panels, params, y, scratch, block);
+}
+)";
+constexpr const char* kSharedDepthwise = R"(
+MOTE_SHARED void shared_depthwise_conv2d(const ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
+                                         std::int8_t* y) {
+  depthwise_conv2d_dsp(g, x, weights, params, y);
+}
+)";
+
+constexpr const char* kSharedDepthwise3x3 = R"(
+MOTE_SHARED void shared_depthwise3x3(const ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
+                                     std::int8_t* y, void* scratch, std::int32_t rows) {
+  depthwise3x3_dsp(g, x, weights, params, y, scratch, rows);
+}
+)";
+
 bool uses(const Program& program, std::string_view call) {
   for (const LoweredOp& op : program.ops) {
     if (op.body.find(call) != std::string::npos) return true;
@@ -148,6 +169,9 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_conv_columns(")) text += kSharedColumns;
   if (uses(program, "shared_conv_rows(")) text += kSharedRows;
   if (uses(program, "shared_dense_tiles(")) text += kSharedDense;
+  if (uses(program, "shared_conv2d(")) text += kSharedConv;
+  if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
+  if (uses(program, "shared_depthwise3x3(")) text += kSharedDepthwise3x3;
   if (uses(program, "shared_depthwise_planes(")) text += kSharedPlanes;
   for (const Step& step : program.steps) {
     if (step.op_index >= 0) text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());

@@ -1,6 +1,9 @@
 #pragma once
 // Private to the module: one function a kernel family.
 
+#include <initializer_list>
+#include <optional>
+
 #include "mote/compile/lowering.hpp"
 #include "mote/graph/integer_params.hpp"
 
@@ -14,7 +17,19 @@ namespace mote::compile {
 [[nodiscard]] LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 
+// Compact forms of these (lower_compact.cpp); nothing where they are not exact.
+[[nodiscard]] std::optional<LoweredOp> compact_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] std::optional<LoweredOp> compact_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] std::optional<LoweredOp> compact_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+
 // Shared by the families.
+
+struct GeometryMember {
+  const char* name;
+  std::int32_t value;
+};
+/// Definition of a geometry type whose members are compile-time constants.
+[[nodiscard]] std::string static_geometry(const std::string& symbol, std::initializer_list<GeometryMember> members);
 
 /// channel_tables(), in which a channel whose weights are all zero has ordinary parameters with the same constant result: those in the model follow from
 /// a scale that means nothing, and one such channel would keep the whole layer from the fast kernels.

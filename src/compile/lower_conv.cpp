@@ -359,7 +359,9 @@ LoweredOp portable(const ConvLayer& layer, const std::string& symbol) {
 LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(), g.kernel_h * g.kernel_w * g.in_c};
-  if (options.target == Target::armv7em) {
+  if (options.target == Target::armv7em && options.compact) {
+    if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);
+  } else if (options.target == Target::armv7em) {
     if (auto lowered = lower_dense_tiles(layer, symbol)) return std::move(*lowered);
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }

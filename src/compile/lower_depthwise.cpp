@@ -210,7 +210,9 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
 LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const DepthwiseLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>()};
-  if (options.target == Target::armv7em) {
+  if (options.target == Target::armv7em && options.compact) {
+    if (auto lowered = compact_depthwise(graph, op, symbol, options)) return std::move(*lowered);
+  } else if (options.target == Target::armv7em) {
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
   LoweredOp lowered;

@@ -13,21 +13,11 @@
 #include "m4/requantizer.hpp"
 
 namespace mote::compile {
-namespace {
-
-struct Member {
-  const char* name;
-  std::int32_t value;
-};
-
-/// A geometry type whose members are compile-time constants.
-std::string static_geometry(const std::string& symbol, std::initializer_list<Member> members) {
+std::string static_geometry(const std::string& symbol, std::initializer_list<GeometryMember> members) {
   std::string text = fmt::format("struct {}_geometry {{\n", symbol);
-  for (const Member& m : members) text += fmt::format("  static constexpr std::int32_t {} = {};\n", m.name, m.value);
+  for (const GeometryMember& m : members) text += fmt::format("  static constexpr std::int32_t {} = {};\n", m.name, m.value);
   return text + "};\n";
 }
-
-}  // namespace
 
 LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const device::PoolGeometry g = graph::pool_geometry(graph, op);
@@ -45,6 +35,8 @@ LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::
   lowered.body = fmt::format("{}({}_geometry{{}}, x0, y);", lowered.kernel, symbol);
   return lowered;
 }
+
+namespace {
 
 /// The end of the addition as one multiplication: a line through all sums that pairs of int8 values can have. Sums lie far apart, so that one exists
 /// nearly always.
@@ -75,7 +67,12 @@ std::optional<m4::LineForm> line_of_sums(const device::AddGeometry& g, std::int3
   return m4::find_line(steps, std::ldexp(static_cast<double>(g.output_multiplier), 1 + shift + g.output_shift), 1, shift, false);
 }
 
+}  // namespace
+
 LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
+  if (options.compact && options.target == Target::armv7em) {
+    if (auto lowered = compact_add(graph, op, symbol)) return std::move(*lowered);
+  }
   const device::AddGeometry g = graph::add_geometry(graph, op);
   LoweredOp lowered;
   lowered.symbol = symbol;

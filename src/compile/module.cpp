@@ -299,15 +299,17 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
   }
   CompileOptions chosen = options;
   MOTE_TRY(CompiledModel out, compile_module(graph, board, chosen, false));
-  // Fewer functions of their own, at last C++ for size, until it fits.
+  // Fewer functions of their own, C++ for size, at last the compact kernels, until it fits.
   struct Attempt {
     std::int64_t cycles_a_byte;
     bool small;
+    bool compact = false;
   };
   const std::size_t budget = options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);
-  for (const Attempt& attempt : {Attempt{100, false}, Attempt{400, false}, Attempt{kLeastFlash, false}, Attempt{kLeastFlash, true}}) {
+  for (const Attempt& attempt : {Attempt{100, false}, Attempt{400, false}, Attempt{kLeastFlash, false}, Attempt{kLeastFlash, true}, Attempt{kLeastFlash, false, true}}) {
     if (out.module.size() <= budget) break;
     chosen.program.lowering.cycles_a_byte = attempt.cycles_a_byte;
+    chosen.program.lowering.compact = attempt.compact;
     chosen.program.lowering.share = attempt.cycles_a_byte == kLeastFlash;
     MOTE_TRY(CompiledModel smaller, compile_module(graph, board, chosen, attempt.small));
     if (smaller.module.size() < out.module.size()) out = std::move(smaller);

@@ -19,6 +19,7 @@ struct Arguments {
   std::string board = "nucleo-l4r5zi";
   std::string out;
   bool per_op = false;
+  std::uint64_t flash = 0, ram = 0;
 };
 
 /// A model file by what is in it: TensorFlow Lite or mote's graph text.
@@ -49,7 +50,10 @@ Result<Built> build(const Arguments& a) {
   for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
   MOTE_TRY(auto simplified, optimize::simplify(built.graph));
   built.simple = std::move(simplified.graph);
-  auto model = compile::compile(built.simple, built.board, {});
+  compile::CompileOptions options;
+  options.flash_budget = static_cast<std::size_t>(a.flash);
+  options.program.arena_budget = static_cast<std::size_t>(a.ram);
+  auto model = compile::compile(built.simple, built.board, options);
   if (!model) return fail(std::move(model).error(), a.file);
   built.model = std::move(*model);
   MOTE_TRY(built.measured, bench::measure(built.model, built.simple, built.board, input));
@@ -100,6 +104,8 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
   auto a = std::make_shared<Arguments>();
   parser.add_option("FILE", a->file, "int8 model: .tflite or mote's graph text")->required();
   parser.add_option("--board", a->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
+  parser.add_option("--flash", a->flash, "bytes of flash the module should fit: functions are shared and compiled for size until it does");
+  parser.add_option("--ram", a->ram, "bytes the arena may use to be faster; default: up to a twelfth more than it needs");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
   if (writes) parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD");
   return [a, run](Progress&) { return run(*a); };

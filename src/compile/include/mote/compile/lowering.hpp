@@ -35,6 +35,7 @@ constexpr std::int64_t kLeastFlash = std::int64_t{1} << 40;
 struct LoweringOptions {
   Target target = Target::armv7em;
   std::int64_t cycles_a_byte = 24;  ///< a layer gets a function of its own when that saves so many cycles for every byte of it
+  bool compact = false;  ///< C++ kernels that are one copy for all layers, instead of emitted ones
   bool share = false;  ///< take the functions that layers of other geometry can use, too: less flash, more cycles
   std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel wants; the least it needs is always taken
 };
