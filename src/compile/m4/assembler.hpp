@@ -81,6 +81,8 @@ class Assembler {
   }
 
   void vmov(Reg d, Single s) { emit(fmt::format("vmov {}, {}", text(d), text(s))); }
+  /// Two registers from a pair of consecutive ones: the cycles of two VMOV in the bytes of one.
+  void vmov(Reg d, Reg e, Single s) { emit(fmt::format("vmov {}, {}, {}, {}", text(d), text(e), text(s), text(Single{s.number + 1}))); }
   void vmov(Single d, Reg s) { emit(fmt::format("vmov {}, {}", text(d), text(s))); }
 
   void mov(Reg d, Reg s) { emit(fmt::format("mov.w {}, {}", text(d), text(s))); }

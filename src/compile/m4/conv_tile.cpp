@@ -12,6 +12,9 @@ namespace {
 
 using enum Reg;
 
+// The loop over a row's tiles stays in the instruction cache of the STM32L4, the smallest among our boards that have one: 32 lines of 32 bytes, wherever in
+// its line the loop begins.
+constexpr std::size_t kMostHotBytes = 1000;
 constexpr std::int32_t kMostSteps = 12;      // of a loop's body: 44 bytes each
 constexpr std::int32_t kMostStraight = 16;   // a window this short has no loop
 
@@ -19,7 +22,10 @@ constexpr Single kInput{1};        // shared: while r5 is the second pixel's out
 constexpr Single kPixelBytes{15};  // shared: there are no rows
 constexpr Single kPanel{0}, kPanelEnd{1}, kOutput{2}, kOutputEnd{3}, kBias{4}, kLoopEnd{14}, kRowsLeft{15};
 // Saturating: s8-s11 multipliers, s12 s13 offsets. Exact: s8-s11 multipliers, s16-s19 roundings, s20-s23 shifts.
-constexpr Single kMultiplier{8}, kOffset{12}, kRounding{16}, kShift{20};
+constexpr Single kMultiplier{8}, kOffset{12}, kRoundings{16};
+/// Of channel c: what its rounding adds, then its shift.
+constexpr Single rounding(int c) { return {kRoundings.number + 2 * c}; }
+constexpr Single shift(int c) { return {kRoundings.number + 2 * c + 1}; }
 
 /// Two channels: sums R and L of pixels a and b.
 struct PairSums {
@@ -49,9 +55,19 @@ Cut cut_steps(std::int32_t steps, bool alone) {
   return best;
 }
 
+/// The same with less code: body and tail together of at most `most` steps, in as few loops as that allows.
+Cut cut_steps_within(std::int32_t steps, std::int32_t most) {
+  if (steps <= most) return {0, 0, steps};
+  Cut best{1, steps, 0};
+  for (std::int32_t body = 2; body <= most; ++body) {
+    if (body + steps % body <= most && steps / body < best.loops) best = {body, steps / body, steps % body};
+  }
+  return best;
+}
+
 class Emitter {
  public:
-  explicit Emitter(const ConvTile& t) : t_(t), a_(t.name()), cut_(t.shared ? Cut{kSharedSteps, 1, 0} : cut_steps(t.steps, t.segments == 1)) {}
+  explicit Emitter(const ConvTile& t, Cut cut) : t_(t), a_(t.name()), cut_(cut) {}
 
   AssemblyFunction run() {
     enter();
@@ -121,10 +137,10 @@ class Emitter {
     a_.ldr(r2, r0, job_two_zero_one);
     for (int c = 0; c < 4; ++c) {
       a_.ubfx8(r3, r1, 8 * c);
-      a_.vmov(next(kShift, c), r3);
+      a_.vmov(shift(c), r3);
       a_.add(r3, r3, -1, r4);
       a_.lsl(r3, r2, r3);
-      a_.vmov(next(kRounding, c), r3);
+      a_.vmov(rounding(c), r3);
     }
   }
 
@@ -132,10 +148,8 @@ class Emitter {
     a_.comment("sums start at the biases");
     a_.vmov(r4, kPanel);
     for (int p = 0; p < 2; ++p) {
-      a_.vmov(kSums[p].ra, next(kBias, 2 * p));
-      a_.vmov(kSums[p].rb, next(kBias, 2 * p));
-      a_.vmov(kSums[p].la, next(kBias, 2 * p + 1));
-      a_.vmov(kSums[p].lb, next(kBias, 2 * p + 1));
+      a_.vmov(kSums[p].ra, kSums[p].la, next(kBias, 2 * p));
+      a_.vmov(kSums[p].rb, kSums[p].lb, next(kBias, 2 * p));
     }
   }
 
@@ -181,12 +195,11 @@ class Emitter {
   void window() {
     if (t_.segments == 1) return segment();
     const Label again = a_.new_label();
-    if (cut_.loops > 0) set_loop_end();
     a_.loop(again);
+    if (cut_.loops > 0) set_loop_end();
     segment();
     a_.vmov(r0, kPanelEnd);
     a_.add(r5, r5, t_.segment_bytes - run_bytes(), r1);
-    if (cut_.loops > 0) set_loop_end();
     a_.cmp(r4, r0);
     a_.branch(Condition::ne, again);
   }
@@ -205,8 +218,7 @@ class Emitter {
     const bool high = c % 2 == 0;
     a_.vmov(r0, next(kMultiplier, c));
     if (t_.exact) {
-      a_.vmov(r1, next(kRounding, c));
-      a_.vmov(r2, next(kShift, c));
+      a_.vmov(r1, r2, rounding(c));
       for (const Reg s : {a, b}) {
         high ? a_.asr(s, s, 7) : a_.lsl(s, s, 1);  // 2 x
         a_.smmlar(r3, s, r0, r1);
@@ -321,7 +333,12 @@ bool can_emit(const ConvTile& t) {
 
 AssemblyFunction emit_conv_tile(const ConvTile& tile) {
   MOTE_CHECK(can_emit(tile));
-  return Emitter(tile).run();
+  if (tile.shared) return Emitter(tile, {kSharedSteps, 1, 0}).run();
+  AssemblyFunction function = Emitter(tile, cut_steps(tile.steps, tile.segments == 1)).run();
+  for (std::int32_t most = kMostStraight - 1; function.hot_bytes > kMostHotBytes && most >= 4; --most) {
+    function = Emitter(tile, cut_steps_within(tile.steps, most)).run();
+  }
+  return function;
 }
 
 }  // namespace mote::compile::m4
