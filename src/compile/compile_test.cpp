@@ -80,15 +80,17 @@ TEST(Program, refuses_constants_where_values_are_expected) {
   Graph g("constant");
   const auto q = Quantization::per_tensor(0.1f, 0);
   const std::vector<std::int8_t> values(32, 1);
-  const auto x = g.add_tensor({"x", DType::i8, {1, 32}, q, nullptr});
   const auto k = g.add_tensor({"k", DType::i8, {1, 32}, q, constant_data(std::span<const std::int8_t>(values))});
+  const auto x = g.add_tensor({"x", DType::i8, {1, 32}, q, nullptr});
+  const auto z = g.add_tensor({"z", DType::i8, {1, 32}, q, nullptr});
   const auto y = g.add_tensor({"y", DType::i8, {1, 32}, q, nullptr});
-  g.add_op({"sum", Add{}, {x, k}, {y}});
+  g.add_op({"table", Unary{}, {k}, {z}});
+  g.add_op({"sum", Add{}, {x, z}, {y}});
   g.set_inputs({x});
   g.set_outputs({y});
   const auto program = make_program(g, {});
   ASSERT_FALSE(program);
-  EXPECT_EQ(program.error().message(), "add 'sum' reads the constant 'k' as a value, which has no device kernel; fold it into the model");
+  EXPECT_EQ(program.error().message(), "unary 'table' reads the constant 'k' as a value, which has no device kernel; fold it into the model");
 }
 
 TEST(Program, names_cannot_break_out_of_comments) {

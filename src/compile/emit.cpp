@@ -91,6 +91,13 @@ MOTE_SHARED void shared_depthwise3x3(const ConvGeometry& g, const std::int8_t* x
 }
 )";
 
+constexpr const char* kSharedMove = R"(
+MOTE_SHARED void shared_move(const MoveGeometry& g, const std::int8_t* x, std::int8_t* y) { move_elements(g, x, y); }
+)";
+constexpr const char* kSharedLookup = R"(
+MOTE_SHARED void shared_lookup(const std::int8_t* table, const std::int8_t* x, std::int8_t* y, std::int32_t count) { lookup(table, x, y, count); }
+)";
+
 bool uses(const Program& program, std::string_view call) {
   for (const LoweredOp& op : program.ops) {
     if (op.body.find(call) != std::string::npos) return true;
@@ -106,8 +113,8 @@ std::string function_text(const LoweredOp& op, std::size_t inputs) {
   std::string text = "\n// " + clean(op.summary) + "\n";
   for (const ConstantArray& array : op.constants) text += array_text(array);
   text += op.geometry;
-  text += fmt::format("{} void {}(const std::int8_t* x0, ", op.small ? "MOTE_SMALL" : "MOTE_OP", op.symbol);
-  if (inputs > 1) text += "const std::int8_t* x1, ";
+  text += fmt::format("{} void {}(", op.small ? "MOTE_SMALL" : "MOTE_OP", op.symbol);
+  for (std::size_t i = 0; i < inputs; ++i) text += fmt::format("const std::int8_t* x{}, ", i);
   text += "std::int8_t* y, [[maybe_unused]] void* scratch) {\n  " + op.body + "\n}\n";
   return text;
 }
@@ -173,6 +180,8 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
   if (uses(program, "shared_depthwise3x3(")) text += kSharedDepthwise3x3;
   if (uses(program, "shared_depthwise_planes(")) text += kSharedPlanes;
+  if (uses(program, "shared_move(")) text += kSharedMove;
+  if (uses(program, "shared_lookup(")) text += kSharedLookup;
   for (const Step& step : program.steps) {
     if (step.op_index >= 0) text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
   }

@@ -20,7 +20,20 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Dense&) const { return lower_conv(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::DepthwiseConv2D&) const { return lower_depthwise(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Pool2D&) const { return lower_pool(graph, op, symbol, options); }
-  Result<LoweredOp> operator()(const graph::Add&) const { return lower_add(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::Add&) const {
+    const auto& a = graph.tensor(op.inputs[0]);
+    const auto& b = graph.tensor(op.inputs[1]);
+    if (a.shape != b.shape || a.is_constant() || b.is_constant()) return lower_pair(graph, op, symbol);
+    return lower_add(graph, op, symbol, options);
+  }
+  Result<LoweredOp> operator()(const graph::Binary&) const { return lower_pair(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Unary&) const { return lower_unary(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Concat&) const { return lower_moves(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Slice&) const { return lower_moves(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Transpose&) const { return lower_moves(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Pad&) const { return lower_moves(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Broadcast&) const { return lower_moves(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Gather&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Quantize&) const { return lower_requantize(graph, op, symbol); }
@@ -57,10 +70,9 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
     return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 models are compiled; quantize it first ('mote optimize')",
                                                graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
   }
-  const std::size_t values = op.as<graph::Add>() != nullptr ? 2 : 1;
-  for (std::size_t i = 0; i < values; ++i) {
-    const graph::Tensor& value = graph.tensor(op.inputs[i]);
-    if (!value.is_constant()) continue;
+  const bool all_constant = std::ranges::all_of(op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
+  const bool takes_constants = op.as<graph::Add>() != nullptr || op.as<graph::Binary>() != nullptr || op.as<graph::Concat>() != nullptr;
+  if (const graph::Tensor& value = graph.tensor(op.inputs[0]); all_constant || (value.is_constant() && !takes_constants)) {
     return fail(Code::unsupported, fmt::format("{} '{}' reads the constant '{}' as a value, which has no device kernel; fold it into the model",
                                                graph::op_name(op.attributes), op.name, value.name));
   }

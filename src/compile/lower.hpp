@@ -16,6 +16,11 @@ namespace mote::compile {
 [[nodiscard]] LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+/// Binary, and Add with operands that broadcast or are constants.
+[[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+/// Concat, Slice, Transpose, Pad, Broadcast, Gather.
+[[nodiscard]] LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 
 // Compact forms of these (lower_compact.cpp); nothing where they are not exact.
 [[nodiscard]] std::optional<LoweredOp> compact_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);

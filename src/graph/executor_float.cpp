@@ -7,6 +7,8 @@
 #include "executor_kernels.hpp"
 #include "kernels/pool.hpp"
 #include "mote/graph/integer_params.hpp"
+#include "mote/graph/moves.hpp"
+#include "mote/graph/unary.hpp"
 
 namespace mote::graph::executor {
 namespace {
@@ -114,6 +116,24 @@ struct FloatStep {
     };
   }
 
+  template <class Function>
+  [[nodiscard]] Result<Step> pairs(Activation activation, Function f) const {
+    const auto loops = broadcast_geometry(graph.tensor(op.inputs[0]).shape, graph.tensor(op.inputs[1]).shape, graph.tensor(op.outputs[0]).shape);
+    if (!loops) return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' broadcasts along too many dimensions");
+    return Step([g = *loops, p = in(0), q = in(1), activation, f, out = y] {
+      float* to = out;
+      for (std::int32_t i = 0; i < g.count[0]; ++i) {
+        for (std::int32_t j = 0; j < g.count[1]; ++j) {
+          for (std::int32_t k = 0; k < g.count[2]; ++k) {
+            const float* left = p + i * g.a[0] + j * g.a[1] + k * g.a[2];
+            const float* right = q + i * g.b[0] + j * g.b[1] + k * g.b[2];
+            for (std::int32_t l = 0; l < g.count[3]; ++l, left += g.a[3], right += g.b[3]) *to++ = activate(f(*left, *right), activation);
+          }
+        }
+      }
+    });
+  }
+
   Result<Step> operator()(const Conv2D& a) const {
     return Step([g = conv_geometry(graph, op), x = in(0), w = in(1), b = in(2), act = a.activation, out = y] { conv(g, x, w, b, act, out); });
   }
@@ -136,9 +156,21 @@ struct FloatStep {
     return Step([g = pool_geometry(graph, op), a, x = in(0), out = y] { pool(g, a, x, out); });
   }
   Result<Step> operator()(const Add& a) const {
-    return Step([n = count(), p = in(0), q = in(1), act = a.activation, out = y] {
-      for (std::size_t i = 0; i < n; ++i) out[i] = activate(p[i] + q[i], act);
-    });
+    return pairs(a.activation, [](float p, float q) { return p + q; });
+  }
+  Result<Step> operator()(const Binary& a) const {
+    switch (a.kind) {
+      case BinaryKind::sub: return pairs(a.activation, [](float p, float q) { return p - q; });
+      case BinaryKind::mul: return pairs(a.activation, [](float p, float q) { return p * q; });
+      case BinaryKind::div: return pairs(a.activation, [](float p, float q) { return p / q; });
+      case BinaryKind::minimum: return pairs(a.activation, [](float p, float q) { return std::min(p, q); });
+      case BinaryKind::maximum: return pairs(a.activation, [](float p, float q) { return std::max(p, q); });
+      case BinaryKind::squared_difference: return pairs(a.activation, [](float p, float q) { return (p - q) * (p - q); });
+    }
+    return fail(Code::internal, "an unknown kind of binary operator");
+  }
+  Result<Step> operator()(const Unary& a) const {
+    return elementwise([a](float v) { return evaluate(a, v); });
   }
   Result<Step> operator()(const Activate& a) const {
     return elementwise([act = a.activation](float v) { return activate(v, act); });

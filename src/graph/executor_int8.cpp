@@ -4,9 +4,13 @@
 #include "executor_kernels.hpp"
 #include "host_conv.hpp"
 #include "kernels/add.hpp"
+#include "kernels/binary.hpp"
+#include "kernels/lookup.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/softmax.hpp"
 #include "mote/graph/integer_params.hpp"
+#include "mote/graph/moves.hpp"
+#include "mote/graph/unary.hpp"
 
 namespace mote::graph::executor {
 namespace {
@@ -44,8 +48,21 @@ struct Int8Step {
     if (a.kind == PoolKind::max) return Step([g, x = in(0), y = out()] { device::max_pool2d(g, x, y); });
     return Step([g, x = in(0), y = out()] { device::average_pool2d(g, x, y); });
   }
-  Result<Step> operator()(const Add&) const {
-    return Step([g = add_geometry(graph, op), a = in(0), b = in(1), y = out()] { device::add(g, a, b, y); });
+  Result<Step> operator()(const Add&) const { return pairs<device::AddPair>(); }
+  Result<Step> operator()(const Binary& a) const {
+    switch (a.kind) {
+      case BinaryKind::sub: return pairs<device::SubPair>();
+      case BinaryKind::mul: return pairs<device::MulPair>();
+      case BinaryKind::minimum: return pairs<device::MinimumPair>();
+      case BinaryKind::maximum: return pairs<device::MaximumPair>();
+      case BinaryKind::squared_difference: return pairs<device::SquaredDifferencePair>();
+      case BinaryKind::div: break;
+    }
+    return fail(Code::unsupported, "binary '" + op.name + "' divides integers, which has no form here");
+  }
+  Result<Step> operator()(const Unary&) const {
+    const auto count = static_cast<std::int32_t>(graph.tensor(op.outputs[0]).shape.elements());
+    return Step([table = unary_table(graph, op), count, x = in(0), y = out()] { device::lookup(table.data(), x, y, count); });
   }
   Result<Step> operator()(const Softmax&) const {
     return Step([g = softmax_geometry(graph, op), x = in(0), y = out()] { device::softmax(g, x, y); });
@@ -78,6 +95,12 @@ struct Int8Step {
   }
 
  private:
+  template <class Pair>
+  [[nodiscard]] Result<Step> pairs() const {
+    const auto loops = broadcast_geometry(graph.tensor(op.inputs[0]).shape, graph.tensor(op.inputs[1]).shape, graph.tensor(op.outputs[0]).shape);
+    if (!loops) return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' broadcasts along too many dimensions");
+    return Step([g = *loops, p = pair_params(graph, op), a = in(0), b = in(1), y = out()] { device::for_pairs<Pair>(g, p, a, b, y); });
+  }
   [[nodiscard]] Step requantized() const {
     return [g = requantize_geometry(graph, op), x = in(0), y = out()] { device::requantize_tensor(g, x, y); };
   }
@@ -93,6 +116,7 @@ Result<std::function<void()>> prepare_int8(const Graph& graph, const Op& op, con
 Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output) {
   const DType in = graph.tensor(op.inputs[0]).dtype;
   const DType out = graph.tensor(op.outputs[0]).dtype;
+  if (is_move(op)) return prepare_moves(graph, op, inputs, output);
   if (in == DType::f32 && out == DType::f32) return prepare_float(graph, op, inputs, output);
   if (in == DType::i8 || out == DType::i8) return prepare_int8(graph, op, inputs, output);
   return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' on " + std::string(name(in)) + " is not supported");

@@ -18,4 +18,7 @@ namespace mote::graph::executor {
 [[nodiscard]] Result<std::function<void()>> prepare_int8(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
                                                          std::uint8_t* output);
 
+/// Operators that move elements, of any type.
+[[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);
+
 }  // namespace mote::graph::executor

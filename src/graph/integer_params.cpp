@@ -87,6 +87,36 @@ device::AddGeometry add_geometry(const Graph& graph, const Op& op) {
           limits.low, limits.high};
 }
 
+device::PairParams pair_params(const Graph& graph, const Op& op) {
+  const Quantization& a = graph.tensor(op.inputs[0]).quantization;
+  const Quantization& b = graph.tensor(op.inputs[1]).quantization;
+  const Quantization& y = graph.tensor(op.outputs[0]).quantization;
+  const double scale_a = static_cast<double>(a.scale()), scale_b = static_cast<double>(b.scale()), scale_y = static_cast<double>(y.scale());
+  const ClampLimits limits = clamp_limits(activation_of(op), y);
+  device::PairParams p{a.zero_point(), 0, 0, b.zero_point(), 0, 0, y.zero_point(), 0, 0, limits.low, limits.high};
+  const Binary* binary = op.as<Binary>();
+  const auto set_output = [&](double factor) {
+    const FixedMultiplier m = fixed_multiplier(factor);
+    p.output_multiplier = m.mantissa;
+    p.output_shift = m.shift;
+  };
+  if (binary != nullptr && (binary->kind == BinaryKind::minimum || binary->kind == BinaryKind::maximum)) return p;
+  if (binary != nullptr && binary->kind == BinaryKind::mul) {
+    set_output(scale_a * scale_b / scale_y);
+    return p;
+  }
+  // Both on twice the larger scale, with more bits.
+  const double twice = 2.0 * std::max(scale_a, scale_b);
+  const FixedMultiplier ma = fixed_multiplier(scale_a / twice), mb = fixed_multiplier(scale_b / twice);
+  p.a_multiplier = ma.mantissa;
+  p.a_shift = ma.shift;
+  p.b_multiplier = mb.mantissa;
+  p.b_shift = mb.shift;
+  const bool squared = binary != nullptr && binary->kind == BinaryKind::squared_difference;
+  set_output(squared ? twice * twice / (static_cast<double>(1 << 14) * scale_y) : twice / (static_cast<double>(1 << 20) * scale_y));
+  return p;
+}
+
 device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op) {
   const Tensor& x = graph.tensor(op.inputs[0]);
   constexpr int kIntegerBits = 5;  // of the scaled difference

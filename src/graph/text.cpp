@@ -47,6 +47,13 @@ std::string value_text(std::int32_t v) { return std::to_string(v); }
 std::string value_text(float v) { return exact(v); }
 std::string value_text(Activation v) { return std::string(name(v)); }
 std::string value_text(PoolKind v) { return std::string(name(v)); }
+std::string value_text(UnaryKind v) { return std::string(name(v)); }
+std::string value_text(BinaryKind v) { return std::string(name(v)); }
+std::string value_text(const std::vector<std::int32_t>& v) {
+  std::string out;
+  for (const std::int32_t x : v) out += (out.empty() ? "" : " ") + std::to_string(x);
+  return out;
+}
 std::string value_text(const Pads& v) {
   return std::to_string(v.top) + " " + std::to_string(v.bottom) + " " + std::to_string(v.left) + " " + std::to_string(v.right);
 }
@@ -186,6 +193,28 @@ Result<void> parse_value(Line& line, Pads& out) {
   }
   return {};
 }
+/// As many integers as stand there.
+Result<void> parse_value(Line& line, std::vector<std::int32_t>& out) {
+  out.clear();
+  while (line.at_number()) {
+    MOTE_TRY(const std::int32_t value, line.integer());
+    out.push_back(value);
+  }
+  return {};
+}
+/// Kinds without gaps, numbered from zero.
+template <class Enum>
+Result<void> parse_kind(Line& line, Enum& out, std::size_t count) {
+  const std::string_view text = line.word();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (name(static_cast<Enum>(i)) != text) continue;
+    out = static_cast<Enum>(i);
+    return {};
+  }
+  return line.refuse("'" + std::string(text) + "' is not known here");
+}
+Result<void> parse_value(Line& line, UnaryKind& out) { return parse_kind(line, out, kUnaryKinds); }
+Result<void> parse_value(Line& line, BinaryKind& out) { return parse_kind(line, out, kBinaryKinds); }
 template <class Enum>
 Result<void> parse_enum(Line& line, Enum& out, std::initializer_list<Enum> all) {
   const std::string_view text = line.word();

@@ -72,4 +72,15 @@ std::string_view name(PoolKind kind) {
   return "unknown";
 }
 
+std::string_view name(UnaryKind kind) {
+  static constexpr std::array<std::string_view, kUnaryKinds> kNames{"abs",  "neg",        "sign", "floor", "ceil",     "round", "exp", "log",  "sqrt",      "rsqrt",      "square",
+                                                                    "reciprocal", "sin",  "cos",   "logistic", "tanh",  "elu", "gelu", "gelu_tanh", "leaky_relu", "hard_swish"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name(BinaryKind kind) {
+  static constexpr std::array<std::string_view, kBinaryKinds> kNames{"sub", "mul", "div", "minimum", "maximum", "squared_difference"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 }  // namespace mote::graph

@@ -60,9 +60,70 @@ class ShapeRule {
     if (in(0).rank() != 4) return refuse("needs a 4-D input");
     return window(a, a.kernel_h, a.kernel_w, 1, 1, in(0)[3]);
   }
-  Result<Shape> operator()(const Add&) const {
-    if (in(0) != in(1)) return refuse("adds " + in(0).text() + " and " + in(1).text());
-    return in(0);
+  Result<Shape> operator()(const Add&) const { return broadcast(); }
+  Result<Shape> operator()(const Binary&) const { return broadcast(); }
+  Result<Shape> operator()(const Concat& a) const {
+    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank()) return refuse("has an axis outside of its input " + in(0).text());
+    const auto axis = static_cast<std::size_t>(a.axis);
+    std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < op_.inputs.size(); ++i) {
+      bool fits = in(i).rank() == dims.size();
+      for (std::size_t d = 0; fits && d < dims.size(); ++d) fits = d == axis || in(i)[d] == dims[d];
+      if (!fits) return refuse("joins " + in(0).text() + " and " + in(i).text() + " along axis " + std::to_string(a.axis));
+      sum += in(i)[axis];
+    }
+    if (sum > INT32_MAX) return refuse("gives more than 2^31 elements");
+    dims[axis] = static_cast<std::int32_t>(sum);
+    return Shape(std::move(dims));
+  }
+  Result<Shape> operator()(const Slice& a) const {
+    const Shape& out = graph_.tensor(op_.outputs[0]).shape;
+    const std::size_t rank = in(0).rank();
+    if (a.begin.size() != rank || a.stride.size() != rank || out.rank() != rank) return refuse("has begins and strides that do not fit its input " + in(0).text());
+    for (std::size_t d = 0; d < rank; ++d) {
+      const std::int64_t last = a.begin[d] + static_cast<std::int64_t>(out[d] - 1) * a.stride[d];
+      if (a.begin[d] < 0 || a.begin[d] >= in(0)[d] || last < 0 || last >= in(0)[d] || a.stride[d] == 0) {
+        return refuse("takes elements outside of its input " + in(0).text());
+      }
+    }
+    return out;
+  }
+  Result<Shape> operator()(const Transpose& a) const {
+    const std::size_t rank = in(0).rank();
+    std::vector<std::int32_t> dims;
+    std::vector<bool> used(rank, false);
+    for (const std::int32_t from : a.permutation) {
+      if (from < 0 || static_cast<std::size_t>(from) >= rank || used[static_cast<std::size_t>(from)]) break;
+      used[static_cast<std::size_t>(from)] = true;
+      dims.push_back(in(0)[static_cast<std::size_t>(from)]);
+    }
+    if (dims.size() != rank || a.permutation.size() != rank) return refuse("has no permutation of the dimensions of " + in(0).text());
+    return Shape(std::move(dims));
+  }
+  Result<Shape> operator()(const Pad& a) const {
+    const std::size_t rank = in(0).rank();
+    if (a.before.size() != rank || a.after.size() != rank) return refuse("has paddings that do not fit its input " + in(0).text());
+    std::vector<std::int32_t> dims;
+    for (std::size_t d = 0; d < rank; ++d) {
+      const std::int64_t size = std::int64_t{in(0)[d]} + a.before[d] + a.after[d];
+      if (a.before[d] < 0 || a.after[d] < 0 || size > INT32_MAX) return refuse("has a negative or too large padding");
+      dims.push_back(static_cast<std::int32_t>(size));
+    }
+    return Shape(std::move(dims));
+  }
+  Result<Shape> operator()(const Broadcast&) const {
+    const Shape& out = graph_.tensor(op_.outputs[0]).shape;
+    bool fits = out.rank() == in(0).rank();
+    for (std::size_t d = 0; fits && d < out.rank(); ++d) fits = in(0)[d] == 1 || in(0)[d] == out[d];
+    if (!fits) return refuse("stretches " + in(0).text() + " to " + out.text());
+    return out;
+  }
+  Result<Shape> operator()(const Gather& a) const {
+    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank() || in(1).rank() != 1) return refuse("has an axis or indices that do not fit its input " + in(0).text());
+    std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
+    dims[static_cast<std::size_t>(a.axis)] = in(1)[0];
+    return Shape(std::move(dims));
   }
   Result<Shape> operator()(const Reshape&) const {
     const Shape& out = graph_.tensor(op_.outputs[0]).shape;
@@ -82,6 +143,17 @@ class ShapeRule {
     if (op_.inputs.size() < 3 || op_.inputs[2] == kNoTensor) return {};
     if (in(2).elements() == static_cast<std::size_t>(channels)) return {};
     return refuse("has a bias " + in(2).text() + " for " + std::to_string(channels) + " channels");
+  }
+
+  [[nodiscard]] Result<Shape> broadcast() const {
+    const std::size_t rank = std::max(in(0).rank(), in(1).rank());
+    std::vector<std::int32_t> dims(rank);
+    for (std::size_t d = 0; d < rank; ++d) {
+      const std::int32_t a = d < in(0).rank() ? in(0).back(d) : 1, b = d < in(1).rank() ? in(1).back(d) : 1;
+      if (a != b && a != 1 && b != 1) return refuse("joins " + in(0).text() + " and " + in(1).text() + ", which do not broadcast");
+      dims[rank - 1 - d] = std::max(a, b);
+    }
+    return Shape(std::move(dims));
   }
 
   template <class A>
@@ -107,6 +179,8 @@ class ShapeRule {
   const Op& op_;
 };
 
+constexpr std::size_t kMostJoined = 1024;
+
 /// How many inputs an operator takes: {least, most}.
 struct Arity {
   std::size_t least, most;
@@ -117,6 +191,9 @@ struct ArityOf {
   Arity operator()(const Dense&) const { return {2, 3}; }
   Arity operator()(const BatchNorm&) const { return {5, 5}; }
   Arity operator()(const Add&) const { return {2, 2}; }
+  Arity operator()(const Binary&) const { return {2, 2}; }
+  Arity operator()(const Concat&) const { return {1, kMostJoined}; }
+  Arity operator()(const Gather&) const { return {2, 2}; }
   template <class Other>
   Arity operator()(const Other&) const {
     return {1, 1};
@@ -181,6 +258,36 @@ class TypeRule {
     MOTE_TRY_VOID(same_type(x_));
     return same_type(in(1));
   }
+  Result<void> operator()(const Binary& a) const {
+    MOTE_TRY_VOID(same_type(x_));
+    MOTE_TRY_VOID(same_type(in(1)));
+    if (y_.dtype == DType::f32) return {};
+    if (a.kind == BinaryKind::div) return refuse("divides integers, which has no form here");
+    if (a.kind == BinaryKind::minimum || a.kind == BinaryKind::maximum) {
+      MOTE_TRY_VOID(same_quantization(x_));
+      return same_quantization(in(1));
+    }
+    return {};
+  }
+  Result<void> operator()(const Concat&) const {
+    for (std::size_t i = 0; i < op_.inputs.size(); ++i) MOTE_TRY_VOID(moved(in(i)));
+    return {};
+  }
+  Result<void> operator()(const Slice&) const { return moved(x_); }
+  Result<void> operator()(const Transpose&) const { return moved(x_); }
+  Result<void> operator()(const Pad& a) const {
+    MOTE_TRY_VOID(moved(x_));
+    if (!std::isfinite(a.value)) return refuse("pads with a value that is not a number");
+    return {};
+  }
+  Result<void> operator()(const Broadcast&) const { return moved(x_); }
+  Result<void> operator()(const Gather& a) const {
+    MOTE_TRY_VOID(constant(1, DType::i32));
+    for (const std::int32_t i : in(1).values<std::int32_t>()) {
+      if (i < 0 || i >= x_.shape[static_cast<std::size_t>(a.axis)]) return refuse("takes slice " + std::to_string(i) + " of " + x_.shape.text());
+    }
+    return moved(x_);
+  }
   Result<void> operator()(const Quantize&) const {
     if (y_.dtype == DType::i8 && (x_.dtype == DType::f32 || x_.dtype == DType::i8)) return quantized_sides();
     return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) + "; f32 or i8 into i8 is possible");
@@ -216,6 +323,14 @@ class TypeRule {
     if (input.dtype != y_.dtype) return refuse("turns " + std::string(name(input.dtype)) + " into " + std::string(name(y_.dtype)));
     MOTE_TRY_VOID(quantized(input));
     return quantized(y_);
+  }
+  [[nodiscard]] Result<void> same_quantization(const Tensor& input) const {
+    if (input.quantization == y_.quantization) return {};
+    return refuse("has different scales or zero points on its sides, '" + input.name + "' and '" + y_.name + "'");
+  }
+  [[nodiscard]] Result<void> moved(const Tensor& input) const {
+    MOTE_TRY_VOID(same_type(input));
+    return same_quantization(input);
   }
   [[nodiscard]] Result<void> constant(std::size_t i, DType type) const {
     if (op_.inputs[i] == kNoTensor) return refuse("has no input " + std::to_string(i));
@@ -278,7 +393,8 @@ Result<void> verify(const Graph& graph) {
     MOTE_TRY_VOID(verify_arity(op));
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
       const TensorId id = op.inputs[i];
-      if (id == kNoTensor && i == 2 && op.as<BatchNorm>() == nullptr) continue;  // no bias
+      const bool weighted = op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr;
+      if (id == kNoTensor && i == 2 && weighted) continue;  // no bias
       if (!in_range(id)) return fail(Code::malformed, place(op) + " reads a tensor that does not exist");
       if (!ready[static_cast<std::size_t>(id)]) {
         return fail(Code::malformed, place(op) + " reads '" + graph.tensor(id).name + "' before it is computed");

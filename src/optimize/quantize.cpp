@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
+#include "mote/graph/moves.hpp"
 #include "mote/optimize/passes.hpp"
 
 namespace mote::optimize {
@@ -14,7 +17,32 @@ using graph::Tensor;
 using graph::TensorId;
 
 /// True for operators whose output must have the input's quantization.
-bool passes_values_on(const Op& op) { return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr; }
+bool passes_values_on(const Op& op) {
+  return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr || (graph::is_move(op) && op.as<graph::Concat>() == nullptr);
+}
+
+/// True for operators whose inputs must all have the output's quantization.
+bool joins_values(const Op& op) {
+  const auto* binary = op.as<graph::Binary>();
+  return op.as<graph::Concat>() != nullptr || (binary != nullptr && (binary->kind == graph::BinaryKind::minimum || binary->kind == graph::BinaryKind::maximum));
+}
+
+bool is_weighted(const Op& op) { return op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr || op.as<graph::Dense>() != nullptr; }
+
+bool has_int8_form(const Op& op) {
+  const auto* binary = op.as<graph::Binary>();
+  if (binary != nullptr) return binary->kind != graph::BinaryKind::div;
+  return is_weighted(op) || op.as<graph::Add>() != nullptr || op.as<graph::Activate>() != nullptr || op.as<graph::Unary>() != nullptr || op.as<graph::Concat>() != nullptr;
+}
+
+/// The output that TensorFlow Lite fixes for an operator, if it does.
+std::optional<Quantization> fixed_output(const Op& op) {
+  if (op.as<graph::Softmax>() != nullptr) return Quantization::per_tensor(1.0f / 256.0f, -128);
+  const auto* unary = op.as<graph::Unary>();
+  if (unary != nullptr && unary->kind == graph::UnaryKind::logistic) return Quantization::per_tensor(1.0f / 256.0f, -128);
+  if (unary != nullptr && unary->kind == graph::UnaryKind::tanh) return Quantization::per_tensor(1.0f / 128.0f, 0);
+  return std::nullopt;
+}
 
 class Quantizer {
  public:
@@ -22,7 +50,10 @@ class Quantizer {
 
   Result<Graph> run() {
     for (const TensorId id : graph_.inputs()) MOTE_TRY_VOID(value(id));
-    for (Op& op : graph_.ops()) MOTE_TRY_VOID(quantize_op(op));
+    for (Op& op : std::exchange(graph_.ops(), {})) {
+      MOTE_TRY_VOID(quantize_op(op));
+      graph_.add_op(std::move(op));
+    }
     graph_.remove_unused_tensors();
     return std::move(graph_);
   }
@@ -47,21 +78,51 @@ class Quantizer {
 
   Result<void> quantize_op(Op& op) {
     Tensor& out = graph_.tensor(op.outputs[0]);
-    if (op.as<graph::Softmax>() != nullptr) {
-      set(out, Quantization::per_tensor(1.0f / 256.0f, -128));  // TensorFlow Lite's fixed choice
+    if (const auto fixed = fixed_output(op)) {
+      set(out, *fixed);
       return {};
     }
     if (passes_values_on(op)) {
       set(out, graph_.tensor(op.inputs[0]).quantization);
       return {};
     }
-    const bool weighted = op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr || op.as<graph::Dense>() != nullptr;
-    if (!weighted && op.as<graph::Add>() == nullptr && op.as<graph::Activate>() == nullptr) {
+    if (!has_int8_form(op)) {
       return fail(Code::invalid_argument, std::string(graph::op_name(op.attributes)) + " '" + op.name +
                                               "' has no int8 form; simplify the model first");
     }
     MOTE_TRY_VOID(value(op.outputs[0]));
-    return weighted ? quantize_weights(op) : Result<void>{};
+    if (is_weighted(op)) return quantize_weights(op);
+    const Quantization of_output = graph_.tensor(op.outputs[0]).quantization;
+    for (TensorId& input : op.inputs) {
+      if (graph_.tensor(input).is_constant()) {
+        MOTE_TRY(input, quantize_operand(op, input, joins_values(op) ? std::optional(of_output) : std::nullopt));
+      } else if (joins_values(op) && graph_.tensor(input).quantization != of_output) {
+        input = requantized(op, input, of_output);
+      }
+    }
+    return {};
+  }
+
+  /// A constant operand of an operator on values; without a quantization of its range.
+  Result<TensorId> quantize_operand(const Op& op, TensorId id, std::optional<Quantization> q) {
+    const Tensor source = graph_.tensor(id);
+    if (source.dtype != DType::f32) return fail(Code::invalid_argument, "'" + op.name + "' has a constant operand that is not float");
+    const auto values = source.values<float>();
+    const auto [low, high] = std::ranges::minmax(values);
+    if (!std::isfinite(low) || !std::isfinite(high)) return fail(Code::invalid_argument, "'" + op.name + "' has a constant operand that is not finite");
+    if (!q) q = graph::activation_quantization({low, high});
+    std::vector<std::int8_t> integers;
+    for (const float v : values) integers.push_back(static_cast<std::int8_t>(std::clamp(std::round(v / q->scale()) + static_cast<float>(q->zero_point()), -128.0f, 127.0f)));
+    return graph_.add_tensor({op.name + "/" + source.name + "/int8", DType::i8, source.shape, *q, graph::constant_data(std::span<const std::int8_t>(integers))});
+  }
+
+  TensorId requantized(const Op& op, TensorId id, const Quantization& q) {
+    Tensor t = graph_.tensor(id);
+    t.name = op.name + "/" + t.name + "/requantized" + std::to_string(graph_.tensors().size());
+    t.quantization = q;
+    const TensorId to = graph_.add_tensor(t);
+    graph_.add_op({t.name, graph::Quantize{}, {id}, {to}});
+    return to;
   }
 
   Result<void> quantize_weights(Op& op) {

@@ -60,7 +60,9 @@ class DeadChannels {
   /// Operators whose channels this pass follows: int8, and no constants but weights.
   [[nodiscard]] bool known_kind(const Op& op) const {
     if (tensor(op.inputs[0]).dtype != graph::DType::i8 || tensor(op.outputs[0]).dtype != graph::DType::i8 || tensor(op.inputs[0]).is_constant()) return false;
-    if (op.as<graph::Add>() != nullptr && tensor(op.inputs[1]).is_constant()) return false;
+    if (op.as<graph::Add>() != nullptr && (tensor(op.inputs[1]).is_constant() || tensor(op.inputs[0]).shape != tensor(op.inputs[1]).shape)) return false;
+    if (op.as<graph::Concat>() != nullptr && std::ranges::any_of(op.inputs, [&](TensorId id) { return tensor(id).is_constant(); })) return false;
+    if (op.as<graph::Binary>() != nullptr && tensor(op.inputs[1]).is_constant()) return false;
     return op.as<graph::BatchNorm>() == nullptr && op.as<graph::Dropout>() == nullptr;
   }
   /// Output channel c comes from input channel c alone: both tensors have the same channels, before and after.
@@ -209,7 +211,10 @@ class DeadChannels {
             for (std::size_t k = 0; k < sides; ++k) need(op.inputs[k], c);
           }
         } else {
-          for (std::size_t c = 0; c < channels(op.inputs[0]); ++c) need(op.inputs[0], c);
+          for (const TensorId x : op.inputs) {
+            if (x == graph::kNoTensor || tensor(x).is_constant()) continue;
+            for (std::size_t c = 0; c < channels(x); ++c) need(x, c);
+          }
           for (std::size_t c = 0; c < channels(y); ++c) need(y, c);
         }
       }

@@ -1,6 +1,7 @@
 #pragma once
 // From an int8 operator of the graph to the parameters of its device kernel. Executor, compiler and training all take them from here.
 
+#include "kernels/binary.hpp"
 #include "kernels/geometry.hpp"
 #include "mote/graph/graph.hpp"
 #include "mote/graph/quantization.hpp"
@@ -11,6 +12,8 @@ namespace mote::graph {
 [[nodiscard]] device::ConvGeometry conv_geometry(const Graph& graph, const Op& op);
 [[nodiscard]] device::PoolGeometry pool_geometry(const Graph& graph, const Op& op);
 [[nodiscard]] device::AddGeometry add_geometry(const Graph& graph, const Op& op);
+/// Add and Binary, whatever their shapes.
+[[nodiscard]] device::PairParams pair_params(const Graph& graph, const Op& op);
 [[nodiscard]] device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op);
 /// Activate on int8 tensors, and Quantize between int8 quantizations.
 [[nodiscard]] device::RequantizeGeometry requantize_geometry(const Graph& graph, const Op& op);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace mote::graph {
 
@@ -102,7 +103,7 @@ struct Pool2D {
   bool operator==(const Pool2D&) const = default;
 };
 
-/// inputs: two tensors of one shape; output the same shape.
+/// inputs: two tensors whose shapes broadcast (aligned at the innermost dimension, 1 stretches); output the broadcast shape.
 struct Add {
   static constexpr std::string_view kName = "add";
   Activation activation = Activation::none;
@@ -133,6 +134,112 @@ struct Softmax {
     visit("beta", self.beta);
   }
   bool operator==(const Softmax&) const = default;
+};
+
+/// Functions of one element.
+enum class UnaryKind : std::uint8_t {
+  abs, neg, sign, floor, ceil, round, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, logistic, tanh, elu, gelu, gelu_tanh, leaky_relu, hard_swish
+};
+constexpr std::size_t kUnaryKinds = 21;
+[[nodiscard]] std::string_view name(UnaryKind kind);
+
+/// Each element by itself. int8: a table of 256 results, TensorFlow Lite's where it has the operator (unary.hpp).
+struct Unary {
+  static constexpr std::string_view kName = "unary";
+  UnaryKind kind = UnaryKind::abs;
+  float alpha = 1.0f;  ///< slope below zero (leaky_relu), limit below zero (elu)
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("alpha", self.alpha);
+  }
+  bool operator==(const Unary&) const = default;
+};
+
+enum class BinaryKind : std::uint8_t { sub, mul, div, minimum, maximum, squared_difference };
+constexpr std::size_t kBinaryKinds = 6;
+[[nodiscard]] std::string_view name(BinaryKind kind);
+
+/// Two elements at a time; shapes broadcast as for Add. int8: div has no form; minimum and maximum keep one quantization.
+struct Binary {
+  static constexpr std::string_view kName = "binary";
+  BinaryKind kind = BinaryKind::mul;
+  Activation activation = Activation::none;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("activation", self.activation);
+  }
+  bool operator==(const Binary&) const = default;
+};
+
+// Operators that move elements without arithmetic: any type, one quantization on all sides (moves.hpp).
+
+/// inputs: one or more tensors that differ along `axis` only; output their elements behind one another.
+struct Concat {
+  static constexpr std::string_view kName = "concat";
+  std::int32_t axis = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("axis", self.axis);
+  }
+  bool operator==(const Concat&) const = default;
+};
+
+/// Element `begin + i * stride` along each dimension; the output's shape says how many. Strides may be negative.
+struct Slice {
+  static constexpr std::string_view kName = "slice";
+  std::vector<std::int32_t> begin, stride;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("begin", self.begin);
+    visit("stride", self.stride);
+  }
+  bool operator==(const Slice&) const = default;
+};
+
+/// Dimension i of the output is dimension permutation[i] of the input.
+struct Transpose {
+  static constexpr std::string_view kName = "transpose";
+  std::vector<std::int32_t> permutation;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("permutation", self.permutation);
+  }
+  bool operator==(const Transpose&) const = default;
+};
+
+/// `before` elements of `value` (a real number) in front of each dimension and `after` behind.
+struct Pad {
+  static constexpr std::string_view kName = "pad";
+  std::vector<std::int32_t> before, after;
+  float value = 0.0f;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("before", self.before);
+    visit("after", self.after);
+    visit("value", self.value);
+  }
+  bool operator==(const Pad&) const = default;
+};
+
+/// To the output's shape, of the same rank: dimensions of 1 are repeated.
+struct Broadcast {
+  static constexpr std::string_view kName = "broadcast";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const Broadcast&) const = default;
+};
+
+/// inputs: x, constant i32 indices [n]; slices of `axis` in the order of the indices.
+struct Gather {
+  static constexpr std::string_view kName = "gather";
+  std::int32_t axis = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("axis", self.axis);
+  }
+  bool operator==(const Gather&) const = default;
 };
 
 /// Same elements, the output tensor's shape.
@@ -170,7 +277,7 @@ struct Dropout {
 };
 
 using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape, Quantize,
-                                Dequantize, Dropout>;
+                                Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast, Gather>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {

@@ -1,0 +1,68 @@
+#pragma once
+// Moving elements without arithmetic: runs of bytes at regular distances (concat, slice, transpose, pad, broadcast), and slices in the order of a table (gather).
+
+#include <cstdint>
+
+namespace mote::device {
+
+/// Loops around a run.
+constexpr std::int32_t kMoveLoops = 5;
+
+/// Copies `run` bytes at each place of five nested loops, outermost first. All distances in bytes; those of the source may be zero or negative.
+struct MoveGeometry {
+  std::int32_t run;
+  std::int32_t from_begin, to_begin;
+  std::int32_t count[kMoveLoops], from[kMoveLoops], to[kMoveLoops];
+};
+
+inline void copy_run(const std::int8_t* x, std::int8_t* y, std::int32_t bytes) {
+  for (; bytes >= 4; bytes -= 4, x += 4, y += 4) {
+    std::uint32_t word;
+    __builtin_memcpy(&word, x, 4);
+    __builtin_memcpy(y, &word, 4);
+  }
+  for (; bytes > 0; --bytes) *y++ = *x++;
+}
+
+/// x and y do not overlap.
+template <class Geometry>
+void move_elements(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
+  x += g.from_begin;
+  y += g.to_begin;
+  for (std::int32_t a = 0; a < g.count[0]; ++a) {
+    for (std::int32_t b = 0; b < g.count[1]; ++b) {
+      for (std::int32_t c = 0; c < g.count[2]; ++c) {
+        for (std::int32_t d = 0; d < g.count[3]; ++d) {
+          const std::int8_t* from = x + a * g.from[0] + b * g.from[1] + c * g.from[2] + d * g.from[3];
+          std::int8_t* to = y + a * g.to[0] + b * g.to[1] + c * g.to[2] + d * g.to[3];
+          if (g.run == 1) {
+            for (std::int32_t e = 0; e < g.count[4]; ++e, from += g.from[4], to += g.to[4]) *to = *from;
+          } else {
+            for (std::int32_t e = 0; e < g.count[4]; ++e, from += g.from[4], to += g.to[4]) copy_run(from, to, g.run);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// `bytes` of y become `value`.
+inline void fill_bytes(std::int8_t* y, std::int32_t bytes, std::int8_t value) {
+  const std::uint32_t word = 0x01010101u * static_cast<std::uint8_t>(value);
+  for (; bytes >= 4; bytes -= 4, y += 4) __builtin_memcpy(y, &word, 4);
+  for (; bytes > 0; --bytes) *y++ = value;
+}
+
+struct GatherGeometry {
+  std::int32_t outer, in_slices, out_slices, slice_bytes;
+};
+
+/// y[o][i] = x[o][indices[i]], slices of `slice_bytes`.
+template <class Geometry, class Index>
+void gather(const Geometry& g, const Index* indices, const std::int8_t* x, std::int8_t* y) {
+  for (std::int32_t o = 0; o < g.outer; ++o, x += g.in_slices * g.slice_bytes) {
+    for (std::int32_t i = 0; i < g.out_slices; ++i, y += g.slice_bytes) copy_run(x + indices[i] * g.slice_bytes, y, g.slice_bytes);
+  }
+}
+
+}  // namespace mote::device
