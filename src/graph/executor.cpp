@@ -54,6 +54,16 @@ Result<void> Executor::run(ByteSpan input, std::span<std::uint8_t> output) {
   return {};
 }
 
+Result<Bytes> fold(const Graph& graph, const Op& op) {
+  MOTE_TRY_VOID(verify_op(graph, op));
+  std::vector<const std::uint8_t*> inputs;
+  for (const TensorId id : op.inputs) inputs.push_back(id == kNoTensor ? nullptr : graph.tensor(id).data->data());
+  Bytes result(graph.tensor(op.outputs[0]).size_bytes());
+  MOTE_TRY(const auto step, executor::prepare(graph, op, inputs, result.data()));
+  step();
+  return result;
+}
+
 ByteSpan Executor::value(TensorId id) const { return {state_->read(id), state_->graph.tensor(id).size_bytes()}; }
 
 }  // namespace mote::graph

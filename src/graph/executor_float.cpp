@@ -20,6 +20,7 @@ float activate(float v, Activation activation) {
     case Activation::none: return v;
     case Activation::relu: return std::max(v, 0.0f);
     case Activation::relu6: return std::clamp(v, 0.0f, 6.0f);
+    case Activation::relu_n1_to_1: return std::clamp(v, -1.0f, 1.0f);
   }
   return v;
 }
@@ -121,16 +122,7 @@ struct FloatStep {
     const auto loops = broadcast_geometry(graph.tensor(op.inputs[0]).shape, graph.tensor(op.inputs[1]).shape, graph.tensor(op.outputs[0]).shape);
     if (!loops) return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' broadcasts along too many dimensions");
     return Step([g = *loops, p = in(0), q = in(1), activation, f, out = y] {
-      float* to = out;
-      for (std::int32_t i = 0; i < g.count[0]; ++i) {
-        for (std::int32_t j = 0; j < g.count[1]; ++j) {
-          for (std::int32_t k = 0; k < g.count[2]; ++k) {
-            const float* left = p + i * g.a[0] + j * g.a[1] + k * g.a[2];
-            const float* right = q + i * g.b[0] + j * g.b[1] + k * g.b[2];
-            for (std::int32_t l = 0; l < g.count[3]; ++l, left += g.a[3], right += g.b[3]) *to++ = activate(f(*left, *right), activation);
-          }
-        }
-      }
+      for_broadcast(g, p, q, out, [&](float a, float b) { return activate(f(a, b), activation); });
     });
   }
 
@@ -179,7 +171,6 @@ struct FloatStep {
     const auto depth = static_cast<std::size_t>(graph.tensor(op.inputs[0]).shape.back());
     return Step([n = count(), depth, x = in(0), out = y, beta = a.beta] { softmax(x, out, n / depth, depth, beta); });
   }
-  Result<Step> operator()(const Reshape&) const { return elementwise([](float v) { return v; }); }
   Result<Step> operator()(const Dropout&) const { return elementwise([](float v) { return v; }); }
   template <class Integer>
   Result<Step> operator()(const Integer&) const {

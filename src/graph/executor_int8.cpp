@@ -86,9 +86,6 @@ struct Int8Step {
       for (std::size_t i = 0; i < count; ++i) y[i] = q.scale() * static_cast<float>(x[i] - q.zero_point());
     });
   }
-  Result<Step> operator()(const Reshape&) const {
-    return Step([n = graph.tensor(op.outputs[0]).size_bytes(), x = inputs[0], y = output] { std::memcpy(y, x, n); });
-  }
   template <class TrainingForm>
   Result<Step> operator()(const TrainingForm&) const {
     return fail(Code::unsupported, std::string(TrainingForm::kName) + " '" + op.name + "' has no int8 form; fold it before quantizing");
@@ -117,6 +114,10 @@ Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const st
   const DType in = graph.tensor(op.inputs[0]).dtype;
   const DType out = graph.tensor(op.outputs[0]).dtype;
   if (is_move(op)) return prepare_moves(graph, op, inputs, output);
+  if (op.as<Reshape>() != nullptr) {
+    return [n = graph.tensor(op.outputs[0]).size_bytes(), x = inputs[0], output] { std::memcpy(output, x, n); };
+  }
+  if (in == out && (in == DType::i32 || in == DType::i64)) return prepare_integers(graph, op, inputs, output);
   if (in == DType::f32 && out == DType::f32) return prepare_float(graph, op, inputs, output);
   if (in == DType::i8 || out == DType::i8) return prepare_int8(graph, op, inputs, output);
   return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' on " + std::string(name(in)) + " is not supported");

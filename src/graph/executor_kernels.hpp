@@ -18,6 +18,10 @@ namespace mote::graph::executor {
 [[nodiscard]] Result<std::function<void()>> prepare_int8(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
                                                          std::uint8_t* output);
 
+/// Arithmetic on i32 and i64, which stands in models for shapes: add, binary, abs, neg.
+[[nodiscard]] Result<std::function<void()>> prepare_integers(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+                                                             std::uint8_t* output);
+
 /// Operators that move elements, of any type.
 [[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);
 

@@ -58,11 +58,10 @@ FixedMultiplier fixed_multiplier(double factor) {
 ClampLimits clamp_limits(Activation activation, const Quantization& output) {
   ClampLimits limits;
   if (activation == Activation::none) return limits;
-  limits.low = std::max(limits.low, output.zero_point());
-  if (activation == Activation::relu6) {
-    const double six = std::round(6.0 / static_cast<double>(output.scale())) + output.zero_point();
-    limits.high = static_cast<std::int32_t>(std::min(127.0, six));
-  }
+  const auto step = [&](double real) { return std::clamp(std::round(real / static_cast<double>(output.scale())) + output.zero_point(), -128.0, 127.0); };
+  limits.low = static_cast<std::int32_t>(step(activation == Activation::relu_n1_to_1 ? -1.0 : 0.0));
+  if (activation == Activation::relu6) limits.high = static_cast<std::int32_t>(step(6.0));
+  if (activation == Activation::relu_n1_to_1) limits.high = static_cast<std::int32_t>(step(1.0));
   return limits;
 }
 

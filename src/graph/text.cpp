@@ -227,7 +227,7 @@ Result<void> parse_enum(Line& line, Enum& out, std::initializer_list<Enum> all) 
   return line.refuse("'" + std::string(text) + "' is not known here");
 }
 Result<void> parse_value(Line& line, Activation& out) {
-  return parse_enum(line, out, {Activation::none, Activation::relu, Activation::relu6});
+  return parse_enum(line, out, {Activation::none, Activation::relu, Activation::relu6, Activation::relu_n1_to_1});
 }
 Result<void> parse_value(Line& line, PoolKind& out) { return parse_enum(line, out, {PoolKind::average, PoolKind::max}); }
 

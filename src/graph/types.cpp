@@ -60,6 +60,7 @@ std::string_view name(Activation activation) {
     case Activation::none: return "none";
     case Activation::relu: return "relu";
     case Activation::relu6: return "relu6";
+    case Activation::relu_n1_to_1: return "relu_n1_to_1";
   }
   return "unknown";
 }

@@ -374,6 +374,23 @@ Result<Shape> infer_shape(const Graph& graph, const Op& op) {
   return std::visit(ShapeRule(graph, op), op.attributes);
 }
 
+Result<void> verify_op(const Graph& graph, const Op& op) {
+  const auto count = static_cast<TensorId>(graph.tensors().size());
+  MOTE_TRY_VOID(verify_arity(op));
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+    const bool weighted = op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr;
+    if (op.inputs[i] == kNoTensor && i == 2 && weighted) continue;  // no bias
+    if (op.inputs[i] < 0 || op.inputs[i] >= count) return fail(Code::malformed, place(op) + " reads a tensor that does not exist");
+  }
+  const TensorId out = op.outputs[0];
+  if (out < 0 || out >= count) return fail(Code::malformed, place(op) + " writes a tensor that does not exist");
+  MOTE_TRY(const Shape shape, infer_shape(graph, op));
+  if (shape != graph.tensor(out).shape) {
+    return fail(Code::malformed, place(op) + " gives " + shape.text() + ", its output tensor says " + graph.tensor(out).shape.text());
+  }
+  return verify_types(graph, op);
+}
+
 Result<void> verify(const Graph& graph) {
   const auto count = static_cast<TensorId>(graph.tensors().size());
   std::set<std::string_view> names;
@@ -390,25 +407,15 @@ Result<void> verify(const Graph& graph) {
     ready[static_cast<std::size_t>(id)] = true;
   }
   for (const Op& op : graph.ops()) {
-    MOTE_TRY_VOID(verify_arity(op));
-    for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-      const TensorId id = op.inputs[i];
-      const bool weighted = op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr;
-      if (id == kNoTensor && i == 2 && weighted) continue;  // no bias
-      if (!in_range(id)) return fail(Code::malformed, place(op) + " reads a tensor that does not exist");
-      if (!ready[static_cast<std::size_t>(id)]) {
+    MOTE_TRY_VOID(verify_op(graph, op));
+    for (const TensorId id : op.inputs) {
+      if (id != kNoTensor && !ready[static_cast<std::size_t>(id)]) {
         return fail(Code::malformed, place(op) + " reads '" + graph.tensor(id).name + "' before it is computed");
       }
     }
     const TensorId out = op.outputs[0];
-    if (!in_range(out)) return fail(Code::malformed, place(op) + " writes a tensor that does not exist");
     if (ready[static_cast<std::size_t>(out)]) return fail(Code::malformed, "'" + graph.tensor(out).name + "' is written twice");
     ready[static_cast<std::size_t>(out)] = true;
-    MOTE_TRY(const Shape shape, infer_shape(graph, op));
-    if (shape != graph.tensor(out).shape) {
-      return fail(Code::malformed, place(op) + " gives " + shape.text() + ", its output tensor says " + graph.tensor(out).shape.text());
-    }
-    MOTE_TRY_VOID(verify_types(graph, op));
   }
   for (const TensorId id : graph.outputs()) {
     if (!in_range(id) || !ready[static_cast<std::size_t>(id)]) return fail(Code::malformed, "an output of the model is never computed");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "metadata.hpp"
+#include "mote/graph/executor.hpp"
 
 namespace mote::formats::tflite {
 
@@ -70,19 +71,17 @@ Result<TensorId> ModelReader::usable(std::int64_t index) const {
 }
 
 Result<void> check_value(const Tensor& tensor) {
-  if (tensor.dtype != DType::f32 && tensor.dtype != DType::i8) {
-    return fail(Code::unsupported,
-                "has " + std::string(graph::name(tensor.dtype)) + " elements; values must be float32 or int8");
-  }
-  if (tensor.shape.rank() > 1 && tensor.shape[0] != 1) {
-    return fail(Code::unsupported, "has the shape " + tensor.shape.text() +
-                                       "; mote runs one sample at a time, so its first dimension must be 1");
-  }
   if (tensor.dtype == DType::i8 && !tensor.quantization.present())
     return fail(Code::malformed, "is int8 without a scale");
   if (tensor.quantization.per_channel())
     return fail(Code::unsupported, "is a value with a scale for each channel; values need a single scale");
   return {};
+}
+
+Result<void> check_element_type(const Tensor& tensor) {
+  if (tensor.dtype == DType::f32 || tensor.dtype == DType::i8) return {};
+  return fail(Code::unsupported,
+              "has " + std::string(graph::name(tensor.dtype)) + " elements; values must be float32 or int8");
 }
 
 Result<void> ModelReader::read_inputs(const fb::SubGraph& subgraph) {
@@ -98,6 +97,12 @@ Result<void> ModelReader::read_inputs(const fb::SubGraph& subgraph) {
       return fail(Code::malformed, place + ": tensor " + in_quotes(tensor.name) + " is a constant or an input already");
     if (auto checked = check_value(tensor); !checked)
       return fail(std::move(checked).error(), place + ": tensor " + in_quotes(tensor.name));
+    if (auto checked = check_element_type(tensor); !checked)
+      return fail(std::move(checked).error(), place + ": tensor " + in_quotes(tensor.name));
+    if (tensor.shape.rank() > 1 && tensor.shape[0] != 1) {
+      return fail(Code::unsupported, place + ": tensor " + in_quotes(tensor.name) + ": has the shape " + tensor.shape.text() +
+                                         "; mote runs one sample at a time, so its first dimension must be 1");
+    }
     origin = Origin::value;
     ids.push_back(*id);
   }
@@ -142,9 +147,46 @@ Result<void> ModelReader::read_operators(const fb::SubGraph& subgraph) {
     const fb::Operator& op = *subgraph.operators()->Get(static_cast<flatbuffers::uoffset_t>(i));
     MOTE_TRY_VOID(charge(4 * (count(op.inputs()) + count(op.outputs()))));
     OperatorReader reader(*this, op, i, name_of(op));
+    const std::size_t before = graph_.ops().size();
     MOTE_TRY_VOID(rows[i]->read(reader));
+    MOTE_TRY_VOID(settle(reader, before));
   }
   return {};
+}
+
+Result<void> ModelReader::settle(const OperatorReader& reader, std::size_t first_op) {
+  std::vector<graph::Op>& ops = graph_.ops();
+  for (std::size_t i = first_op; i < ops.size();) {
+    const graph::Op& op = ops[i];
+    if (auto sound = graph::verify_op(graph_, op); !sound) return reader.refuse(sound.error().code(), sound.error().message());
+    Tensor& y = graph_.tensor(op.outputs[0]);
+    const bool constant = std::ranges::all_of(op.inputs, [&](TensorId id) { return id == graph::kNoTensor || graph_.tensor(id).is_constant(); });
+    if (constant) {
+      MOTE_TRY_VOID(charge(y.size_bytes()));
+      auto folded = graph::fold(graph_, op);
+      if (!folded) return reader.refuse(folded.error().code(), folded.error().message());
+      y.data = std::make_shared<const Bytes>(std::move(*folded));
+      if (static_cast<std::size_t>(op.outputs[0]) < origins_.size()) origins_[static_cast<std::size_t>(op.outputs[0])] = Origin::constant;
+      ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
+    if (auto checked = check_element_type(y); !checked) {
+      return reader.refuse(checked.error().code(), "tensor " + in_quotes(y.name) + ", " + checked.error().message());
+    }
+    ++i;
+  }
+  return {};
+}
+
+void ModelReader::materialize_pad(TensorId output) {
+  const auto found = padded_.find(output);
+  if (found == padded_.end()) return;
+  const PaddedValue padded = found->second;
+  padded_.erase(found);
+  graph_.add_op({graph_.tensor(output).name,
+                 graph::Pad{{0, padded.pads.top, padded.pads.left, 0}, {0, padded.pads.bottom, padded.pads.right, 0}},
+                 {padded.id},
+                 {output}});
 }
 
 Result<void> ModelReader::read_outputs(const fb::SubGraph& subgraph) {
@@ -155,9 +197,7 @@ Result<void> ModelReader::read_outputs(const fb::SubGraph& subgraph) {
     const auto id = usable(subgraph.outputs()->Get(static_cast<flatbuffers::uoffset_t>(i)));
     if (!id) return fail(Error(id.error()), place);
     const std::string name = "tensor " + in_quotes(graph_.tensor(*id).name);
-    if (padded_.contains(*id))
-      return fail(Code::unsupported,
-                  place + ": " + name + " comes from PAD, which is read only in front of a convolution");
+    materialize_pad(*id);
     if (origins_[static_cast<std::size_t>(*id)] != Origin::value) {
       return fail(Code::malformed, place + ": " + name + " is not computed by any operator");
     }

@@ -20,9 +20,11 @@ struct PaddedValue {
   graph::Pads pads;
 };
 
-/// A value that enters or leaves the model, or flows between operators: float32 or int8 with one scale, batch 1.
+/// A value that enters or leaves the model, or flows between operators: int8 has one scale.
 /// @error malformed, unsupported  to be put behind "tensor x ".
 [[nodiscard]] Result<void> check_value(const graph::Tensor& tensor);
+/// What kernels work on: float32 or int8. Other types stand in models for shapes, which are folded away.
+[[nodiscard]] Result<void> check_element_type(const graph::Tensor& tensor);
 
 class ModelReader {
  public:
@@ -44,10 +46,13 @@ class ModelReader {
   [[nodiscard]] Result<void> read_inputs(const fb::SubGraph& subgraph);
   [[nodiscard]] Result<void> read_operators(const fb::SubGraph& subgraph);
   [[nodiscard]] Result<const OperatorRow*> row_of(const OperatorReader& reader, const fb::Operator& op) const;
+  /// Operators with constant inputs become constants, and what is left must work on values that devices have.
+  [[nodiscard]] Result<void> settle(const OperatorReader& reader, std::size_t first_op);
   [[nodiscard]] Result<void> read_outputs(const fb::SubGraph& subgraph);
   [[nodiscard]] Result<void> read_operator_names();
   /// A tensor index of the file, in range and of a kind the graph can hold.
   [[nodiscard]] Result<graph::TensorId> usable(std::int64_t index) const;
+  void materialize_pad(graph::TensorId output);
   /// Accounts for bytes about to be copied out of the file. Tables may share what they point at; without this, a small
   /// file could ask for gigabytes.
   [[nodiscard]] Result<void> charge(std::size_t bytes);
@@ -83,6 +88,9 @@ class OperatorReader {
   [[nodiscard]] bool has_input(std::size_t i) const;
   /// The only output, not computed before.
   [[nodiscard]] Result<graph::TensorId> output();
+  /// Every output, for operators that have several.
+  [[nodiscard]] Result<std::vector<graph::TensorId>> outputs();
+  [[nodiscard]] std::size_t input_count() const { return count(op_.inputs()); }
   /// @error unsupported  two tensors of different element types.
   [[nodiscard]] Result<void> same_type(graph::TensorId a, graph::TensorId b) const;
   /// For operators that move int8 values without arithmetic on them.  @error unsupported  types, scales or zero points
@@ -95,6 +103,12 @@ class OperatorReader {
   [[nodiscard]] Result<void> rescales(double factor, graph::TensorId output) const;
   /// Small integers of a constant int32 or int64 input: axes, paddings.
   [[nodiscard]] Result<std::vector<std::int64_t>> integers(std::size_t i, std::size_t most);
+
+  /// Accounts for a constant that the file does not have.
+  [[nodiscard]] Result<void> charge(std::size_t bytes) {
+    if (auto paid = model_.charge(bytes); !paid) return refuse(paid.error().code(), paid.error().message());
+    return {};
+  }
 
   /// The operator's options.  @error malformed  absent, or another operator's.
   template <class Options>
@@ -113,8 +127,18 @@ class OperatorReader {
 
   /// Appends a graph operator that computes the file's operator's output.
   void append(graph::Attributes attributes, std::vector<graph::TensorId> inputs, graph::TensorId output);
+  /// `x` under another shape with as many elements: itself where that is its own, else a Reshape's output.
+  [[nodiscard]] graph::TensorId reshaped(graph::TensorId x, graph::Shape shape);
+  /// Gives an output that needs no computation its value.  @error malformed  of another size than the tensor.
+  [[nodiscard]] Result<void> set_constant(graph::TensorId output, std::shared_ptr<const Bytes> data);
+  /// A constant that a graph operator needs and the file has in another form.
+  [[nodiscard]] graph::TensorId integers_constant(std::string_view suffix, const std::vector<std::int32_t>& values);
+  /// `axis` counted from the front.  @error malformed  outside of the rank.
+  [[nodiscard]] Result<std::size_t> axis(std::int64_t axis, std::size_t rank) const;
   /// A value between two graph operators that stand for one of the file.
   [[nodiscard]] graph::TensorId intermediate(std::string_view suffix, graph::Tensor like);
+  /// Appends the Pad that was only remembered, for an operator that cannot take it in.
+  void materialize_pad(graph::TensorId output) { model_.materialize_pad(output); }
   /// Remembers that `output` is `source` with zeros around it; operators with pads take them in.
   void pad(graph::TensorId output, PaddedValue source) { model_.padded_[output] = source; }
 
@@ -123,6 +147,7 @@ class OperatorReader {
  private:
   [[nodiscard]] Result<graph::TensorId> input(std::size_t i) const;
   [[nodiscard]] Result<graph::TensorId> available(std::size_t i) const;
+  [[nodiscard]] Result<graph::TensorId> new_output(std::size_t i);
 
   ModelReader& model_;
   const fb::Operator& op_;

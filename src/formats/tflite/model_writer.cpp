@@ -41,6 +41,8 @@ fb::ActivationFunction activation_function(graph::Activation activation) {
       return fb::ActivationFunction::RELU;
     case graph::Activation::relu6:
       return fb::ActivationFunction::RELU6;
+    case graph::Activation::relu_n1_to_1:
+      return fb::ActivationFunction::RELU_N1_TO_1;
   }
   return fb::ActivationFunction::NONE;
 }
@@ -156,20 +158,20 @@ FileTensor OperatorWriter::integers(std::string_view suffix, graph::Shape shape,
                             graph::constant_data(values)});
 }
 
+FileTensor OperatorWriter::constant(std::string_view suffix, Tensor tensor) {
+  tensor.name = model_.unique_name(output().name + std::string(suffix));
+  return model_.add_tensor(tensor);
+}
+
 FileTensor OperatorWriter::zeros(std::string_view suffix, Tensor like) {
-  like.name = model_.unique_name(output().name + std::string(suffix));
   like.data = std::make_shared<const Bytes>(like.size_bytes());
-  return model_.add_tensor(like);
+  return constant(suffix, std::move(like));
 }
 
 FileTensor OperatorWriter::value(std::string_view suffix, Tensor like) {
   like.name = model_.unique_name(output().name + std::string(suffix));
   like.data = nullptr;
   return model_.add_tensor(like);
-}
-
-void OperatorWriter::emit_plain(fb::BuiltinOperator code, std::int32_t version) {
-  emit_raw(code, version, fb::BuiltinOptions::NONE, 0, {op_.inputs.begin(), op_.inputs.end()}, op_.outputs[0]);
 }
 
 void OperatorWriter::emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind,

@@ -50,6 +50,7 @@ class OperatorWriter {
  public:
   OperatorWriter(ModelWriter& model, const graph::Op& op) : model_(model), op_(op) {}
 
+  [[nodiscard]] const graph::Graph& graph() const { return model_.graph_; }
   [[nodiscard]] const graph::Tensor& input(std::size_t i) const { return model_.graph_.tensor(op_.inputs[i]); }
   [[nodiscard]] const graph::Tensor& output() const { return model_.graph_.tensor(op_.outputs[0]); }
   [[nodiscard]] FileTensor input_id(std::size_t i) const { return op_.inputs[i]; }
@@ -61,6 +62,8 @@ class OperatorWriter {
   [[nodiscard]] FileTensor integers(std::string_view suffix, graph::Shape shape, std::span<const std::int32_t> values);
   /// A constant of zeros that only the file needs, of the shape, type and quantization of `like`.
   [[nodiscard]] FileTensor zeros(std::string_view suffix, graph::Tensor like);
+  /// A constant that only the file needs.
+  [[nodiscard]] FileTensor constant(std::string_view suffix, graph::Tensor tensor);
   /// A value that only the file needs.
   [[nodiscard]] FileTensor value(std::string_view suffix, graph::Tensor like);
 
@@ -79,7 +82,10 @@ class OperatorWriter {
     emit_raw(code, version, fb::BuiltinOptionsTraits<Options>::enum_value, options.Union(), inputs, output);
   }
   /// An operator without options.
-  void emit_plain(fb::BuiltinOperator code, std::int32_t version);
+  void emit_plain(fb::BuiltinOperator code, std::int32_t version) { emit_plain_to(code, version, inputs(), op_.outputs[0]); }
+  void emit_plain_to(fb::BuiltinOperator code, std::int32_t version, const std::vector<std::int32_t>& inputs, FileTensor output) {
+    emit_raw(code, version, fb::BuiltinOptions::NONE, 0, inputs, output);
+  }
 
   [[nodiscard]] tl::unexpected<Error> refuse(std::string_view message) const;
 

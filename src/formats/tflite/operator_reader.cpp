@@ -49,6 +49,7 @@ Result<TensorId> OperatorReader::available(std::size_t i) const {
   if (model_.origins_[static_cast<std::size_t>(id)] == ModelReader::Origin::unknown) {
     return refuse(Code::malformed, place + "is not computed by an operator before this one");
   }
+  if (tensor(id).is_constant()) return id;
   if (auto checked = check_value(tensor(id)); !checked)
     return refuse(checked.error().code(), place + checked.error().message());
   return id;
@@ -56,8 +57,7 @@ Result<TensorId> OperatorReader::available(std::size_t i) const {
 
 Result<TensorId> OperatorReader::operand(std::size_t i) {
   MOTE_TRY(const TensorId id, available(i));
-  if (model_.padded_.contains(id))
-    return refuse(Code::unsupported, "a PAD stands in front of it; PAD is read only in front of a convolution");
+  model_.materialize_pad(id);
   return id;
 }
 
@@ -117,7 +117,21 @@ Result<std::vector<std::int64_t>> OperatorReader::integers(std::size_t i, std::s
 Result<TensorId> OperatorReader::output() {
   if (count(op_.outputs()) != 1)
     return refuse(Code::malformed, "it has " + std::to_string(count(op_.outputs())) + " outputs, 1 is expected");
-  auto id = model_.usable(op_.outputs()->Get(0));
+  return new_output(0);
+}
+
+Result<std::vector<TensorId>> OperatorReader::outputs() {
+  std::vector<TensorId> ids;
+  for (std::size_t i = 0; i < count(op_.outputs()); ++i) {
+    MOTE_TRY(const TensorId id, new_output(i));
+    ids.push_back(id);
+  }
+  if (ids.empty()) return refuse(Code::malformed, "it has 0 outputs");
+  return ids;
+}
+
+Result<TensorId> OperatorReader::new_output(std::size_t i) {
+  auto id = model_.usable(op_.outputs()->Get(static_cast<flatbuffers::uoffset_t>(i)));
   if (!id) return refuse(id.error().code(), "output: " + id.error().message());
   auto& origin = model_.origins_[static_cast<std::size_t>(*id)];
   if (origin != ModelReader::Origin::unknown)
@@ -136,6 +150,8 @@ Result<graph::Activation> OperatorReader::activation(fb::ActivationFunction func
       return graph::Activation::relu;
     case fb::ActivationFunction::RELU6:
       return graph::Activation::relu6;
+    case fb::ActivationFunction::RELU_N1_TO_1:
+      return graph::Activation::relu_n1_to_1;
     default:
       break;
   }
@@ -143,11 +159,42 @@ Result<graph::Activation> OperatorReader::activation(fb::ActivationFunction func
   return refuse(Code::unsupported,
                 "its fused activation " +
                     (*name == '\0' ? std::to_string(static_cast<int>(function)) : std::string(name)) +
-                    " is not supported; RELU and RELU6 are");
+                    " is not supported; RELU, RELU6 and RELU_N1_TO_1 are");
 }
 
 void OperatorReader::append(graph::Attributes attributes, std::vector<TensorId> inputs, TensorId output) {
   model_.graph_.add_op({tensor(output).name, std::move(attributes), std::move(inputs), {output}});
+}
+
+TensorId OperatorReader::reshaped(TensorId x, graph::Shape shape) {
+  if (tensor(x).shape == shape) return x;
+  Tensor like = tensor(x);
+  like.shape = std::move(shape);
+  const TensorId y = intermediate("/reshaped", std::move(like));
+  append(graph::Reshape{}, {x}, y);
+  return y;
+}
+
+Result<void> OperatorReader::set_constant(TensorId output, std::shared_ptr<const Bytes> data) {
+  Tensor& t = model_.graph_.tensor(output);
+  if (data->size() != t.size_bytes()) {
+    return refuse(Code::malformed, "its output has the shape " + t.shape.text() + ", which does not fit its value");
+  }
+  t.data = std::move(data);
+  model_.origins_[static_cast<std::size_t>(output)] = ModelReader::Origin::constant;
+  return {};
+}
+
+TensorId OperatorReader::integers_constant(std::string_view suffix, const std::vector<std::int32_t>& values) {
+  const TensorId id = intermediate(suffix, {tensor(op_.outputs()->Get(0)).name, DType::i32, {static_cast<std::int32_t>(values.size())}, {}, nullptr});
+  model_.graph_.tensor(id).data = graph::constant_data(std::span<const std::int32_t>(values));
+  return id;
+}
+
+Result<std::size_t> OperatorReader::axis(std::int64_t axis, std::size_t rank) const {
+  const auto limit = static_cast<std::int64_t>(rank);
+  if (axis < -limit || axis >= limit) return refuse(Code::malformed, "its axis is " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
+  return static_cast<std::size_t>(axis < 0 ? axis + limit : axis);
 }
 
 TensorId OperatorReader::intermediate(std::string_view suffix, Tensor like) {

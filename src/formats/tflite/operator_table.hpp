@@ -35,7 +35,12 @@ struct OperatorRow {
 [[nodiscard]] std::span<const OperatorRow> dense_rows();
 [[nodiscard]] std::span<const OperatorRow> pool_rows();
 [[nodiscard]] std::span<const OperatorRow> mean_rows();
-[[nodiscard]] std::span<const OperatorRow> elementwise_rows();
+[[nodiscard]] std::span<const OperatorRow> unary_rows();
+[[nodiscard]] std::span<const OperatorRow> binary_rows();
+[[nodiscard]] std::span<const OperatorRow> softmax_rows();
+[[nodiscard]] std::span<const OperatorRow> join_rows();
+[[nodiscard]] std::span<const OperatorRow> slice_rows();
+[[nodiscard]] std::span<const OperatorRow> permute_rows();
 [[nodiscard]] std::span<const OperatorRow> reshape_rows();
 [[nodiscard]] std::span<const OperatorRow> quantize_rows();
 [[nodiscard]] std::span<const OperatorRow> pad_rows();

@@ -198,6 +198,8 @@ Limits limits_of(graph::Activation activation) {
       return {0.0f, std::numeric_limits<float>::infinity()};
     case graph::Activation::relu6:
       return {0.0f, 6.0f};
+    case graph::Activation::relu_n1_to_1:
+      return {-1.0f, 1.0f};
   }
   return {};
 }

@@ -1,29 +1,63 @@
-// PAD in front of a convolution: no operator of the graph, but part of the convolution's pads. Both pad with real zero,
-// which is the zero point in int8. The convolution's writer puts it back where SAME and VALID do not do.
+// PAD and PADV2. Zeros around height and width in front of a convolution become part of its pads: both pad with real zero, which is the zero point in int8.
+// The convolution's writer puts them back where SAME and VALID do not do. Any other pad is an operator of its own.
 
 #include <array>
+#include <cmath>
 
 #include "model_reader.hpp"
+#include "model_writer.hpp"
+#include "mote/graph/moves.hpp"
 #include "window.hpp"
 
 namespace mote::formats::tflite {
 namespace {
 
-Result<void> read_pad(OperatorReader& op) {
-  MOTE_TRY(PaddedValue padded, op.padded_operand(0));
-  MOTE_TRY(const std::vector<std::int64_t> amounts, op.integers(1, 8));
+constexpr std::size_t kMostDims = 8;
+
+/// A pad of its own, with a constant's value if the operator has one.
+Result<void> append_pad(OperatorReader& op, const std::vector<std::int64_t>& amounts, graph::TensorId output) {
+  MOTE_TRY(const graph::TensorId x, op.operand(0));
+  MOTE_TRY_VOID(op.same_quantization(x, output));
+  graph::Pad pad;
+  if (amounts.size() != 2 * op.shape(x).rank()) return op.refuse(Code::malformed, "its paddings do not fit its input " + op.shape(x).text());
+  for (std::size_t i = 0; i < amounts.size(); ++i) {
+    if (amounts[i] < 0 || amounts[i] > INT32_MAX) return op.refuse(Code::malformed, "it adds " + std::to_string(amounts[i]) + " rows or columns");
+    (i % 2 == 0 ? pad.before : pad.after).push_back(static_cast<std::int32_t>(amounts[i]));
+  }
+  if (op.has_input(2)) {
+    MOTE_TRY(const graph::TensorId id, op.constant(2, {op.tensor(x).dtype}));
+    const graph::Tensor& value = op.tensor(id);
+    if (value.shape.elements() != 1) return op.refuse(Code::malformed, "it pads with " + value.shape.text() + " values");
+    if (value.dtype == graph::DType::f32) pad.value = value.values<float>()[0];
+    if (value.dtype == graph::DType::i8) {
+      MOTE_TRY_VOID(op.same_quantization(id, output));
+      pad.value = value.quantization.scale() * static_cast<float>(value.values<std::int8_t>()[0] - value.quantization.zero_point());
+    }
+  }
+  op.append(pad, {x}, output);
+  return {};
+}
+
+Result<void> read_pad_v2(OperatorReader& op) {
+  MOTE_TRY(const std::vector<std::int64_t> amounts, op.integers(1, 2 * kMostDims));
   MOTE_TRY(const graph::TensorId output, op.output());
+  return append_pad(op, amounts, output);
+}
+
+Result<void> read_pad(OperatorReader& op) {
+  MOTE_TRY(const std::vector<std::int64_t> amounts, op.integers(1, 2 * kMostDims));
+  MOTE_TRY(const graph::TensorId output, op.output());
+  const bool plane = amounts.size() == 8 && amounts[0] == 0 && amounts[1] == 0 && amounts[6] == 0 && amounts[7] == 0;
+  bool small = true;
+  for (const std::int64_t amount : amounts) {
+    if (amount < 0) return op.refuse(Code::malformed, "it adds " + std::to_string(amount) + " rows or columns");
+    small = small && amount <= kMaxPad;
+  }
+  if (!plane || !small) return append_pad(op, amounts, output);
+  MOTE_TRY(PaddedValue padded, op.padded_operand(0));
   MOTE_TRY_VOID(op.same_quantization(padded.id, output));
   const graph::Shape& in = op.shape(padded.id);
-  if (in.rank() != 4 || amounts.size() != 8)
-    return op.refuse(Code::unsupported, "its input has the shape " + in.text() + ", [1,H,W,C] is needed");
-  for (const std::int64_t amount : amounts) {
-    if (amount < 0 || amount > kMaxPad)
-      return op.refuse(Code::malformed, "it adds " + std::to_string(amount) + " rows or columns");
-  }
-  if (amounts[0] != 0 || amounts[1] != 0 || amounts[6] != 0 || amounts[7] != 0) {
-    return op.refuse(Code::unsupported, "it pads the batch or the channels; only height and width can be padded");
-  }
+  if (in.rank() != 4) return op.refuse(Code::malformed, "its paddings do not fit its input " + in.text());
   padded.pads.top += static_cast<std::int32_t>(amounts[2]);
   padded.pads.bottom += static_cast<std::int32_t>(amounts[3]);
   padded.pads.left += static_cast<std::int32_t>(amounts[4]);
@@ -43,7 +77,30 @@ Result<void> read_pad(OperatorReader& op) {
   return {};
 }
 
-constexpr std::array kRows{OperatorRow{fb::BuiltinOperator::PAD, read_pad}};
+Result<void> write_pad(OperatorWriter& op, const graph::Op& source) {
+  const graph::Pad& a = *source.as<graph::Pad>();
+  std::vector<std::int32_t> amounts;
+  for (std::size_t d = 0; d < a.before.size(); ++d) {
+    amounts.push_back(a.before[d]);
+    amounts.push_back(a.after[d]);
+  }
+  const FileTensor paddings = op.integers("/paddings", {static_cast<std::int32_t>(a.before.size()), 2}, amounts);
+  const std::int32_t version = op.is_int8() ? 2 : 1;
+  if (a.value == 0.0f) {
+    op.emit_to(fb::BuiltinOperator::PAD, version, fb::CreatePadOptions(op.builder()), {op.input_id(0), paddings}, source.outputs[0]);
+    return {};
+  }
+  graph::Tensor value = op.output();
+  value.shape = {1};
+  value.data = std::make_shared<const Bytes>(graph::pad_element(op.graph(), source));
+  op.emit_plain_to(fb::BuiltinOperator::PADV2, version, {op.input_id(0), paddings, op.constant("/value", value)}, source.outputs[0]);
+  return {};
+}
+
+constexpr std::array kRows{
+    OperatorRow{fb::BuiltinOperator::PAD, read_pad, graph::Pad::kName, write_pad},
+    OperatorRow{fb::BuiltinOperator::PADV2, read_pad_v2},
+};
 
 }  // namespace
 

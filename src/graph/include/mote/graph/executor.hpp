@@ -32,4 +32,7 @@ class Executor {
   std::unique_ptr<State> state_;
 };
 
+/// Output of an operator whose inputs are all constant.  @error unsupported  it cannot be computed here; malformed  verify_op.
+[[nodiscard]] Result<Bytes> fold(const Graph& graph, const Op& op);
+
 }  // namespace mote::graph

@@ -75,6 +75,9 @@ class Graph {
 /// @error malformed  one sentence naming the operator and tensor.
 [[nodiscard]] Result<void> verify(const Graph& graph);
 
+/// What of this concerns one operator alone: its tensors exist, and their shapes and types agree with its rules.
+[[nodiscard]] Result<void> verify_op(const Graph& graph, const Op& op);
+
 /// The output shape that `op` must have, given its inputs' shapes.  @error malformed  they do not fit.
 [[nodiscard]] Result<Shape> infer_shape(const Graph& graph, const Op& op);
 

@@ -11,7 +11,7 @@
 namespace mote::graph {
 
 /// Clamp that an operator applies to its result.
-enum class Activation : std::uint8_t { none, relu, relu6 };
+enum class Activation : std::uint8_t { none, relu, relu6, relu_n1_to_1 };
 [[nodiscard]] std::string_view name(Activation activation);
 
 /// Rows and columns of padding around a [H,W] plane. The padded value is real zero (the zero point).
