@@ -32,6 +32,7 @@ class RandomNetwork {
     const int layers = pick(5, 9);
     for (int i = 0; i < layers; ++i) {
       if (rng_.chance(0.12)) x = add(x, conv(x, false, true));
+      else if (rng_.chance(0.3)) x = other(x);
       else x = conv(x, rng_.chance(0.35), false);
     }
     if (rng_.chance(0.5)) x = dense(x);
@@ -105,6 +106,92 @@ class RandomNetwork {
     const TensorId y = value(g_.tensor(a).shape, false);
     g_.add_op({fresh("op"), Add{rng_.chance(0.5) ? Activation::relu : Activation::none}, {a, b}, {y}});
     return y;
+  }
+  TensorId op(Attributes attributes, std::vector<TensorId> inputs, TensorId y) {
+    g_.add_op({fresh("op"), std::move(attributes), std::move(inputs), {y}});
+    return y;
+  }
+  TensorId moved(TensorId x, Shape shape) { return g_.add_tensor({fresh("t"), DType::i8, std::move(shape), g_.tensor(x).quantization, nullptr}); }
+  TensorId constant(Shape shape, const Quantization& q) {
+    std::vector<std::int8_t> values(shape.elements());
+    for (auto& v : values) v = static_cast<std::int8_t>(pick(-128, 127));
+    return g_.add_tensor({fresh("k"), DType::i8, std::move(shape), q, constant_data(std::span<const std::int8_t>(values))});
+  }
+  /// One of the operators without weights.
+  TensorId other(TensorId x) {
+    const Shape in = g_.tensor(x).shape;
+    std::vector<std::int32_t> dims(in.dims().begin(), in.dims().end());
+    const auto axis = static_cast<std::size_t>(pick(1, 3));
+    switch (pick(0, 9)) {
+      case 0: {
+        const auto kind = static_cast<UnaryKind>(pick(0, static_cast<std::int64_t>(kUnaryKinds) - 1));
+        const TensorId y = value(in, false);
+        if (kind == UnaryKind::logistic) g_.tensor(y).quantization = Quantization::per_tensor(1.0f / 256.0f, -128);
+        if (kind == UnaryKind::tanh) g_.tensor(y).quantization = Quantization::per_tensor(1.0f / 128.0f, 0);
+        return op(Unary{kind, 0.2f}, {x}, y);
+      }
+      case 1: {
+        // With a number, a channel's constant, or the value itself.
+        const BinaryKind kinds[] = {BinaryKind::sub, BinaryKind::mul, BinaryKind::squared_difference};
+        const TensorId other = rng_.chance(0.3) ? x : constant(rng_.chance(0.5) ? Shape{1} : Shape{1, 1, 1, in[3]}, quantization(false));
+        std::vector<TensorId> sides{x, other};
+        if (rng_.chance(0.5)) std::swap(sides[0], sides[1]);
+        return op(Binary{kinds[pick(0, 2)], rng_.chance(0.3) ? Activation::relu : Activation::none}, sides, value(in, false));
+      }
+      case 2: return op(Binary{rng_.chance(0.5) ? BinaryKind::minimum : BinaryKind::maximum}, {x, constant({1, 1, in[2], 1}, g_.tensor(x).quantization)}, moved(x, in));
+      case 3: return op(Add{}, {constant({in[1], 1, 1}, quantization(false)), x}, value(in, false));
+      case 4: {
+        const std::int32_t more = pick(1, 3);
+        std::vector<std::int32_t> extra = dims;
+        extra[axis] = more;
+        dims[axis] += more + (rng_.chance(0.5) ? in[static_cast<std::size_t>(axis)] : 0);
+        std::vector<TensorId> parts{x, constant(Shape(extra), g_.tensor(x).quantization)};
+        if (dims[axis] > in[axis] + more) parts.insert(parts.begin() + pick(0, 2), x);
+        return op(Concat{static_cast<std::int32_t>(axis)}, parts, moved(x, Shape(dims)));
+      }
+      case 5: {
+        Slice slice{{0, 0, 0, 0}, {1, 1, 1, 1}};
+        const bool back = rng_.chance(0.3);
+        if (back) {
+          slice.begin[axis] = in[axis] - 1;
+          slice.stride[axis] = -1;
+        } else {
+          slice.begin[axis] = pick(0, in[axis] - 1);
+          slice.stride[axis] = pick(1, 2);
+          dims[axis] = pick(1, (in[axis] - 1 - slice.begin[axis]) / slice.stride[axis] + 1);
+        }
+        return op(slice, {x}, moved(x, Shape(dims)));
+      }
+      case 6: {
+        std::vector<std::int32_t> p{0, 1, 2, 3};
+        for (std::size_t i = 3; i > 1; --i) std::swap(p[i], p[static_cast<std::size_t>(pick(1, static_cast<std::int64_t>(i)))]);
+        for (std::size_t i = 0; i < 4; ++i) dims[i] = in[static_cast<std::size_t>(p[i])];
+        return op(Transpose{p}, {x}, moved(x, Shape(dims)));
+      }
+      case 7: {
+        Pad pad{{0, 0, 0, 0}, {0, 0, 0, 0}, rng_.chance(0.5) ? 0.0f : 0.1f};
+        for (std::size_t d = 1; d < 4; ++d) {
+          pad.before[d] = pick(0, 2);
+          pad.after[d] = pick(0, 1);
+          dims[d] += pad.before[d] + pad.after[d];
+        }
+        return op(pad, {x}, moved(x, Shape(dims)));
+      }
+      case 8: {
+        std::vector<std::int32_t> indices(static_cast<std::size_t>(pick(1, 6)));
+        for (auto& i : indices) i = pick(0, in[axis] - 1);
+        dims[axis] = static_cast<std::int32_t>(indices.size());
+        const TensorId table = g_.add_tensor({fresh("i"), DType::i32, {dims[axis]}, {}, constant_data(std::span<const std::int32_t>(indices))});
+        return op(Gather{static_cast<std::int32_t>(axis)}, {x, table}, moved(x, Shape(dims)));
+      }
+      default: {
+        std::vector<std::int32_t> one = dims;
+        one[axis] = 1;
+        const TensorId narrow = op(Slice{{0, 0, 0, 0}, {1, 1, 1, 1}}, {x}, moved(x, Shape(one)));
+        dims[axis] = pick(1, 4);
+        return op(Broadcast{}, {narrow}, moved(x, Shape(dims)));
+      }
+    }
   }
   TensorId dense(TensorId x) {
     const std::int32_t outputs = pick(1, 40);

@@ -176,8 +176,8 @@ Bytes random_inputs(const Graph& graph, std::size_t samples, std::uint64_t seed)
 
 Result<Bytes> run(const Graph& graph, ByteSpan inputs) {
   MOTE_TRY(auto executor, graph::Executor::create(graph));
-  const std::size_t in = graph.input().size_bytes();
-  const std::size_t out = graph.output().size_bytes();
+  const std::size_t in = graph::input_bytes(graph);
+  const std::size_t out = graph::output_bytes(graph);
   Bytes outputs(inputs.size() / in * out);
   for (std::size_t i = 0; i < inputs.size() / in; ++i) {
     MOTE_TRY_VOID(executor.run(inputs.subspan(i * in, in), std::span(outputs).subspan(i * out, out)));

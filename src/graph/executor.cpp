@@ -40,17 +40,23 @@ Result<Executor> Executor::create(const Graph& graph) {
 }
 
 Result<void> Executor::run(ByteSpan input, std::span<std::uint8_t> output) {
-  const TensorId in = state_->graph.inputs().front();
-  const TensorId out = state_->graph.outputs().front();
-  Bytes& to = state_->values[static_cast<std::size_t>(in)];
-  if (input.size() != to.size() || output.size() != state_->graph.tensor(out).size_bytes()) {
-    return fail(Code::invalid_argument, "the model takes " + std::to_string(to.size()) + " bytes and gives " +
-                                            std::to_string(state_->graph.tensor(out).size_bytes()) + ", asked were " +
+  const Graph& graph = state_->graph;
+  const std::size_t takes = input_bytes(graph), gives = output_bytes(graph);
+  if (input.size() != takes || output.size() != gives) {
+    return fail(Code::invalid_argument, "the model takes " + std::to_string(takes) + " bytes and gives " + std::to_string(gives) + ", asked were " +
                                             std::to_string(input.size()) + " and " + std::to_string(output.size()));
   }
-  std::ranges::copy(input, to.begin());
+  for (const TensorId id : graph.inputs()) {
+    Bytes& to = state_->values[static_cast<std::size_t>(id)];
+    std::ranges::copy(input.first(to.size()), to.begin());
+    input = input.subspan(to.size());
+  }
   for (const auto& step : state_->steps) step();
-  std::memcpy(output.data(), state_->read(out), output.size());
+  for (const TensorId id : graph.outputs()) {
+    const std::size_t size = graph.tensor(id).size_bytes();
+    std::memcpy(output.data(), state_->read(id), size);
+    output = output.subspan(size);
+  }
   return {};
 }
 

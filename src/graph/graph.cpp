@@ -85,6 +85,18 @@ struct MacCounter {
 
 }  // namespace
 
+std::size_t input_bytes(const Graph& graph) {
+  std::size_t sum = 0;
+  for (const TensorId id : graph.inputs()) sum += graph.tensor(id).size_bytes();
+  return sum;
+}
+
+std::size_t output_bytes(const Graph& graph) {
+  std::size_t sum = 0;
+  for (const TensorId id : graph.outputs()) sum += graph.tensor(id).size_bytes();
+  return sum;
+}
+
 std::uint64_t macs(const Graph& graph, const Op& op) { return std::visit(MacCounter{graph, op}, op.attributes); }
 
 std::uint64_t macs(const Graph& graph) {

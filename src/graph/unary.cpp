@@ -108,8 +108,8 @@ class Table {
 
   [[nodiscard]] double ratio() const { return static_cast<double>(x_.scale()) / static_cast<double>(y_.scale()); }
   [[nodiscard]] std::int32_t scaled(std::int32_t v, double factor) const {
-    const FixedMultiplier m = fixed_multiplier(factor);
-    return multiply_by_quantized_multiplier(v, m.mantissa, m.shift) + y_.zero_point();
+    const FixedMultiplier m = fixed_multiplier(std::fabs(factor));
+    return multiply_by_quantized_multiplier(v, factor < 0.0 ? -m.mantissa : m.mantissa, m.shift) + y_.zero_point();
   }
 
   /// Functions with limits on both sides, computed on Q4.27; the result has `bits` of Q0.31.
@@ -137,15 +137,13 @@ class Table {
       const int pairs = headroom / 2 - 1;
       shift -= pairs;
       x <<= 2 * pairs;
-      const std::int32_t half = rounding_divide_by_pot(x, 1);  // x / 2 in Q3.28
-      const auto times = [](std::int32_t a, std::int32_t b, int integer_bits) {
-        return saturate(std::int64_t{saturating_rounding_doubling_high_mul(a, b)} << integer_bits);
-      };
+      const std::int32_t half = rounding_divide_by_pot(x >> 1, 1);  // of x / 2 in Q3.28
+      const auto times = saturating_rounding_doubling_high_mul;
       std::int32_t r = 1 << 28;
       for (int i = 0; i < 5; ++i) {
-        const std::int32_t cube = times(times(r, r, 3), r, 3);
+        const std::int32_t cube = saturate(std::int64_t{times(times(r, r), r)} << 6);  // from Q9.22
         const std::int32_t three_halves = (1 << 28) + (1 << 27);
-        r = saturate(std::int64_t{times(three_halves, r, 3)} - times(half, cube, 3));
+        r = saturate((std::int64_t{times(three_halves, r)} - times(half, cube)) << 3);  // from Q6.25
       }
       constexpr std::int32_t kHalfRootOfTwo = 1518500250;  // Q0.31
       mantissa = saturating_rounding_doubling_high_mul(r, kHalfRootOfTwo);

@@ -407,12 +407,12 @@ Result<void> verify(const Graph& graph) {
     ready[static_cast<std::size_t>(id)] = true;
   }
   for (const Op& op : graph.ops()) {
-    MOTE_TRY_VOID(verify_op(graph, op));
     for (const TensorId id : op.inputs) {
-      if (id != kNoTensor && !ready[static_cast<std::size_t>(id)]) {
+      if (in_range(id) && !ready[static_cast<std::size_t>(id)]) {
         return fail(Code::malformed, place(op) + " reads '" + graph.tensor(id).name + "' before it is computed");
       }
     }
+    MOTE_TRY_VOID(verify_op(graph, op));
     const TensorId out = op.outputs[0];
     if (ready[static_cast<std::size_t>(out)]) return fail(Code::malformed, "'" + graph.tensor(out).name + "' is written twice");
     ready[static_cast<std::size_t>(out)] = true;

@@ -78,6 +78,7 @@ Result<void> read_pad(OperatorReader& op) {
 }
 
 Result<void> write_pad(OperatorWriter& op, const graph::Op& source) {
+  if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
   const graph::Pad& a = *source.as<graph::Pad>();
   std::vector<std::int32_t> amounts;
   for (std::size_t d = 0; d < a.before.size(); ++d) {

@@ -31,6 +31,7 @@ Result<void> read_transpose(OperatorReader& op) {
 }
 
 Result<void> write_transpose(OperatorWriter& op, const graph::Op& source) {
+  if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
   const auto& permutation = source.as<Transpose>()->permutation;
   const FileTensor table = op.integers("/permutation", {static_cast<std::int32_t>(permutation.size())}, permutation);
   op.emit_plain_to(fb::BuiltinOperator::TRANSPOSE, op.is_int8() ? 2 : 1, {op.input_id(0), table}, source.outputs[0]);
@@ -64,7 +65,7 @@ Result<void> read_depth_to_space(OperatorReader& op) {
   if (s.rank() != 4 || b < 1 || b > 4096 || s[3] % square != 0) return op.refuse(Code::malformed, "its block of " + std::to_string(b) + " does not fit its input " + s.text());
   const Shape expected{s[0], s[1] * b, s[2] * b, static_cast<std::int32_t>(s[3] / square)};
   if (op.shape(output) != expected) return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
-  return append_permuted(op, x, {s[0], s[1], s[2], b, b, expected[3]}, {0, 1, 3, 2, 4, 5}, output);
+  return append_permuted(op, x, {s[0] * s[1], s[2], b, b, expected[3]}, {0, 2, 1, 3, 4}, output);
 }
 
 Result<void> read_space_to_depth(OperatorReader& op) {
@@ -76,7 +77,7 @@ Result<void> read_space_to_depth(OperatorReader& op) {
   if (s.rank() != 4 || b < 1 || b > 4096 || s[1] % b != 0 || s[2] % b != 0) return op.refuse(Code::malformed, "its block of " + std::to_string(b) + " does not fit its input " + s.text());
   const Shape expected{s[0], s[1] / b, s[2] / b, s[3] * b * b};
   if (op.shape(output) != expected) return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
-  return append_permuted(op, x, {s[0], s[1] / b, b, s[2] / b, b, s[3]}, {0, 1, 3, 2, 4, 5}, output);
+  return append_permuted(op, x, {s[0] * s[1] / b, b, s[2] / b, b, s[3]}, {0, 2, 1, 3, 4}, output);
 }
 
 /// `from` repeated to `to`, both of one rank: a Broadcast where from has 1, then the output's own shape.
@@ -129,6 +130,7 @@ Result<void> read_broadcast_to(OperatorReader& op) {
 }
 
 Result<void> write_broadcast(OperatorWriter& op, const graph::Op& source) {
+  if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
   const auto dims = op.output().shape.dims();
   const FileTensor shape = op.integers("/shape", {static_cast<std::int32_t>(dims.size())}, dims);
   op.emit_plain_to(fb::BuiltinOperator::BROADCAST_TO, 2, {op.input_id(0), shape}, source.outputs[0]);

@@ -68,6 +68,10 @@ Result<void> read_zeros_like(OperatorReader& op) {
 
 Result<void> write_reshape(OperatorWriter& op, const graph::Op& source) {
   const auto dims = op.output().shape.dims();
+  if (dims.empty()) {
+    op.emit_to(fb::BuiltinOperator::RESHAPE, 1, fb::CreateReshapeOptions(op.builder(), op.builder().CreateVector(dims.data(), 0)), {source.inputs[0]}, source.outputs[0]);
+    return {};
+  }
   const FileTensor shape = op.integers("/shape", {static_cast<std::int32_t>(dims.size())}, dims);
   const auto options = fb::CreateReshapeOptions(op.builder(), op.builder().CreateVector(dims.data(), dims.size()));
   op.emit_to(fb::BuiltinOperator::RESHAPE, 1, options, {source.inputs[0], shape}, source.outputs[0]);

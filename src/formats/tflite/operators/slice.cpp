@@ -91,6 +91,7 @@ Result<void> read_strided_slice(OperatorReader& op) {
 }
 
 Result<void> write_slice(OperatorWriter& op, const graph::Op& source) {
+  if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
   const Slice& a = *source.as<Slice>();
   const Shape& out = op.output().shape;
   std::vector<std::int32_t> end;

@@ -19,7 +19,7 @@ class Executor {
   Executor(Executor&&) noexcept;
   Executor& operator=(Executor&&) noexcept;
 
-  /// Runs once. `input` and `output` are whole tensors, elements of their dtype. Not thread-safe: one executor a thread.
+  /// Runs once. `input` and `output` are the model's tensors, one behind the other, elements of their dtype. Not thread-safe: one executor a thread.
   /// @error invalid_argument  wrong sizes.
   [[nodiscard]] Result<void> run(ByteSpan input, std::span<std::uint8_t> output);
 

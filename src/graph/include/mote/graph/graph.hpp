@@ -81,6 +81,10 @@ class Graph {
 /// The output shape that `op` must have, given its inputs' shapes.  @error malformed  they do not fit.
 [[nodiscard]] Result<Shape> infer_shape(const Graph& graph, const Op& op);
 
+/// Bytes of all inputs, and of all outputs, one behind the other.
+[[nodiscard]] std::size_t input_bytes(const Graph& graph);
+[[nodiscard]] std::size_t output_bytes(const Graph& graph);
+
 /// Multiply-accumulates of one operator; 0 for operators without weights or windows.
 [[nodiscard]] std::uint64_t macs(const Graph& graph, const Op& op);
 [[nodiscard]] std::uint64_t macs(const Graph& graph);
