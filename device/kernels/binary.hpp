@@ -77,6 +77,17 @@ struct MaximumPair {
   }
 };
 
+/// a, or a * b where a is below zero.
+struct PreluPair {
+  template <class P>
+  static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
+    const std::int32_t x = a - p.a_zero;
+    const std::int32_t scaled = x >= 0 ? multiply_by_quantized_multiplier(x, p.a_multiplier, p.a_shift)
+                                       : multiply_by_quantized_multiplier(x * (b - p.b_zero), p.output_multiplier, p.output_shift);
+    return static_cast<std::int8_t>(clamp(scaled + p.output_zero, p.clamp_low, p.clamp_high));
+  }
+};
+
 /// y[i] = Operator(a[i], b[i]). y may be an operand that does not repeat.
 template <class Operator, class Geometry, class Params>
 void for_pairs(const Geometry& g, const Params& p, const std::int8_t* a, const std::int8_t* b, std::int8_t* y) {

@@ -122,7 +122,7 @@ class RandomNetwork {
     const Shape in = g_.tensor(x).shape;
     std::vector<std::int32_t> dims(in.dims().begin(), in.dims().end());
     const auto axis = static_cast<std::size_t>(pick(1, 3));
-    switch (pick(0, 9)) {
+    switch (pick(0, 12)) {
       case 0: {
         const auto kind = static_cast<UnaryKind>(pick(0, static_cast<std::int64_t>(kUnaryKinds) - 1));
         const TensorId y = value(in, false);
@@ -169,7 +169,11 @@ class RandomNetwork {
         return op(Transpose{p}, {x}, moved(x, Shape(dims)));
       }
       case 7: {
-        Pad pad{{0, 0, 0, 0}, {0, 0, 0, 0}, rng_.chance(0.5) ? 0.0f : 0.1f};
+        Pad pad{{0, 0, 0, 0}, {0, 0, 0, 0}, rng_.chance(0.5) ? 0.0f : 0.1f, {}};
+        if (rng_.chance(0.4)) {
+          pad.between = {0, pick(0, 1), pick(0, 2), 0};
+          for (std::size_t d = 1; d < 3; ++d) dims[d] += (in[d] - 1) * pad.between[d];
+        }
         for (std::size_t d = 1; d < 4; ++d) {
           pad.before[d] = pick(0, 2);
           pad.after[d] = pick(0, 1);
@@ -184,6 +188,19 @@ class RandomNetwork {
         const TensorId table = g_.add_tensor({fresh("i"), DType::i32, {dims[axis]}, {}, constant_data(std::span<const std::int32_t>(indices))});
         return op(Gather{static_cast<std::int32_t>(axis)}, {x, table}, moved(x, Shape(dims)));
       }
+      case 9: {
+        Reduce reduce{static_cast<ReduceKind>(pick(0, 3)), {static_cast<std::int32_t>(axis)}};
+        if (axis == 1 && rng_.chance(0.5)) reduce.axes.push_back(2);
+        for (const std::int32_t a : reduce.axes) dims[static_cast<std::size_t>(a)] = 1;
+        const bool extremum = reduce.kind == ReduceKind::maximum || reduce.kind == ReduceKind::minimum;
+        return op(reduce, {x}, extremum ? moved(x, Shape(dims)) : value(Shape(dims), false));
+      }
+      case 10: {
+        dims[1] = pick(1, 9);
+        dims[2] = pick(1, 9);
+        return op(ResizeBilinear{static_cast<ResizeMode>(pick(0, 2))}, {x}, moved(x, Shape(dims)));
+      }
+      case 11: return op(Binary{BinaryKind::prelu}, {x, constant({1, 1, 1, in[3]}, quantization(false))}, value(in, false));
       default: {
         std::vector<std::int32_t> one = dims;
         one[axis] = 1;

@@ -34,6 +34,9 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Pad&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Broadcast&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Gather&) const { return lower_moves(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Reduce&) const { return lower_reduce(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::ArgReduce&) const { return lower_arg_reduce(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::ResizeBilinear&) const { return lower_resize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Quantize&) const { return lower_requantize(graph, op, symbol); }
@@ -66,7 +69,8 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const graph::Op& op = graph.ops()[op_index];
   const auto& x = graph.tensor(op.inputs[0]);
   const auto& y = graph.tensor(op.outputs[0]);
-  if (x.dtype != graph::DType::i8 || y.dtype != graph::DType::i8) {
+  const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
+  if (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices)) {
     return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 models are compiled; quantize it first ('mote optimize')",
                                                graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
   }

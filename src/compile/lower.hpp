@@ -21,6 +21,9 @@ namespace mote::compile {
 [[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Concat, Slice, Transpose, Pad, Broadcast, Gather.
 [[nodiscard]] LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 
 // Compact forms of these (lower_compact.cpp); nothing where they are not exact.
 [[nodiscard]] std::optional<LoweredOp> compact_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);

@@ -59,6 +59,7 @@ Pair arithmetic_of(const graph::Op& op) {
     case graph::BinaryKind::sub: return pair_of<device::SubPair>("SubPair");
     case graph::BinaryKind::mul: return pair_of<device::MulPair>("MulPair");
     case graph::BinaryKind::minimum: return pair_of<device::MinimumPair>("MinimumPair");
+    case graph::BinaryKind::prelu: return pair_of<device::PreluPair>("PreluPair");
     case graph::BinaryKind::maximum: return pair_of<device::MaximumPair>("MaximumPair");
     default: return pair_of<device::SquaredDifferencePair>("SquaredDifferencePair");
   }

@@ -8,6 +8,7 @@
 #include "kernels/pool.hpp"
 #include "mote/graph/integer_params.hpp"
 #include "mote/graph/moves.hpp"
+#include "mote/graph/reductions.hpp"
 #include "mote/graph/unary.hpp"
 
 namespace mote::graph::executor {
@@ -101,6 +102,63 @@ void softmax(const float* x, float* y, std::size_t rows, std::size_t depth, floa
   }
 }
 
+void reduce(const device::ReduceGeometry& g, ReduceKind kind, const float* x, float* y) {
+  const auto count = static_cast<double>(g.reduced[0]) * g.reduced[1] * g.reduced[2];
+  for (std::int32_t i = 0; i < g.kept[0]; ++i) {
+    for (std::int32_t j = 0; j < g.kept[1]; ++j) {
+      for (std::int32_t k = 0; k < g.kept[2]; ++k) {
+        const float* base = x + i * g.kept_stride[0] + j * g.kept_stride[1] + k * g.kept_stride[2];
+        double sum = 0.0, product = 1.0;
+        float low = *base, high = *base;
+        for (std::int32_t a = 0; a < g.reduced[0]; ++a) {
+          for (std::int32_t b = 0; b < g.reduced[1]; ++b) {
+            for (std::int32_t c = 0; c < g.reduced[2]; ++c) {
+              const float v = base[a * g.reduced_stride[0] + b * g.reduced_stride[1] + c * g.reduced_stride[2]];
+              sum += static_cast<double>(v);
+              product *= static_cast<double>(v);
+              low = std::min(low, v);
+              high = std::max(high, v);
+            }
+          }
+        }
+        switch (kind) {
+          case ReduceKind::sum: *y++ = static_cast<float>(sum); break;
+          case ReduceKind::mean: *y++ = static_cast<float>(sum / count); break;
+          case ReduceKind::maximum: *y++ = high; break;
+          case ReduceKind::minimum: *y++ = low; break;
+          case ReduceKind::product: *y++ = static_cast<float>(product); break;
+        }
+      }
+    }
+  }
+}
+
+/// Places in float, as TensorFlow Lite's reference has them.
+void resize(const device::ResizeGeometry& g, ResizeMode mode, const float* x, float* y) {
+  struct Place {
+    std::int32_t low, high;
+    float weight;
+  };
+  const auto place = [&](std::int32_t i, std::int32_t from, std::int32_t to) {
+    const bool corners = mode == ResizeMode::align_corners && to > 1;
+    const float scale = corners ? static_cast<float>(from - 1) / static_cast<float>(to - 1) : static_cast<float>(from) / static_cast<float>(to);
+    const float at = mode == ResizeMode::half_pixel ? (static_cast<float>(i) + 0.5f) * scale - 0.5f : static_cast<float>(i) * scale;
+    const std::int32_t low = std::max(static_cast<std::int32_t>(std::floor(at)), 0);
+    return Place{low, std::min(static_cast<std::int32_t>(std::ceil(at)), from - 1), at - static_cast<float>(low)};
+  };
+  for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
+    const Place v = place(oy, g.in_h, g.out_h);
+    for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
+      const Place h = place(ox, g.in_w, g.out_w);
+      const auto at = [&](std::int32_t row, std::int32_t column, std::int32_t c) { return x[(row * g.in_w + column) * g.channels + c]; };
+      for (std::int32_t c = 0; c < g.channels; ++c) {
+        *y++ = at(v.low, h.low, c) * (1 - v.weight) * (1 - h.weight) + at(v.high, h.low, c) * v.weight * (1 - h.weight) +
+               at(v.low, h.high, c) * (1 - v.weight) * h.weight + at(v.high, h.high, c) * v.weight * h.weight;
+      }
+    }
+  }
+}
+
 struct FloatStep {
   const Graph& graph;
   const Op& op;
@@ -158,6 +216,7 @@ struct FloatStep {
       case BinaryKind::minimum: return pairs(a.activation, [](float p, float q) { return std::min(p, q); });
       case BinaryKind::maximum: return pairs(a.activation, [](float p, float q) { return std::max(p, q); });
       case BinaryKind::squared_difference: return pairs(a.activation, [](float p, float q) { return (p - q) * (p - q); });
+      case BinaryKind::prelu: return pairs(a.activation, [](float p, float q) { return p < 0.0f ? p * q : p; });
     }
     return fail(Code::internal, "an unknown kind of binary operator");
   }
@@ -170,6 +229,17 @@ struct FloatStep {
   Result<Step> operator()(const Softmax& a) const {
     const auto depth = static_cast<std::size_t>(graph.tensor(op.inputs[0]).shape.back());
     return Step([n = count(), depth, x = in(0), out = y, beta = a.beta] { softmax(x, out, n / depth, depth, beta); });
+  }
+  Result<Step> operator()(const Reduce& a) const {
+    const auto g = reduce_geometry(graph, op);
+    if (!g) return fail(Code::unsupported, "reduce '" + op.name + "' has too many separate axes");
+    return Step([g = *g, kind = a.kind, x = in(0), out = y] { reduce(g, kind, x, out); });
+  }
+  Result<Step> operator()(const ArgReduce&) const {
+    return Step([g = arg_geometry(graph, op), x = in(0), out = reinterpret_cast<std::int32_t*>(y)] { device::arg_reduce(g, x, out); });
+  }
+  Result<Step> operator()(const ResizeBilinear& a) const {
+    return Step([g = resize_geometry(graph, op), mode = a.mode, x = in(0), out = y] { resize(g, mode, x, out); });
   }
   Result<Step> operator()(const Dropout&) const { return elementwise([](float v) { return v; }); }
   template <class Integer>

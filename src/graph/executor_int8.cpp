@@ -10,6 +10,7 @@
 #include "kernels/softmax.hpp"
 #include "mote/graph/integer_params.hpp"
 #include "mote/graph/moves.hpp"
+#include "mote/graph/reductions.hpp"
 #include "mote/graph/unary.hpp"
 
 namespace mote::graph::executor {
@@ -56,6 +57,7 @@ struct Int8Step {
       case BinaryKind::minimum: return pairs<device::MinimumPair>();
       case BinaryKind::maximum: return pairs<device::MaximumPair>();
       case BinaryKind::squared_difference: return pairs<device::SquaredDifferencePair>();
+      case BinaryKind::prelu: return pairs<device::PreluPair>();
       case BinaryKind::div: break;
     }
     return fail(Code::unsupported, "binary '" + op.name + "' divides integers, which has no form here");
@@ -63,6 +65,24 @@ struct Int8Step {
   Result<Step> operator()(const Unary&) const {
     const auto count = static_cast<std::int32_t>(graph.tensor(op.outputs[0]).shape.elements());
     return Step([table = unary_table(graph, op), count, x = in(0), y = out()] { device::lookup(table.data(), x, y, count); });
+  }
+  Result<Step> operator()(const Reduce& a) const {
+    const auto g = reduce_geometry(graph, op);
+    if (!g) return fail(Code::unsupported, "reduce '" + op.name + "' has too many separate axes");
+    switch (a.kind) {
+      case ReduceKind::sum:
+      case ReduceKind::mean: return Step([g = *g, x = in(0), y = out()] { device::reduce<device::SumOf>(g, x, y); });
+      case ReduceKind::maximum: return Step([g = *g, x = in(0), y = out()] { device::reduce<device::LargestOf>(g, x, y); });
+      case ReduceKind::minimum: return Step([g = *g, x = in(0), y = out()] { device::reduce<device::SmallestOf>(g, x, y); });
+      case ReduceKind::product: break;
+    }
+    return fail(Code::unsupported, "reduce '" + op.name + "' multiplies integers, which has no form here");
+  }
+  Result<Step> operator()(const ArgReduce&) const {
+    return Step([g = arg_geometry(graph, op), x = in(0), y = reinterpret_cast<std::int32_t*>(output)] { device::arg_reduce(g, x, y); });
+  }
+  Result<Step> operator()(const ResizeBilinear&) const {
+    return Step([g = resize_geometry(graph, op), x = in(0), y = out()] { device::resize_bilinear(g, x, y); });
   }
   Result<Step> operator()(const Softmax&) const {
     return Step([g = softmax_geometry(graph, op), x = in(0), y = out()] { device::softmax(g, x, y); });
@@ -118,7 +138,7 @@ Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const st
     return [n = graph.tensor(op.outputs[0]).size_bytes(), x = inputs[0], output] { std::memcpy(output, x, n); };
   }
   if (in == out && (in == DType::i32 || in == DType::i64)) return prepare_integers(graph, op, inputs, output);
-  if (in == DType::f32 && out == DType::f32) return prepare_float(graph, op, inputs, output);
+  if (in == DType::f32 && (out == DType::f32 || op.as<ArgReduce>() != nullptr)) return prepare_float(graph, op, inputs, output);
   if (in == DType::i8 || out == DType::i8) return prepare_int8(graph, op, inputs, output);
   return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' on " + std::string(name(in)) + " is not supported");
 }

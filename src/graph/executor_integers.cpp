@@ -44,6 +44,7 @@ struct IntegerStep {
       case BinaryKind::minimum: return pairs([](Integer p, Integer q) { return std::min(p, q); });
       case BinaryKind::maximum: return pairs([](Integer p, Integer q) { return std::max(p, q); });
       case BinaryKind::squared_difference: return pairs([](Integer p, Integer q) { return wrap((bits(p) - bits(q)) * (bits(p) - bits(q))); });
+      case BinaryKind::prelu:
       case BinaryKind::div: break;
     }
     return none();

@@ -105,6 +105,13 @@ device::PairParams pair_params(const Graph& graph, const Op& op) {
     set_output(scale_a * scale_b / scale_y);
     return p;
   }
+  if (binary != nullptr && binary->kind == BinaryKind::prelu) {
+    const FixedMultiplier positive = fixed_multiplier(scale_a / scale_y);
+    p.a_multiplier = positive.mantissa;
+    p.a_shift = positive.shift;
+    set_output(scale_a * scale_b / scale_y);
+    return p;
+  }
   // Both on twice the larger scale, with more bits.
   const double twice = 2.0 * std::max(scale_a, scale_b);
   const FixedMultiplier ma = fixed_multiplier(scale_a / twice), mb = fixed_multiplier(scale_b / twice);

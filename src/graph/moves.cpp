@@ -94,7 +94,10 @@ class MoveMaker {
   }
   std::vector<Move> operator()(const Pad& a) {
     std::int32_t begin = 0;
-    for (std::size_t d = 0; d < to_.size(); ++d) begin += a.before[d] * to_[d];
+    for (std::size_t d = 0; d < to_.size(); ++d) {
+      begin += a.before[d] * to_[d];
+      if (!a.between.empty()) to_[d] *= a.between[d] + 1;
+    }
     add(0, 0, begin, in(0), dense_strides(in(0)));
     return std::move(moves_);
   }

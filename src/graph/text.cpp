@@ -49,6 +49,9 @@ std::string value_text(Activation v) { return std::string(name(v)); }
 std::string value_text(PoolKind v) { return std::string(name(v)); }
 std::string value_text(UnaryKind v) { return std::string(name(v)); }
 std::string value_text(BinaryKind v) { return std::string(name(v)); }
+std::string value_text(ReduceKind v) { return std::string(name(v)); }
+std::string value_text(ArgKind v) { return std::string(name(v)); }
+std::string value_text(ResizeMode v) { return std::string(name(v)); }
 std::string value_text(const std::vector<std::int32_t>& v) {
   std::string out;
   for (const std::int32_t x : v) out += (out.empty() ? "" : " ") + std::to_string(x);
@@ -215,6 +218,9 @@ Result<void> parse_kind(Line& line, Enum& out, std::size_t count) {
 }
 Result<void> parse_value(Line& line, UnaryKind& out) { return parse_kind(line, out, kUnaryKinds); }
 Result<void> parse_value(Line& line, BinaryKind& out) { return parse_kind(line, out, kBinaryKinds); }
+Result<void> parse_value(Line& line, ReduceKind& out) { return parse_kind(line, out, kReduceKinds); }
+Result<void> parse_value(Line& line, ArgKind& out) { return parse_kind(line, out, kArgKinds); }
+Result<void> parse_value(Line& line, ResizeMode& out) { return parse_kind(line, out, kResizeModes); }
 template <class Enum>
 Result<void> parse_enum(Line& line, Enum& out, std::initializer_list<Enum> all) {
   const std::string_view text = line.word();

@@ -80,8 +80,20 @@ std::string_view name(UnaryKind kind) {
 }
 
 std::string_view name(BinaryKind kind) {
-  static constexpr std::array<std::string_view, kBinaryKinds> kNames{"sub", "mul", "div", "minimum", "maximum", "squared_difference"};
+  static constexpr std::array<std::string_view, kBinaryKinds> kNames{"sub", "mul", "div", "minimum", "maximum", "squared_difference", "prelu"};
   return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name(ReduceKind kind) {
+  static constexpr std::array<std::string_view, kReduceKinds> kNames{"sum", "mean", "maximum", "minimum", "product"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string_view name(ArgKind kind) { return kind == ArgKind::maximum ? "maximum" : "minimum"; }
+
+std::string_view name(ResizeMode mode) {
+  static constexpr std::array<std::string_view, kResizeModes> kNames{"asymmetric", "align_corners", "half_pixel"};
+  return kNames[static_cast<std::size_t>(mode)];
 }
 
 }  // namespace mote::graph

@@ -13,6 +13,7 @@ namespace {
 std::string place(const Op& op) { return std::string(op_name(op.attributes)) + " '" + op.name + "'"; }
 
 constexpr std::int32_t kLargestWindow = 32767;               // so that extents and sums of windows fit int32
+constexpr std::int32_t kLargestResized = 1024;               // so that places with ten bits behind the point fit int32
 constexpr std::size_t kMostElements = std::size_t{1} << 30;  // of a tensor
 
 /// Shape rule of each operator.
@@ -103,11 +104,12 @@ class ShapeRule {
   }
   Result<Shape> operator()(const Pad& a) const {
     const std::size_t rank = in(0).rank();
-    if (a.before.size() != rank || a.after.size() != rank) return refuse("has paddings that do not fit its input " + in(0).text());
+    if (a.before.size() != rank || a.after.size() != rank || (!a.between.empty() && a.between.size() != rank)) return refuse("has paddings that do not fit its input " + in(0).text());
     std::vector<std::int32_t> dims;
     for (std::size_t d = 0; d < rank; ++d) {
-      const std::int64_t size = std::int64_t{in(0)[d]} + a.before[d] + a.after[d];
-      if (a.before[d] < 0 || a.after[d] < 0 || size > INT32_MAX) return refuse("has a negative or too large padding");
+      const std::int64_t between = a.between.empty() ? 0 : a.between[d];
+      const std::int64_t size = std::int64_t{in(0)[d]} + a.before[d] + a.after[d] + (in(0)[d] - 1) * between;
+      if (a.before[d] < 0 || a.after[d] < 0 || between < 0 || size > INT32_MAX) return refuse("has a negative or too large padding");
       dims.push_back(static_cast<std::int32_t>(size));
     }
     return Shape(std::move(dims));
@@ -124,6 +126,28 @@ class ShapeRule {
     std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
     dims[static_cast<std::size_t>(a.axis)] = in(1)[0];
     return Shape(std::move(dims));
+  }
+  Result<Shape> operator()(const Reduce& a) const {
+    std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
+    std::int32_t before = -1;
+    for (const std::int32_t axis : a.axes) {
+      if (axis <= before || static_cast<std::size_t>(axis) >= dims.size()) return refuse("reduces axes that are out of order or outside of its input " + in(0).text());
+      dims[static_cast<std::size_t>(axis)] = 1;
+      before = axis;
+    }
+    return Shape(std::move(dims));
+  }
+  Result<Shape> operator()(const ArgReduce& a) const {
+    std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
+    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= dims.size()) return refuse("has an axis outside of its input " + in(0).text());
+    dims[static_cast<std::size_t>(a.axis)] = 1;
+    return Shape(std::move(dims));
+  }
+  Result<Shape> operator()(const ResizeBilinear&) const {
+    const Shape& out = graph_.tensor(op_.outputs[0]).shape;
+    const auto fits = [&](std::size_t d) { return in(0)[d] <= kLargestResized && out[d] <= kLargestResized; };
+    if (in(0).rank() != 4 || out.rank() != 4 || in(0)[0] != 1 || !fits(1) || !fits(2)) return refuse("turns " + in(0).text() + " into " + out.text());
+    return Shape{1, out[1], out[2], in(0)[3]};
   }
   Result<Shape> operator()(const Reshape&) const {
     const Shape& out = graph_.tensor(op_.outputs[0]).shape;
@@ -288,6 +312,18 @@ class TypeRule {
     }
     return moved(x_);
   }
+  Result<void> operator()(const Reduce& a) const {
+    MOTE_TRY_VOID(same_type(x_));
+    if (x_.dtype == DType::f32) return {};
+    if (a.kind == ReduceKind::product) return refuse("multiplies integers, which has no form here");
+    return a.kind == ReduceKind::maximum || a.kind == ReduceKind::minimum ? same_quantization(x_) : Result<void>{};
+  }
+  Result<void> operator()(const ArgReduce&) const {
+    if (y_.dtype != DType::i32) return refuse("gives indices, its output is " + std::string(name(y_.dtype)));
+    if (x_.dtype != DType::f32 && x_.dtype != DType::i8) return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
+    return {};
+  }
+  Result<void> operator()(const ResizeBilinear&) const { return moved(x_); }
   Result<void> operator()(const Quantize&) const {
     if (y_.dtype == DType::i8 && (x_.dtype == DType::f32 || x_.dtype == DType::i8)) return quantized_sides();
     return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) + "; f32 or i8 into i8 is possible");

@@ -16,9 +16,15 @@ using graph::Quantization;
 using graph::Tensor;
 using graph::TensorId;
 
+bool is_extremum(const Op& op) {
+  const auto* reduce = op.as<graph::Reduce>();
+  return reduce != nullptr && (reduce->kind == graph::ReduceKind::maximum || reduce->kind == graph::ReduceKind::minimum);
+}
+
 /// True for operators whose output must have the input's quantization.
 bool passes_values_on(const Op& op) {
-  return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr || (graph::is_move(op) && op.as<graph::Concat>() == nullptr);
+  return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr || op.as<graph::ResizeBilinear>() != nullptr || is_extremum(op) ||
+         (graph::is_move(op) && op.as<graph::Concat>() == nullptr);
 }
 
 /// True for operators whose inputs must all have the output's quantization.
@@ -32,6 +38,8 @@ bool is_weighted(const Op& op) { return op.as<graph::Conv2D>() != nullptr || op.
 bool has_int8_form(const Op& op) {
   const auto* binary = op.as<graph::Binary>();
   if (binary != nullptr) return binary->kind != graph::BinaryKind::div;
+  const auto* reduce = op.as<graph::Reduce>();
+  if (reduce != nullptr) return reduce->kind == graph::ReduceKind::sum || reduce->kind == graph::ReduceKind::mean;
   return is_weighted(op) || op.as<graph::Add>() != nullptr || op.as<graph::Activate>() != nullptr || op.as<graph::Unary>() != nullptr || op.as<graph::Concat>() != nullptr;
 }
 
@@ -86,6 +94,7 @@ class Quantizer {
       set(out, graph_.tensor(op.inputs[0]).quantization);
       return {};
     }
+    if (op.as<graph::ArgReduce>() != nullptr) return {};
     if (!has_int8_form(op)) {
       return fail(Code::invalid_argument, std::string(graph::op_name(op.attributes)) + " '" + op.name +
                                               "' has no int8 form; simplify the model first");

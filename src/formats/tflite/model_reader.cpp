@@ -170,7 +170,8 @@ Result<void> ModelReader::settle(const OperatorReader& reader, std::size_t first
       ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(i));
       continue;
     }
-    if (auto checked = check_element_type(y); !checked) {
+    const bool indices = y.dtype == DType::i32 && (op.as<graph::ArgReduce>() != nullptr || op.as<graph::Reshape>() != nullptr);
+    if (auto checked = check_element_type(y); !checked && !indices) {
       return reader.refuse(checked.error().code(), "tensor " + in_quotes(y.name) + ", " + checked.error().message());
     }
     ++i;

@@ -133,6 +133,10 @@ class OperatorReader {
   [[nodiscard]] Result<void> set_constant(graph::TensorId output, std::shared_ptr<const Bytes> data);
   /// A constant that a graph operator needs and the file has in another form.
   [[nodiscard]] graph::TensorId integers_constant(std::string_view suffix, const std::vector<std::int32_t>& values);
+  /// A constant like `like` with other elements.
+  [[nodiscard]] graph::TensorId constant_like(std::string_view suffix, const graph::Tensor& like, std::shared_ptr<const Bytes> data);
+  /// Indices are int32 here; files that count in int64 get them so.  @error malformed  not of whole numbers.
+  [[nodiscard]] Result<void> indices_are_int32(graph::TensorId output);
   /// `axis` counted from the front.  @error malformed  outside of the rank.
   [[nodiscard]] Result<std::size_t> axis(std::int64_t axis, std::size_t rank) const;
   /// A value between two graph operators that stand for one of the file.

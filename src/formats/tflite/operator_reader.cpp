@@ -191,6 +191,20 @@ TensorId OperatorReader::integers_constant(std::string_view suffix, const std::v
   return id;
 }
 
+TensorId OperatorReader::constant_like(std::string_view suffix, const Tensor& like, std::shared_ptr<const Bytes> data) {
+  const TensorId id = intermediate(suffix, like);
+  model_.graph_.tensor(id).data = std::move(data);
+  return id;
+}
+
+Result<void> OperatorReader::indices_are_int32(TensorId output) {
+  Tensor& t = model_.graph_.tensor(output);
+  if (t.dtype != DType::i32 && t.dtype != DType::i64) return refuse(Code::malformed, "its output is not of whole numbers");
+  t.dtype = DType::i32;
+  t.quantization = {};
+  return {};
+}
+
 Result<std::size_t> OperatorReader::axis(std::int64_t axis, std::size_t rank) const {
   const auto limit = static_cast<std::int64_t>(rank);
   if (axis < -limit || axis >= limit) return refuse(Code::malformed, "its axis is " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");

@@ -34,7 +34,9 @@ struct OperatorRow {
 [[nodiscard]] std::span<const OperatorRow> convolution_rows();
 [[nodiscard]] std::span<const OperatorRow> dense_rows();
 [[nodiscard]] std::span<const OperatorRow> pool_rows();
-[[nodiscard]] std::span<const OperatorRow> mean_rows();
+[[nodiscard]] std::span<const OperatorRow> reduce_rows();
+[[nodiscard]] std::span<const OperatorRow> resize_rows();
+[[nodiscard]] std::span<const OperatorRow> transpose_convolution_rows();
 [[nodiscard]] std::span<const OperatorRow> unary_rows();
 [[nodiscard]] std::span<const OperatorRow> binary_rows();
 [[nodiscard]] std::span<const OperatorRow> softmax_rows();

@@ -67,7 +67,7 @@ bool stands_for_none(const Tensor& bias) {
 }  // namespace
 
 Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, TensorId output,
-                                           std::int32_t channel_axis, std::size_t rank) {
+                                           std::int32_t channel_axis, std::size_t rank, std::size_t bias_input) {
   const Tensor& x = op.tensor(value);
   const Tensor& y = op.tensor(output);
   if (y.dtype != x.dtype)
@@ -85,8 +85,8 @@ Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, T
     MOTE_TRY_VOID(op.rescales(op.scale(value) * static_cast<double>(weight_scale), output));
   }
   std::vector<TensorId> inputs{value, weights};
-  if (op.has_input(2)) {
-    MOTE_TRY(const TensorId bias, op.constant(2, {x.dtype == DType::f32 ? DType::f32 : DType::i32}));
+  if (op.has_input(bias_input)) {
+    MOTE_TRY(const TensorId bias, op.constant(bias_input, {x.dtype == DType::f32 ? DType::f32 : DType::i32}));
     MOTE_TRY_VOID(check_bias(op, x, op.tensor(weights), op.tensor(bias), y));
     if (!stands_for_none(op.tensor(bias))) inputs.push_back(bias);
   }

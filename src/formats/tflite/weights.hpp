@@ -12,11 +12,12 @@ namespace mote::formats::tflite {
 /// @param value         the layer's first input
 /// @param output        its output
 /// @param channel_axis  axis of the weights that may have a scale for each channel
-/// @param rank          of the weights
+/// @param rank          of the weights, which are input 1
+/// @param bias_input    where the bias stands
 /// @error malformed, unsupported  types or quantization that do not go together.
 [[nodiscard]] Result<std::vector<graph::TensorId>> read_weights(OperatorReader& op, graph::TensorId value,
                                                                 graph::TensorId output, std::int32_t channel_axis,
-                                                                std::size_t rank);
+                                                                std::size_t rank, std::size_t bias_input = 2);
 
 /// TensorFlow Lite refuses a CONV_2D without bias. The writer gives it one of zeros whose name ends so; the reader
 /// takes it away again.

@@ -1,4 +1,4 @@
-// ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM, SQUARED_DIFFERENCE and ADD_N: two elements at a time, with broadcasting.
+// ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM, SQUARED_DIFFERENCE, PRELU and ADD_N: two elements at a time, with broadcasting.
 
 #include <algorithm>
 #include <array>
@@ -100,6 +100,13 @@ Result<void> read_extremum(OperatorReader& op) {
   return {};
 }
 
+Result<void> read_prelu(OperatorReader& op) {
+  MOTE_TRY(const Operands o, read_operands(op));
+  MOTE_TRY_VOID(op.rescales(op.scale(o.a) * std::max(1.0, op.scale(o.b)), o.output));
+  op.append(Binary{BinaryKind::prelu}, {o.a, o.b}, o.output);
+  return {};
+}
+
 Result<void> write_binary(OperatorWriter& op, const graph::Op& source) {
   using B = fb::BuiltinOperator;
   const Binary& a = *source.as<Binary>();
@@ -112,6 +119,10 @@ Result<void> write_binary(OperatorWriter& op, const graph::Op& source) {
     default: break;
   }
   if (a.activation != graph::Activation::none) return op.refuse("TensorFlow Lite clamps no " + std::string(graph::name(a.kind)));
+  if (a.kind == BinaryKind::prelu) {
+    op.emit_plain(B::PRELU, 1);
+    return {};
+  }
   const B code = a.kind == BinaryKind::minimum ? B::MINIMUM : a.kind == BinaryKind::maximum ? B::MAXIMUM : B::SQUARED_DIFFERENCE;
   op.emit_plain(code, version);
   return {};
@@ -125,6 +136,7 @@ constexpr std::array kRows{
     OperatorRow{fb::BuiltinOperator::DIV, read_binary<BinaryKind::div, fb::DivOptions>},
     OperatorRow{fb::BuiltinOperator::MINIMUM, read_extremum<BinaryKind::minimum>},
     OperatorRow{fb::BuiltinOperator::MAXIMUM, read_extremum<BinaryKind::maximum>},
+    OperatorRow{fb::BuiltinOperator::PRELU, read_prelu},
     OperatorRow{fb::BuiltinOperator::SQUARED_DIFFERENCE, read_squared_difference},
 };
 

@@ -1,6 +1,8 @@
 // CONV_2D and DEPTHWISE_CONV_2D.
 
+#include <algorithm>
 #include <array>
+#include <limits>
 
 #include "model_reader.hpp"
 #include "model_writer.hpp"
@@ -19,7 +21,7 @@ Result<void> read_convolution(OperatorReader& op, std::int32_t channel_axis, Fin
   MOTE_TRY(const Options* options, op.options<Options>());
   MOTE_TRY(const PaddedValue x, op.padded_operand(0));
   MOTE_TRY(const graph::TensorId output, op.output());
-  MOTE_TRY(const std::vector<graph::TensorId> inputs, read_weights(op, x.id, output, channel_axis, 4));
+  MOTE_TRY(std::vector<graph::TensorId> inputs, read_weights(op, x.id, output, channel_axis, 4));
   const graph::Shape& weights = op.shape(inputs[1]);
   Attributes a;
   MOTE_TRY(a.activation, op.activation(options->activation()));
@@ -30,6 +32,11 @@ Result<void> read_convolution(OperatorReader& op, std::int32_t channel_axis, Fin
   const Window window{weights[1], weights[2], a.stride_h, a.stride_w, a.dilation_h, a.dilation_w};
   MOTE_TRY(a.pads, explicit_pads(op, options->padding(), op.shape(x.id), window, x.pads));
   MOTE_TRY_VOID(finish(a, op.shape(x.id)[3], weights));
+  if (!a.pads.within((window.kernel_h - 1) * window.dilation_h + 1, (window.kernel_w - 1) * window.dilation_w + 1)) {
+    // More zeros than the window is large: a pad of its own.
+    MOTE_TRY(inputs[0], op.operand(0));
+    MOTE_TRY(a.pads, explicit_pads(op, options->padding(), op.shape(inputs[0]), window, {}));
+  }
   op.append(a, inputs, output);
   return {};
 }
@@ -77,7 +84,7 @@ FileTensor write_no_bias(OperatorWriter& op) {
   if (op.is_int8()) {
     bias.dtype = graph::DType::i32;
     for (const float scale : weights.quantization.scales) {
-      bias.quantization.scales.push_back(scale * op.input(0).quantization.scale());
+      bias.quantization.scales.push_back(std::max(scale * op.input(0).quantization.scale(), std::numeric_limits<float>::min()));
       bias.quantization.zero_points.push_back(0);
     }
   }

@@ -1,4 +1,4 @@
-// FULLY_CONNECTED.
+// FULLY_CONNECTED, and BATCH_MATMUL with a constant matrix.
 
 #include <array>
 
@@ -11,6 +11,36 @@ namespace {
 
 using graph::Dense;
 
+/// A dense layer for each row of the input. One row is a Dense; more are a convolution of 1x1 over a picture that is one pixel wide.
+Result<void> append_rows(OperatorReader& op, const Dense& a, std::vector<graph::TensorId> inputs, graph::TensorId output) {
+  const graph::Shape weights = op.shape(inputs[1]);
+  const std::size_t elements = op.shape(inputs[0]).elements(), depth = static_cast<std::size_t>(weights[1]);
+  const std::size_t rows = elements / depth;
+  if (elements % depth != 0 || op.shape(output).elements() != rows * static_cast<std::size_t>(weights[0])) {
+    return op.refuse(Code::malformed, "its weights take " + std::to_string(depth) + " values, its input has the shape " + op.shape(inputs[0]).text() +
+                                          " and its output " + op.shape(output).text());
+  }
+  const auto count = static_cast<std::int32_t>(rows);
+  const graph::Shape result = rows == 1 ? graph::Shape{1, weights[0]} : graph::Shape{1, count, 1, weights[0]};
+  graph::TensorId to = output;
+  if (op.shape(output) != result) {
+    graph::Tensor like = op.tensor(output);
+    like.shape = result;
+    to = op.intermediate("/rows", std::move(like));
+  }
+  if (rows == 1) {
+    op.append(a, inputs, to);
+  } else {
+    inputs[0] = op.reshaped(inputs[0], graph::Shape{1, count, 1, weights[1]});
+    inputs[1] = op.reshaped(inputs[1], graph::Shape{weights[0], 1, 1, weights[1]});
+    graph::Conv2D conv;
+    conv.activation = a.activation;
+    op.append(conv, inputs, to);
+  }
+  if (to != output) op.append(graph::Reshape{}, {to}, output);
+  return {};
+}
+
 Result<void> read_dense(OperatorReader& op) {
   MOTE_TRY(const auto* options, op.options<fb::FullyConnectedOptions>());
   if (options->weights_format() != 0)
@@ -18,28 +48,37 @@ Result<void> read_dense(OperatorReader& op) {
   MOTE_TRY(const graph::TensorId x, op.operand(0));
   MOTE_TRY(const graph::TensorId output, op.output());
   MOTE_TRY(const std::vector<graph::TensorId> inputs, read_weights(op, x, output, 0, 2));
-  const graph::Shape& weights = op.shape(inputs[1]);
-  if (op.shape(x).elements() != static_cast<std::size_t>(weights[1])) {
-    return op.refuse(Code::unsupported, "its weights take " + std::to_string(weights[1]) +
-                                            " values and its input has the shape " + op.shape(x).text() +
-                                            "; it can be applied once a run only");
-  }
   Dense a;
   MOTE_TRY(a.activation, op.activation(options->activation()));
-  const graph::Shape flat{1, weights[0]};
-  if (op.shape(output) == flat) {
-    op.append(a, inputs, output);
-    return {};
+  return append_rows(op, a, inputs, output);
+}
+
+/// A product with a constant matrix.
+Result<void> read_batch_matmul(OperatorReader& op) {
+  MOTE_TRY(const auto* options, op.options<fb::BatchMatMulOptions>());
+  MOTE_TRY(const graph::TensorId x, op.operand(0));
+  MOTE_TRY(const graph::TensorId output, op.output());
+  MOTE_TRY(const graph::TensorId matrix, op.constant(1, {op.tensor(x).dtype}));
+  if (options->adj_x()) return op.refuse(Code::unsupported, "its first matrix is transposed");
+  const graph::Tensor& m = op.tensor(matrix);
+  const std::size_t rank = m.shape.rank();
+  if (rank < 2 || m.shape.elements() != static_cast<std::size_t>(m.shape.back(0)) * static_cast<std::size_t>(m.shape.back(1))) {
+    return op.refuse(Code::unsupported, "its second side " + m.shape.text() + " is more than one matrix");
   }
-  // keep_num_dims: the same elements under a longer shape.
-  if (op.shape(output).elements() != flat.elements())
-    return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
-  graph::Tensor like = op.tensor(output);
-  like.shape = flat;
-  const graph::TensorId middle = op.intermediate("/flat", std::move(like));
-  op.append(a, inputs, middle);
-  op.append(graph::Reshape{}, {middle}, output);
-  return {};
+  MOTE_TRY_VOID(op.same_type(x, output));
+  if (m.dtype != graph::DType::f32 && m.dtype != graph::DType::i8) return op.refuse(Code::unsupported, "it multiplies " + std::string(graph::name(m.dtype)));
+  if (m.quantization.per_channel() || m.quantization.zero_point() != 0) return op.refuse(Code::unsupported, "its second side has a zero point or a scale for each channel");
+  if (m.dtype == graph::DType::i8 && !m.quantization.present()) return op.refuse(Code::malformed, "its second side is int8 without a scale");
+  MOTE_TRY_VOID(op.rescales(op.scale(x) * op.scale(matrix), output));
+  const std::int32_t rows = m.shape.back(1), columns = m.shape.back(0);
+  const graph::TensorId flat = op.reshaped(matrix, graph::Shape{rows, columns});
+  if (options->adj_y()) return append_rows(op, Dense{}, {x, flat}, output);
+  // As a layer's weights stand: a row an output.
+  graph::Tensor like = op.tensor(matrix);
+  like.shape = graph::Shape{columns, rows};
+  const graph::TensorId turned = op.intermediate("/turned", std::move(like));
+  op.append(graph::Transpose{{1, 0}}, {flat}, turned);
+  return append_rows(op, Dense{}, {x, turned}, output);
 }
 
 Result<void> write_dense(OperatorWriter& op, const graph::Op& source) {
@@ -49,7 +88,10 @@ Result<void> write_dense(OperatorWriter& op, const graph::Op& source) {
   return {};
 }
 
-constexpr std::array kRows{OperatorRow{fb::BuiltinOperator::FULLY_CONNECTED, read_dense, Dense::kName, write_dense}};
+constexpr std::array kRows{
+    OperatorRow{fb::BuiltinOperator::FULLY_CONNECTED, read_dense, Dense::kName, write_dense},
+    OperatorRow{fb::BuiltinOperator::BATCH_MATMUL, read_batch_matmul},
+};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // PAD and PADV2. Zeros around height and width in front of a convolution become part of its pads: both pad with real zero, which is the zero point in int8.
 // The convolution's writer puts them back where SAME and VALID do not do. Any other pad is an operator of its own.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -80,6 +81,7 @@ Result<void> read_pad(OperatorReader& op) {
 Result<void> write_pad(OperatorWriter& op, const graph::Op& source) {
   if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
   const graph::Pad& a = *source.as<graph::Pad>();
+  if (std::ranges::any_of(a.between, [](std::int32_t n) { return n != 0; })) return op.refuse("TensorFlow Lite pads only around its input");
   std::vector<std::int32_t> amounts;
   for (std::size_t d = 0; d < a.before.size(); ++d) {
     amounts.push_back(a.before[d]);

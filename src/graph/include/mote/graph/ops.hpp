@@ -17,6 +17,10 @@ enum class Activation : std::uint8_t { none, relu, relu6, relu_n1_to_1 };
 /// Rows and columns of padding around a [H,W] plane. The padded value is real zero (the zero point).
 struct Pads {
   std::int32_t top = 0, bottom = 0, left = 0, right = 0;
+  /// Whether each side is smaller than a window of this extent: no window may lie in the padding alone.
+  [[nodiscard]] constexpr bool within(std::int32_t extent_h, std::int32_t extent_w) const {
+    return top < extent_h && bottom < extent_h && left < extent_w && right < extent_w;
+  }
   bool operator==(const Pads&) const = default;
 };
 
@@ -156,11 +160,11 @@ struct Unary {
   bool operator==(const Unary&) const = default;
 };
 
-enum class BinaryKind : std::uint8_t { sub, mul, div, minimum, maximum, squared_difference };
-constexpr std::size_t kBinaryKinds = 6;
+enum class BinaryKind : std::uint8_t { sub, mul, div, minimum, maximum, squared_difference, prelu };
+constexpr std::size_t kBinaryKinds = 7;
 [[nodiscard]] std::string_view name(BinaryKind kind);
 
-/// Two elements at a time; shapes broadcast as for Add. int8: div has no form; minimum and maximum keep one quantization.
+/// Two elements at a time (prelu: the second is the slope where the first is below zero); shapes broadcast as for Add. int8: div has no form; minimum and maximum keep one quantization.
 struct Binary {
   static constexpr std::string_view kName = "binary";
   BinaryKind kind = BinaryKind::mul;
@@ -209,16 +213,18 @@ struct Transpose {
   bool operator==(const Transpose&) const = default;
 };
 
-/// `before` elements of `value` (a real number) in front of each dimension and `after` behind.
+/// `before` elements of `value` (a real number) in front of each dimension, `after` behind, and `between` between neighbours.
 struct Pad {
   static constexpr std::string_view kName = "pad";
   std::vector<std::int32_t> before, after;
   float value = 0.0f;
+  std::vector<std::int32_t> between = {};  ///< empty: none along any dimension
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("before", self.before);
     visit("after", self.after);
     visit("value", self.value);
+    visit("between", self.between);
   }
   bool operator==(const Pad&) const = default;
 };
@@ -240,6 +246,56 @@ struct Gather {
     visit("axis", self.axis);
   }
   bool operator==(const Gather&) const = default;
+};
+
+enum class ReduceKind : std::uint8_t { sum, mean, maximum, minimum, product };
+constexpr std::size_t kReduceKinds = 5;
+[[nodiscard]] std::string_view name(ReduceKind kind);
+
+/// Along `axes` (ascending) one element is left. int8: product has no form; maximum and minimum keep one quantization.
+struct Reduce {
+  static constexpr std::string_view kName = "reduce";
+  ReduceKind kind = ReduceKind::sum;
+  std::vector<std::int32_t> axes;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("axes", self.axes);
+  }
+  bool operator==(const Reduce&) const = default;
+};
+
+enum class ArgKind : std::uint8_t { maximum, minimum };
+constexpr std::size_t kArgKinds = 2;
+[[nodiscard]] std::string_view name(ArgKind kind);
+
+/// Index (i32) of the first largest or smallest element along `axis`, where one element is left.
+struct ArgReduce {
+  static constexpr std::string_view kName = "arg_reduce";
+  ArgKind kind = ArgKind::maximum;
+  std::int32_t axis = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("axis", self.axis);
+  }
+  bool operator==(const ArgReduce&) const = default;
+};
+
+/// Which places of the input an output pixel stands for.
+enum class ResizeMode : std::uint8_t { asymmetric, align_corners, half_pixel };
+constexpr std::size_t kResizeModes = 3;
+[[nodiscard]] std::string_view name(ResizeMode mode);
+
+/// [1,H,W,C] to the output's height and width by bilinear interpolation. One quantization on both sides.
+struct ResizeBilinear {
+  static constexpr std::string_view kName = "resize_bilinear";
+  ResizeMode mode = ResizeMode::asymmetric;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("mode", self.mode);
+  }
+  bool operator==(const ResizeBilinear&) const = default;
 };
 
 /// Same elements, the output tensor's shape.
@@ -277,7 +333,7 @@ struct Dropout {
 };
 
 using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape, Quantize,
-                                Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast, Gather>;
+                                Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast, Gather, Reduce, ArgReduce, ResizeBilinear>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
