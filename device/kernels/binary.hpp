@@ -89,13 +89,13 @@ struct PreluPair {
 };
 
 /// y[i] = Operator(a[i], b[i]). y may be an operand that does not repeat.
-template <class Operator, class Geometry, class Params>
-void for_pairs(const Geometry& g, const Params& p, const std::int8_t* a, const std::int8_t* b, std::int8_t* y) {
+template <class Operator, class Geometry, class Params, class Element>
+void for_pairs(const Geometry& g, const Params& p, const Element* a, const Element* b, Element* y) {
   for (std::int32_t i = 0; i < g.count[0]; ++i) {
     for (std::int32_t j = 0; j < g.count[1]; ++j) {
       for (std::int32_t k = 0; k < g.count[2]; ++k) {
-        const std::int8_t* left = a + i * g.a[0] + j * g.a[1] + k * g.a[2];
-        const std::int8_t* right = b + i * g.b[0] + j * g.b[1] + k * g.b[2];
+        const Element* left = a + i * g.a[0] + j * g.a[1] + k * g.a[2];
+        const Element* right = b + i * g.b[0] + j * g.b[1] + k * g.b[2];
         for (std::int32_t l = 0; l < g.count[3]; ++l, left += g.a[3], right += g.b[3]) *y++ = Operator::apply(p, *left, *right);
       }
     }

@@ -80,7 +80,7 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
 Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& spec,
                                                        ByteSpan input) {
   MOTE_TRY(auto executor, graph::Executor::create(graph));
-  Bytes expected(graph.output().size_bytes());
+  Bytes expected(graph::output_bytes(graph));
   MOTE_TRY_VOID(executor.run(input, expected));
   MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
   MOTE_TRY_VOID(name_functions(virtual_board, model));

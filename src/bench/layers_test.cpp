@@ -316,6 +316,64 @@ TEST_P(ImportedModel, gives_the_files_bytes_layer_by_layer_within_its_figures) {
   EXPECT_LE(measured->flash.total(), GetParam().flash);
 }
 
+/// Numbers of a file, separated by commas and lines.
+std::vector<std::int16_t> numbers(const std::filesystem::path& file) {
+  std::vector<std::int16_t> values;
+  const std::string text = *read_text(file);
+  for (const char* p = text.c_str(); *p != 0;) {
+    char* end = nullptr;
+    const long v = std::strtol(p, &end, 10);
+    if (end == p) {
+      ++p;
+    } else {
+      values.push_back(static_cast<std::int16_t>(v));
+      p = end;
+    }
+  }
+  return values;
+}
+
+/// Layers of a speech separation network with int16 activations, with inputs and outputs that TensorFlow Lite recorded.
+TEST(Seanet, gives_the_recorded_outputs_on_host_and_board) {
+  if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
+  const std::filesystem::path folder = std::filesystem::path(MOTE_SHARED_DATA) / "models/seanet";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there: development data is kept beside the project";
+  const board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
+  std::size_t models = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() != ".tflite") continue;
+    const std::string stem = (entry.path().parent_path() / entry.path().stem()).string();
+    SCOPED_TRACE(stem);
+    const auto read = formats::read_tflite(*read_file(entry.path()), entry.path().string());
+    ASSERT_TRUE(read.has_value()) << read.error().message();
+    Bytes input;
+    for (std::size_t i = 0; i < read->inputs().size(); ++i) {
+      const std::vector<std::int16_t> values = numbers(stem + "_input" + std::to_string(i) + "_int16.csv");
+      const ByteSpan raw = bytes_of(std::span<const std::int16_t>(values));
+      input.insert(input.end(), raw.begin(), raw.end());
+    }
+    const std::vector<std::int16_t> golden = numbers(stem + "_golden_int16.csv");
+    const ByteSpan expected = bytes_of(std::span<const std::int16_t>(golden));
+    ASSERT_EQ(input.size(), input_bytes(*read));
+    ASSERT_EQ(expected.size(), output_bytes(*read));
+    Bytes output(expected.size());
+    auto executor = Executor::create(*read);
+    ASSERT_TRUE(executor.has_value()) << executor.error().message();
+    ASSERT_TRUE(executor->run(input, output).has_value());
+    EXPECT_TRUE(std::ranges::equal(output, expected)) << "on the host";
+    const auto simple = optimize::simplify(*read);
+    ASSERT_TRUE(simple.has_value()) << simple.error().message();
+    const auto compiled = compile::compile(simple->graph, board, {});
+    ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
+    SilentProgress silent;
+    const auto on_board = run_on_board(compiled->firmware, board, 1, [&](std::size_t) -> Result<Bytes> { return input; }, silent);
+    ASSERT_TRUE(on_board.has_value()) << on_board.error().message();
+    EXPECT_TRUE(std::ranges::equal((*on_board)[0], expected)) << "on the board";
+    ++models;
+  }
+  EXPECT_EQ(models, 18u);
+}
+
 INSTANTIATE_TEST_SUITE_P(MlperfTiny, ImportedModel,
                          ::testing::Values(Imported{"mlperf_tiny/kws_ref_model.tflite", 3'800'000, 12'288, 40'960},
                                            Imported{"mlperf_tiny/vww_96_int8.tflite", 6'000'000, 40'960, 71'680},

@@ -1,4 +1,5 @@
 #include "lower.hpp"
+#include "mote/graph/moves.hpp"
 
 #include <fmt/format.h>
 
@@ -69,10 +70,14 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const graph::Op& op = graph.ops()[op_index];
   const auto& x = graph.tensor(op.inputs[0]);
   const auto& y = graph.tensor(op.outputs[0]);
+  const bool wide = x.dtype == graph::DType::i16 && y.dtype == graph::DType::i16;
   const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
-  if (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices)) {
-    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 models are compiled; quantize it first ('mote optimize')",
+  if (!wide && (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
+    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 and int16 models are compiled; quantize it first ('mote optimize')",
                                                graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
+  }
+  if (const auto* pad = op.as<graph::Pad>(); wide && pad != nullptr && pad->value != 0.0f) {
+    return fail(Code::unsupported, fmt::format("pad '{}' pads int16 values with {}, only zero has a device kernel", op.name, pad->value));
   }
   const bool all_constant = std::ranges::all_of(op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
   const bool takes_constants = op.as<graph::Add>() != nullptr || op.as<graph::Binary>() != nullptr || op.as<graph::Concat>() != nullptr;
@@ -81,7 +86,7 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
                                                graph::op_name(op.attributes), op.name, value.name));
   }
   const std::string symbol = fmt::format("op_{:02}_{}", op_index, graph::op_name(op.attributes));
-  MOTE_TRY(LoweredOp lowered, std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
+  MOTE_TRY(LoweredOp lowered, wide && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr ? lower_int16(graph, op, symbol) : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
   lowered.summary = fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());
   return lowered;
 }

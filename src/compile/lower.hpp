@@ -24,6 +24,8 @@ namespace mote::compile {
 [[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+/// Operators on int16 values that compute.
+[[nodiscard]] Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 
 // Compact forms of these (lower_compact.cpp); nothing where they are not exact.
 [[nodiscard]] std::optional<LoweredOp> compact_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);

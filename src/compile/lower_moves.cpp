@@ -22,7 +22,7 @@ std::string operand(LoweredOp& lowered, const graph::Graph& graph, const graph::
     return fmt::format("x{}", values);
   }
   const std::string name = fmt::format("{}_k{}", lowered.symbol, i);
-  const auto values = t.values<std::int8_t>();
+  const std::span<const std::int8_t> values(reinterpret_cast<const std::int8_t*>(t.data->data()), t.data->size());
   lowered.constants.push_back({name, "std::int8_t", "constant operand", 1, false, {values.begin(), values.end()}});
   return name;
 }
@@ -127,6 +127,7 @@ LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std:
   const std::vector<graph::Move> moves = graph::moves(graph, op);
   lowered.kernel = fmt::format("move_elements, {} {}", moves.size(), moves.size() == 1 ? "copy" : "copies");
   if (op.as<graph::Pad>() != nullptr) {
+    // int16 pads with zero alone (lower()), so that all bytes of an element are one.
     lowered.body = fmt::format("fill_bytes(y, {}, {}); ", graph.tensor(op.outputs[0]).size_bytes(), static_cast<std::int8_t>(graph::pad_element(graph, op)[0]));
   }
   for (std::size_t i = 0; i < moves.size(); ++i) {

@@ -133,7 +133,7 @@ const Damage kDamages[] = {
        s.tensor("input").type = fb::TensorType::INT32;
        s.tensor("input").quantization = nullptr;
      },
-     "values must be float32 or int8"},
+     "values must be float32, int8 or int16"},
     {"type_of_weights_float", [](Subject& s) { s.tensor("conv/weights").type = fb::TensorType::FLOAT32; },
      "bytes of data"},
     {"type_of_output_float", [](Subject& s) { s.tensor("dense").type = fb::TensorType::FLOAT32; },

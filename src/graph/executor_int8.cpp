@@ -139,6 +139,7 @@ Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const st
   }
   if (in == out && (in == DType::i32 || in == DType::i64)) return prepare_integers(graph, op, inputs, output);
   if (in == DType::f32 && (out == DType::f32 || op.as<ArgReduce>() != nullptr)) return prepare_float(graph, op, inputs, output);
+  if (in == DType::i16 && out == DType::i16) return prepare_int16(graph, op, inputs, output);
   if (in == DType::i8 || out == DType::i8) return prepare_int8(graph, op, inputs, output);
   return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' on " + std::string(name(in)) + " is not supported");
 }

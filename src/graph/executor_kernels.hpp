@@ -22,6 +22,9 @@ namespace mote::graph::executor {
 [[nodiscard]] Result<std::function<void()>> prepare_integers(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
                                                              std::uint8_t* output);
 
+[[nodiscard]] Result<std::function<void()>> prepare_int16(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+                                                          std::uint8_t* output);
+
 /// Operators that move elements, of any type.
 [[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);
 

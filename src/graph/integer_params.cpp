@@ -55,7 +55,7 @@ device::ConvGeometry conv_geometry(const Graph& graph, const Op& op) {
   }
   g.input_zero = x.quantization.zero_point();
   g.output_zero = y.quantization.zero_point();
-  const ClampLimits limits = clamp_limits(activation_of(op), y.quantization);
+  const ClampLimits limits = clamp_limits(activation_of(op), y.quantization, y.dtype);
   g.clamp_low = limits.low;
   g.clamp_high = limits.high;
   return g;
@@ -91,8 +91,9 @@ device::PairParams pair_params(const Graph& graph, const Op& op) {
   const Quantization& a = graph.tensor(op.inputs[0]).quantization;
   const Quantization& b = graph.tensor(op.inputs[1]).quantization;
   const Quantization& y = graph.tensor(op.outputs[0]).quantization;
+  const DType type = graph.tensor(op.outputs[0]).dtype;
   const double scale_a = static_cast<double>(a.scale()), scale_b = static_cast<double>(b.scale()), scale_y = static_cast<double>(y.scale());
-  const ClampLimits limits = clamp_limits(activation_of(op), y);
+  const ClampLimits limits = clamp_limits(activation_of(op), y, type);
   device::PairParams p{a.zero_point(), 0, 0, b.zero_point(), 0, 0, y.zero_point(), 0, 0, limits.low, limits.high};
   const Binary* binary = op.as<Binary>();
   const auto set_output = [&](double factor) {
@@ -120,8 +121,16 @@ device::PairParams pair_params(const Graph& graph, const Op& op) {
   p.b_multiplier = mb.mantissa;
   p.b_shift = mb.shift;
   const bool squared = binary != nullptr && binary->kind == BinaryKind::squared_difference;
-  set_output(squared ? twice * twice / (static_cast<double>(1 << 14) * scale_y) : twice / (static_cast<double>(1 << 20) * scale_y));
+  set_output(squared ? twice * twice / (static_cast<double>(1 << 14) * scale_y) : twice / (static_cast<double>(type == DType::i16 ? 1 << 15 : 1 << 20) * scale_y));
   return p;
+}
+
+device::LeakyGeometry leaky_geometry(const Graph& graph, const Op& op) {
+  const Tensor &x = graph.tensor(op.inputs[0]), &y = graph.tensor(op.outputs[0]);
+  const auto factor = static_cast<double>(x.quantization.scale() / y.quantization.scale());  // in float, as there
+  const auto slope = static_cast<double>(x.quantization.scale() * op.as<Unary>()->alpha / y.quantization.scale());
+  const FixedMultiplier above = fixed_multiplier(factor), below = fixed_multiplier(std::fabs(slope));
+  return {static_cast<std::int32_t>(y.shape.elements()), above.mantissa, above.shift, slope < 0.0 ? -below.mantissa : below.mantissa, below.shift};
 }
 
 device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op) {
@@ -158,8 +167,14 @@ ChannelTables channel_tables(const Graph& graph, const Op& op) {
   ChannelTables tables;
   tables.multiplier = params.multipliers;
   for (const std::int32_t s : params.shifts) tables.shift.push_back(static_cast<std::int8_t>(s));
+  const bool has_bias = op.inputs.size() > 2 && op.inputs[2] != kNoTensor;
+  if (graph.tensor(op.inputs[0]).dtype == DType::i16) {
+    tables.wide_bias.assign(channels, 0);
+    if (has_bias) std::ranges::copy(graph.tensor(op.inputs[2]).values<std::int64_t>(), tables.wide_bias.begin());
+    return tables;
+  }
   tables.bias.assign(channels, 0);
-  if (op.inputs.size() > 2 && op.inputs[2] != kNoTensor) {
+  if (has_bias) {
     const auto bias = graph.tensor(op.inputs[2]).values<std::int32_t>();
     tables.bias.assign(bias.begin(), bias.end());
   }

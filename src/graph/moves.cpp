@@ -146,8 +146,8 @@ Bytes pad_element(const Graph& graph, const Op& op) {
     std::memcpy(bytes.data(), &value, sizeof value);
   } else {
     const float scaled = q.present() ? std::round(value / q.scale()) + static_cast<float>(q.zero_point()) : value;
-    const bool byte = y.dtype == DType::i8;
-    const auto integer = static_cast<std::int64_t>(byte ? std::clamp(scaled, -128.0f, 127.0f) : scaled);
+    const float high = y.dtype == DType::i8 ? 127.0f : y.dtype == DType::i16 ? 32767.0f : 1e9f;
+    const auto integer = static_cast<std::int64_t>(std::clamp(scaled, -high - 1.0f, high));
     std::memcpy(bytes.data(), &integer, bytes.size());
   }
   return bytes;

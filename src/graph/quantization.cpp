@@ -55,14 +55,18 @@ FixedMultiplier fixed_multiplier(double factor) {
   return {static_cast<std::int32_t>(fixed), exponent};
 }
 
-ClampLimits clamp_limits(Activation activation, const Quantization& output) {
-  ClampLimits limits;
-  if (activation == Activation::none) return limits;
-  const auto step = [&](double real) { return std::clamp(std::round(real / static_cast<double>(output.scale())) + output.zero_point(), -128.0, 127.0); };
-  limits.low = static_cast<std::int32_t>(step(activation == Activation::relu_n1_to_1 ? -1.0 : 0.0));
-  if (activation == Activation::relu6) limits.high = static_cast<std::int32_t>(step(6.0));
-  if (activation == Activation::relu_n1_to_1) limits.high = static_cast<std::int32_t>(step(1.0));
-  return limits;
+ClampLimits clamp_limits(Activation activation, const Quantization& output, DType type) {
+  const double low = type == DType::i16 ? -32768.0 : -128.0, high = type == DType::i16 ? 32767.0 : 127.0;
+  const auto step = [&](double real) {
+    return static_cast<std::int32_t>(std::clamp(std::round(real / static_cast<double>(output.scale())) + output.zero_point(), low, high));
+  };
+  switch (activation) {
+    case Activation::none: return {static_cast<std::int32_t>(low), static_cast<std::int32_t>(high)};
+    case Activation::relu: return {step(0.0), static_cast<std::int32_t>(high)};
+    case Activation::relu6: return {step(0.0), step(6.0)};
+    case Activation::relu_n1_to_1: return {step(-1.0), step(1.0)};
+  }
+  return {};
 }
 
 RequantParams requant_params(const Quantization& input, const Quantization& weights, const Quantization& output, std::size_t channels) {

@@ -98,7 +98,7 @@ class Table {
     switch (unary_.kind) {
       case UnaryKind::logistic: return saturating(input, fixed_logistic, 8, -128);
       case UnaryKind::tanh: return saturating(input, fixed_tanh, 7, 0);
-      case UnaryKind::leaky_relu: return scaled(input, input >= 0 ? ratio() : ratio() * static_cast<double>(unary_.alpha));
+      case UnaryKind::leaky_relu: return scaled(input, static_cast<double>(input >= 0 ? x_.scale() / y_.scale() : x_.scale() * unary_.alpha / y_.scale()));  // in float, as there
       case UnaryKind::abs: return scaled(std::abs(input), ratio());
       case UnaryKind::rsqrt: return reciprocal_root(input);
       case UnaryKind::hard_swish: return hard_swish(input);

@@ -253,6 +253,7 @@ Result<void> verify_tensor(const Tensor& tensor) {
     if (!(scale > 0.0f) || !std::isfinite(scale)) return fail(Code::malformed, where + " has a scale that is not a positive number");
   }
   for (const std::int32_t zero : q.zero_points) {
+    if (tensor.dtype == DType::i16 && zero != 0) return fail(Code::malformed, where + " is int16 with the zero point " + std::to_string(zero) + ", it must be 0");
     if (tensor.dtype == DType::i8 && (zero < -128 || zero > 127)) {
       return fail(Code::malformed, where + " is int8 with the zero point " + std::to_string(zero));
     }
@@ -348,8 +349,8 @@ class TypeRule {
   [[nodiscard]] tl::unexpected<Error> refuse(std::string why) const { return fail(Code::malformed, place(op_) + " " + std::move(why)); }
 
   [[nodiscard]] Result<void> quantized(const Tensor& t) const {
-    if (t.dtype != DType::i8 || t.quantization.present()) return {};
-    return fail(Code::malformed, place(op_) + ": tensor '" + t.name + "' is int8 without a scale");
+    if ((t.dtype != DType::i8 && t.dtype != DType::i16) || t.quantization.present()) return {};
+    return fail(Code::malformed, place(op_) + ": tensor '" + t.name + "' is " + std::string(name(t.dtype)) + " without a scale");
   }
   [[nodiscard]] Result<void> quantized_sides() const {
     MOTE_TRY_VOID(quantized(x_));
@@ -378,10 +379,10 @@ class TypeRule {
   /// int8 weights are symmetric, with one scale or one for each output channel.
   [[nodiscard]] Result<void> weighted(std::int32_t channel_axis) const {
     MOTE_TRY_VOID(same_type(x_));
-    const bool integer = x_.dtype == DType::i8;
-    if (!integer && x_.dtype != DType::f32) return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
-    MOTE_TRY_VOID(constant(1, x_.dtype));
-    if (op_.inputs.size() > 2 && op_.inputs[2] != kNoTensor) MOTE_TRY_VOID(constant(2, integer ? DType::i32 : DType::f32));
+    const bool wide = x_.dtype == DType::i16, integer = wide || x_.dtype == DType::i8;
+    if (!integer && x_.dtype != DType::f32) return refuse("works on f32, i8 or i16, its input is " + std::string(name(x_.dtype)));
+    MOTE_TRY_VOID(constant(1, integer ? DType::i8 : DType::f32));
+    if (op_.inputs.size() > 2 && op_.inputs[2] != kNoTensor) MOTE_TRY_VOID(constant(2, wide ? DType::i64 : integer ? DType::i32 : DType::f32));
     if (!integer) return {};
     const Tensor& w = in(1);
     MOTE_TRY_VOID(quantized(w));
@@ -401,7 +402,20 @@ class TypeRule {
   const Tensor& y_;
 };
 
-Result<void> verify_types(const Graph& graph, const Op& op) { return std::visit(TypeRule(graph, op), op.attributes); }
+/// Operators that int16 values can go through.
+bool has_int16_form(const Op& op) {
+  const auto* unary = op.as<Unary>();
+  if (unary != nullptr) return unary->kind == UnaryKind::leaky_relu;
+  return op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr || op.as<Add>() != nullptr || op.as<Reshape>() != nullptr ||
+         op.as<Concat>() != nullptr || op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pad>() != nullptr || op.as<Broadcast>() != nullptr ||
+         op.as<Gather>() != nullptr;
+}
+
+Result<void> verify_types(const Graph& graph, const Op& op) {
+  MOTE_TRY_VOID(std::visit(TypeRule(graph, op), op.attributes));
+  if (graph.tensor(op.inputs[0]).dtype == DType::i16 && !has_int16_form(op)) return fail(Code::unsupported, place(op) + " has no int16 form");
+  return {};
+}
 
 }  // namespace
 

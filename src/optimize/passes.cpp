@@ -11,6 +11,7 @@ const std::vector<Pass>& passes() {
       {"fuse_activation", "let the producer clamp", fuse_activation},
       {"remove_reshape", "drop reshapes that change nothing", remove_reshape},
       {"depthwise_to_conv", "make convolutions of depthwise layers with one input channel", depthwise_to_conv},
+      {"pack_interface", "make one input and one output of several", pack_interface},
       {"remove_dead_channels", "drop channels that do not depend on the input or that nobody reads", remove_dead_channels},
   };
   return all;

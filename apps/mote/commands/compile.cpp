@@ -45,7 +45,7 @@ Result<Built> build(const Arguments& a) {
   Built built;
   MOTE_TRY(built.board, board::load_board(a.board));
   MOTE_TRY(built.graph, load_model(a.file));
-  Bytes input(built.graph.input().size_bytes());
+  Bytes input(graph::input_bytes(built.graph));
   Rng rng(1);
   for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
   MOTE_TRY(auto simplified, optimize::simplify(built.graph));
@@ -61,7 +61,7 @@ Result<Built> build(const Arguments& a) {
   MOTE_TRY(built.model.module, compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
   MOTE_TRY(built.model.firmware, compile::make_firmware(built.model.module, built.board));
   MOTE_TRY(auto executor, graph::Executor::create(built.graph));
-  Bytes expected(built.graph.output().size_bytes());
+  Bytes expected(graph::output_bytes(built.graph));
   MOTE_TRY_VOID(executor.run(input, expected));
   if (sha256(expected).hex() != built.measured.output_sha256) {
     return fail(Code::internal, a.file + ": the board computes other bytes than the host; please report this");

@@ -71,17 +71,17 @@ Result<TensorId> ModelReader::usable(std::int64_t index) const {
 }
 
 Result<void> check_value(const Tensor& tensor) {
-  if (tensor.dtype == DType::i8 && !tensor.quantization.present())
-    return fail(Code::malformed, "is int8 without a scale");
+  if ((tensor.dtype == DType::i8 || tensor.dtype == DType::i16) && !tensor.quantization.present())
+    return fail(Code::malformed, "is " + std::string(tensor.dtype == DType::i8 ? "int8" : "int16") + " without a scale");
   if (tensor.quantization.per_channel())
     return fail(Code::unsupported, "is a value with a scale for each channel; values need a single scale");
   return {};
 }
 
 Result<void> check_element_type(const Tensor& tensor) {
-  if (tensor.dtype == DType::f32 || tensor.dtype == DType::i8) return {};
+  if (tensor.dtype == DType::f32 || tensor.dtype == DType::i8 || tensor.dtype == DType::i16) return {};
   return fail(Code::unsupported,
-              "has " + std::string(graph::name(tensor.dtype)) + " elements; values must be float32 or int8");
+              "has " + std::string(graph::name(tensor.dtype)) + " elements; values must be float32, int8 or int16");
 }
 
 Result<void> ModelReader::read_inputs(const fb::SubGraph& subgraph) {

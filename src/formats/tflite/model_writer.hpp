@@ -54,8 +54,8 @@ class OperatorWriter {
   [[nodiscard]] const graph::Tensor& input(std::size_t i) const { return model_.graph_.tensor(op_.inputs[i]); }
   [[nodiscard]] const graph::Tensor& output() const { return model_.graph_.tensor(op_.outputs[0]); }
   [[nodiscard]] FileTensor input_id(std::size_t i) const { return op_.inputs[i]; }
-  /// True when the operator computes with int8: newer operator versions than for float.
-  [[nodiscard]] bool is_int8() const { return input(0).dtype == graph::DType::i8; }
+  /// True when the operator computes with int8 (or int16): newer operator versions than for float.
+  [[nodiscard]] bool is_int8() const { return input(0).dtype != graph::DType::f32; }
   [[nodiscard]] flatbuffers::FlatBufferBuilder& builder() { return model_.builder_; }
 
   /// A constant that only the file needs, such as a shape or paddings.

@@ -42,7 +42,7 @@ Result<DType> element_type(fb::TensorType type) {
     case fb::TensorType::UINT8:
       return fail(Code::unsupported, "has uint8 elements; convert the model again with int8 quantization");
     case fb::TensorType::INT16:
-      return fail(Code::unsupported, "has int16 elements; convert the model again with int8 quantization");
+      return DType::i16;
     default:
       break;
   }

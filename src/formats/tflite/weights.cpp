@@ -59,6 +59,25 @@ Result<void> check_bias(const OperatorReader& op, const Tensor& x, const Tensor&
   return {};
 }
 
+/// Weights of a float layer that the file stores in int8 (dynamic-range quantization): what they stand for. TensorFlow Lite would quantize the layer's
+/// input on the fly; computing in float is what it comes near to.
+Result<TensorId> as_floats(OperatorReader& op, TensorId id, std::int32_t channel_axis) {
+  const Tensor& w = op.tensor(id);
+  const std::size_t elements = w.shape.elements();
+  MOTE_TRY_VOID(op.charge(4 * elements));
+  const auto axis = static_cast<std::size_t>(channel_axis);
+  std::size_t inner = 1;
+  for (std::size_t d = axis + 1; d < w.shape.rank(); ++d) inner *= static_cast<std::size_t>(w.shape[d]);
+  const auto channels = static_cast<std::size_t>(w.shape[axis]);
+  std::vector<float> values;
+  values.reserve(elements);
+  for (const std::int8_t v : w.values<std::int8_t>()) values.push_back(scale_of(w.quantization, values.size() / inner % channels) * static_cast<float>(v));
+  Tensor floats = w;
+  floats.dtype = DType::f32;
+  floats.quantization = {};
+  return op.constant_like("/floats", floats, graph::constant_data(std::span<const float>(values)));
+}
+
 bool stands_for_none(const Tensor& bias) {
   return bias.name.ends_with(kNoBiasSuffix) &&
          std::ranges::all_of(*bias.data, [](std::uint8_t byte) { return byte == 0; });
@@ -68,17 +87,19 @@ bool stands_for_none(const Tensor& bias) {
 
 Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, TensorId output,
                                            std::int32_t channel_axis, std::size_t rank, std::size_t bias_input) {
-  const Tensor& x = op.tensor(value);
-  const Tensor& y = op.tensor(output);
+  const Tensor x = op.tensor(value), y = op.tensor(output);  // copies: tensors are added below
   if (y.dtype != x.dtype)
     return op.refuse(Code::unsupported, "its input is " + std::string(graph::name(x.dtype)) + " and its output " +
                                             std::string(graph::name(y.dtype)));
-  MOTE_TRY(const TensorId weights, op.constant(1, {DType::f32, DType::i8}));
-  if (op.tensor(weights).dtype != x.dtype) {
+  MOTE_TRY(TensorId weights, op.constant(1, {DType::f32, DType::i8}));
+  if (x.dtype == DType::f32 && op.tensor(weights).dtype == DType::i8) {
+    MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank));
+    MOTE_TRY(weights, as_floats(op, weights, channel_axis));
+  }
+  const bool integer = x.dtype == DType::i8 || x.dtype == DType::i16;
+  if (integer != (op.tensor(weights).dtype == DType::i8)) {
     return op.refuse(Code::unsupported,
-                     "its weights are " + std::string(graph::name(op.tensor(weights).dtype)) + " and its input is " +
-                         std::string(graph::name(x.dtype)) +
-                         " (dynamic-range quantization); convert the model again, all float or all int8");
+                     "its weights are " + std::string(graph::name(op.tensor(weights).dtype)) + " and its input is " + std::string(graph::name(x.dtype)));
   }
   MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank));
   for (const float weight_scale : op.tensor(weights).quantization.scales) {
@@ -86,7 +107,7 @@ Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, T
   }
   std::vector<TensorId> inputs{value, weights};
   if (op.has_input(bias_input)) {
-    MOTE_TRY(const TensorId bias, op.constant(bias_input, {x.dtype == DType::f32 ? DType::f32 : DType::i32}));
+    MOTE_TRY(const TensorId bias, op.constant(bias_input, {x.dtype == DType::f32 ? DType::f32 : x.dtype == DType::i16 ? DType::i64 : DType::i32}));
     MOTE_TRY_VOID(check_bias(op, x, op.tensor(weights), op.tensor(bias), y));
     if (!stands_for_none(op.tensor(bias))) inputs.push_back(bias);
   }

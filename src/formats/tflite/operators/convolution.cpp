@@ -82,7 +82,7 @@ FileTensor write_no_bias(OperatorWriter& op) {
   const graph::Tensor& weights = op.input(1);
   graph::Tensor bias{"", graph::DType::f32, {weights.shape[0]}, {}, nullptr};
   if (op.is_int8()) {
-    bias.dtype = graph::DType::i32;
+    bias.dtype = op.input(0).dtype == graph::DType::i16 ? graph::DType::i64 : graph::DType::i32;
     for (const float scale : weights.quantization.scales) {
       bias.quantization.scales.push_back(std::max(scale * op.input(0).quantization.scale(), std::numeric_limits<float>::min()));
       bias.quantization.zero_points.push_back(0);

@@ -47,7 +47,7 @@ Result<void> read_as(OperatorReader& op, Unary attributes) {
   MOTE_TRY(const graph::TensorId output, op.output());
   MOTE_TRY_VOID(op.same_type(x, output));
   if (!std::isfinite(attributes.alpha)) return op.refuse(Code::malformed, "its alpha is not a number");
-  if (op.tensor(x).dtype == graph::DType::i8) {
+  if (op.tensor(x).dtype == graph::DType::i8 || op.tensor(x).dtype == graph::DType::i16) {
     const double slope = std::fabs(static_cast<double>(attributes.alpha));
     MOTE_TRY_VOID(op.rescales(op.scale(x) * std::max(1.0, slope), output));
     // TensorFlow Lite's own conditions: these tables are made for one output.

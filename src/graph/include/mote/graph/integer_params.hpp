@@ -3,6 +3,7 @@
 
 #include "kernels/binary.hpp"
 #include "kernels/geometry.hpp"
+#include "kernels/int16.hpp"
 #include "mote/graph/graph.hpp"
 #include "mote/graph/quantization.hpp"
 
@@ -14,13 +15,16 @@ namespace mote::graph {
 [[nodiscard]] device::AddGeometry add_geometry(const Graph& graph, const Op& op);
 /// Add and Binary, whatever their shapes.
 [[nodiscard]] device::PairParams pair_params(const Graph& graph, const Op& op);
+/// leaky_relu of int16.
+[[nodiscard]] device::LeakyGeometry leaky_geometry(const Graph& graph, const Op& op);
 [[nodiscard]] device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op);
 /// Activate on int8 tensors, and Quantize between int8 quantizations.
 [[nodiscard]] device::RequantizeGeometry requantize_geometry(const Graph& graph, const Op& op);
 
-/// Bias (zeros when absent), multiplier and shift for each output channel of an operator with weights.
+/// Bias (zeros when absent; wide for int16), multiplier and shift for each output channel of an operator with weights.
 struct ChannelTables {
   std::vector<std::int32_t> bias;
+  std::vector<std::int64_t> wide_bias;
   std::vector<std::int32_t> multiplier;
   std::vector<std::int8_t> shift;
 };

@@ -43,7 +43,7 @@ struct ClampLimits {
   std::int32_t low = -128;
   std::int32_t high = 127;
 };
-[[nodiscard]] ClampLimits clamp_limits(Activation activation, const Quantization& output);
+[[nodiscard]] ClampLimits clamp_limits(Activation activation, const Quantization& output, DType type = DType::i8);
 
 /// Everything a convolution, depthwise or dense operator needs besides weights, per output channel.
 struct RequantParams {
