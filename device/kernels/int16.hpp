@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/binary.hpp"
+#include "kernels/dsp.hpp"
 #include "kernels/geometry.hpp"
 #include "kernels/requantize.hpp"
 
@@ -27,32 +28,53 @@ constexpr std::int32_t multiply_wide(std::int64_t x, std::int32_t multiplier, st
   return static_cast<std::int32_t>((x * reduced + (std::int64_t{1} << (right - 1))) >> right);
 }
 
+/// Sum of products; 256 of 16 and 8 bits fit 32.
+inline std::int64_t dot_16x8(const std::int16_t* x, const std::int8_t* w, std::int32_t count) {
+  std::int64_t sum = 0;
+  while (count > 0) {
+    const std::int32_t run = count < 256 ? count : 256;
+    std::int32_t part = 0, i = 0;
+    for (; i + 4 <= run; i += 4) {
+      const std::uint32_t weights = dsp::load_word(w + i), low = dsp::load_word(x + i), high = dsp::load_word(x + i + 2);
+      // Bytes 0 and 2 of the weights, then 1 and 3, and the values that go with them.
+      part = dsp::smlad(dsp::low_halves(low, high), dsp::sxtb16(weights), part);
+      part = dsp::smlad(dsp::high_halves(low, high), dsp::sxtb16_odd(weights), part);
+    }
+    for (; i < run; ++i) part += x[i] * w[i];
+    sum += part;
+    x += run;
+    w += run;
+    count -= run;
+  }
+  return sum;
+}
+
 /// Convolution (and dense), [out_c,kernel_h,kernel_w,in_c]; depthwise, [kernel_h,kernel_w,out_c].
 /// Source: TensorFlow Lite reference_integer_ops::ConvPerChannel and DepthwiseConvPerChannel for int16.
 template <bool kDepthwise, class Geometry>
 void conv2d_16x8(const Geometry& g, const std::int16_t* x, const std::int8_t* weights, const WideChannelParams& params, std::int16_t* y) {
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
     for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
+      // The taps inside of the input; without dilation along a line they lie side by side.
+      const std::int32_t left = ox * g.stride_w - g.pad_left;
+      const std::int32_t first = left < 0 ? (-left + g.dilation_w - 1) / g.dilation_w : 0;
+      const std::int32_t inside = (g.in_w - left + g.dilation_w - 1) / g.dilation_w, last = inside < g.kernel_w ? inside : g.kernel_w;
       for (std::int32_t oc = 0; oc < g.out_c; ++oc) {
         std::int64_t sum = params.bias[oc];
         for (std::int32_t ky = 0; ky < g.kernel_h; ++ky) {
           const std::int32_t iy = oy * g.stride_h - g.pad_top + ky * g.dilation_h;
           if (iy < 0 || iy >= g.in_h) continue;
-          for (std::int32_t kx = 0; kx < g.kernel_w; ++kx) {
-            const std::int32_t ix = ox * g.stride_w - g.pad_left + kx * g.dilation_w;
-            if (ix < 0 || ix >= g.in_w) continue;
-            const std::int16_t* pixel = x + (iy * g.in_w + ix) * g.in_c;
-            if constexpr (kDepthwise) {
-              sum += pixel[oc / g.multiplier] * weights[(ky * g.kernel_w + kx) * g.out_c + oc];
+          const std::int16_t* line = x + iy * g.in_w * g.in_c;
+          if constexpr (kDepthwise) {
+            for (std::int32_t kx = first; kx < last; ++kx) {
+              sum += line[(left + kx * g.dilation_w) * g.in_c + oc / g.multiplier] * weights[(ky * g.kernel_w + kx) * g.out_c + oc];
+            }
+          } else {
+            const std::int8_t* taps = weights + (oc * g.kernel_h + ky) * g.kernel_w * g.in_c;
+            if (g.dilation_w == 1) {
+              if (last > first) sum += dot_16x8(line + (left + first) * g.in_c, taps + first * g.in_c, (last - first) * g.in_c);
             } else {
-              const std::int8_t* tap = weights + ((oc * g.kernel_h + ky) * g.kernel_w + kx) * g.in_c;
-              // 256 products of 16 and 8 bits fit 32.
-              for (std::int32_t first = 0; first < g.in_c; first += 256) {
-                const std::int32_t last = first + 256 < g.in_c ? first + 256 : g.in_c;
-                std::int32_t part = 0;
-                for (std::int32_t ic = first; ic < last; ++ic) part += pixel[ic] * tap[ic];
-                sum += part;
-              }
+              for (std::int32_t kx = first; kx < last; ++kx) sum += dot_16x8(line + (left + kx * g.dilation_w) * g.in_c, taps + kx * g.in_c, g.in_c);
             }
           }
         }
