@@ -54,6 +54,7 @@ TEST(Help, knows_the_commands_of_the_contract) {
                                             "convert",
                                             "compile",
                                             "bench",
+                                            "verify",
                                             "boards",
                                             "completion"}));
 }
