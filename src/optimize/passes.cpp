@@ -7,6 +7,11 @@ namespace mote::optimize {
 const std::vector<Pass>& passes() {
   static const std::vector<Pass> all{
       {"remove_training_ops", "drop dropout", remove_training_ops},
+      {"fold_constants", "compute what does not depend on the input", fold_constants},
+      {"remove_identity", "drop operators that hand on what they got", remove_identity},
+      {"common_subexpressions", "do once what is done twice", common_subexpressions},
+      {"remove_unread", "drop operators whose output nobody reads", remove_unread},
+      {"fuse_pad", "let convolutions pad", fuse_pad},
       {"fold_batch_norm", "multiply batch norms into the weights in front", fold_batch_norm},
       {"fuse_activation", "let the producer clamp", fuse_activation},
       {"remove_reshape", "drop reshapes that change nothing", remove_reshape},

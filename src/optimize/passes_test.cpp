@@ -72,6 +72,104 @@ graph::Ranges observed_ranges(const Graph& g, int samples) {
   return ranges;
 }
 
+/// int8 graphs full of what passes look for: identities, repetitions, constants, pads in front of convolutions, conversions there and back.
+class Redundant {
+ public:
+  explicit Redundant(std::uint64_t seed) : rng_(seed), g_("redundant") {}
+
+  Graph build() {
+    values_.push_back(value({1, 4, 5, 3}));
+    g_.set_inputs({values_[0]});
+    for (int i = 0; i < 14; ++i) step();
+    g_.set_outputs({values_.back()});
+    return std::move(g_);
+  }
+
+ private:
+  std::int32_t pick(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng_.between(low, high)); }
+  std::string fresh() { return "t" + std::to_string(g_.tensors().size()); }
+  graph::TensorId value(graph::Shape shape) { return g_.add_tensor({fresh(), graph::DType::i8, std::move(shape), graph::Quantization::per_tensor(0.05f, -3), nullptr}); }
+  graph::TensorId constant(graph::Shape shape) {
+    std::vector<std::int8_t> v(shape.elements());
+    for (auto& e : v) e = static_cast<std::int8_t>(pick(-2, 2));
+    return g_.add_tensor({fresh(), graph::DType::i8, std::move(shape), graph::Quantization::per_tensor(0.05f, -3), graph::constant_data(std::span<const std::int8_t>(v))});
+  }
+  void add(graph::Attributes a, std::vector<graph::TensorId> inputs, graph::Shape shape) {
+    const graph::TensorId y = value(std::move(shape));
+    g_.add_op({"op" + std::to_string(g_.ops().size()), std::move(a), std::move(inputs), {y}});
+    values_.push_back(y);
+  }
+  void step() {
+    using namespace graph;
+    const auto last = static_cast<std::int64_t>(values_.size()) - 1;
+    const TensorId x = values_[static_cast<std::size_t>(pick(std::max<std::int64_t>(0, last - 3), last))];
+    const Shape s = g_.tensor(x).shape;
+    switch (pick(0, 10)) {
+      case 0: return add(Unary{static_cast<UnaryKind>(pick(0, 2))}, {x}, s);
+      case 1: {
+        const bool turns = rng_.chance(0.5);
+        return add(Transpose{turns ? std::vector<std::int32_t>{0, 2, 1, 3} : std::vector<std::int32_t>{0, 1, 2, 3}}, {x}, turns ? Shape{1, s[2], s[1], 3} : s);
+      }
+      case 2: return add(Slice{{0, 0, 0, 0}, {1, 1, 1, 1}}, {x}, s);
+      case 3: return add(Binary{BinaryKind::mul}, {x, constant({1, 1, 1, 3})}, s);
+      case 4: {
+        const TensorId k = constant(s);
+        add(Unary{UnaryKind::neg}, {k}, s);
+        return add(Add{}, {x, values_.back()}, s);
+      }
+      case 5: {
+        const TensorId f = g_.add_tensor({fresh(), DType::f32, s, {}, nullptr});
+        g_.add_op({"float" + fresh(), Dequantize{}, {x}, {f}});
+        return add(Quantize{}, {f}, s);
+      }
+      case 6: {
+        const std::int32_t top = pick(0, 2), left = pick(0, 1);
+        add(Pad{{0, top, left, 0}, {0, 1, 0, 0}, rng_.chance(0.8) ? 0.0f : 0.1f, {}}, {x}, {1, s[1] + top + 1, s[2] + left, 3});
+        const TensorId padded = values_.back(), w = constant({3, 2 + top, 2 + left, 3});
+        g_.tensor(w).quantization = Quantization::per_tensor(0.02f, 0);
+        return add(Conv2D{}, {padded, w}, {1, s[1], s[2] - 1, 3});
+      }
+      case 7: return add(Concat{1}, {x}, s);
+      case 8: return add(Add{}, {x, x}, s);
+      case 9: return add(Pad{{0, 0, 0, 0}, {0, 0, 0, 0}, 0.0f, {}}, {x}, s);
+      default: return add(Binary{BinaryKind::maximum}, {x, x}, s);
+    }
+  }
+  Rng rng_;
+  Graph g_;
+  std::vector<graph::TensorId> values_;
+};
+
+TEST(Passes, each_keeps_every_byte_of_random_graphs) {
+  std::size_t changed = 0, graphs = 0;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    const Graph g = Redundant(seed).build();
+    if (!graph::verify(g)) continue;  // convolved to nothing
+    ++graphs;
+    Bytes input(graph::input_bytes(g)), expected(graph::output_bytes(g));
+    Rng rng(seed);
+    for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
+    ASSERT_TRUE(std::move(*graph::Executor::create(g)).run(input, expected));
+    const auto check = [&](const Graph& after, std::string_view what) {
+      const auto verified = graph::verify(after);
+      ASSERT_TRUE(verified.has_value()) << what << ": " << verified.error().message() << "\n" << graph::print_summary(g);
+      Bytes output(expected.size());
+      ASSERT_TRUE(std::move(*graph::Executor::create(after)).run(input, output));
+      EXPECT_EQ(output, expected) << what << " of seed " << seed << "\n" << graph::print_summary(g) << "becomes\n" << graph::print_summary(after);
+    };
+    for (const Pass& pass : passes()) {
+      const auto after = pass.run(g);
+      ASSERT_TRUE(after.has_value()) << pass.name << ": " << after.error().message();
+      changed += after->ops().size() != g.ops().size() ? 1 : 0;
+      check(*after, pass.name);
+    }
+    check(simplify(g)->graph, "all passes");
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(graphs, 200u);
+  EXPECT_GT(changed, 2 * graphs);
+}
+
 TEST(Simplify, keeps_what_every_zoo_model_computes) {
   for (const std::string_view architecture : graph::zoo_names()) {
     const Graph g = trained_looking(architecture);

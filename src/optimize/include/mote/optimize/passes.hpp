@@ -50,9 +50,19 @@ struct Optimized {
 /// Removes channels of an int8 model whose values do not depend on the input (all-zero filters and what follows from them, through depthwise layers and
 /// pooling with their borders), and channels that nothing reads; their share of later sums goes into the biases. Byte-exact. What stays is a multiple of four
 /// channels, if need be with empty ones. Does nothing to float models.
+[[nodiscard]] Result<graph::Graph> remove_dead_channels(const graph::Graph& graph);
 /// Several inputs (or outputs) of one element type become one, in which they lie one behind the other: modules have one of each. Bytes in and out stay the same.
 [[nodiscard]] Result<graph::Graph> pack_interface(const graph::Graph& graph);
-[[nodiscard]] Result<graph::Graph> remove_dead_channels(const graph::Graph& graph);
+/// Computes operators whose inputs are all constant, unless the result would take much more flash.
+[[nodiscard]] Result<graph::Graph> fold_constants(const graph::Graph& graph);
+/// Drops operators that hand on what they got, dequantizing and quantizing to the same, and joins transposes in a row.
+[[nodiscard]] Result<graph::Graph> remove_identity(const graph::Graph& graph);
+/// Operators that compute the same from the same are done once.
+[[nodiscard]] Result<graph::Graph> common_subexpressions(const graph::Graph& graph);
+/// Makes a Pad of zeros around the picture part of the convolution behind it.
+[[nodiscard]] Result<graph::Graph> fuse_pad(const graph::Graph& graph);
+/// Drops operators whose output nobody reads.
+[[nodiscard]] Result<graph::Graph> remove_unread(const graph::Graph& graph);
 /// Joins chains of Reshape, and drops those that change nothing or sit in front of a Dense (which flattens anyway).
 [[nodiscard]] Result<graph::Graph> remove_reshape(const graph::Graph& graph);
 
