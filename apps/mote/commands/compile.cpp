@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "command.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/formats/tflite.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/optimize/passes.hpp"
+#include "mote/compile/source_package.hpp"
 #include "steps/compile_model.hpp"
 #include "steps/materials.hpp"
 
@@ -20,6 +23,7 @@ struct Arguments {
   std::string out;
   bool per_op = false;
   std::uint64_t flash = 0, ram = 0;
+  std::string framework, name, version = "1.0.0";
 };
 
 /// A model file by what is in it: TensorFlow Lite or mote's graph text.
@@ -69,7 +73,40 @@ Result<Built> build(const Arguments& a) {
   return built;
 }
 
+/// The model as source for a framework. Nothing is measured: the board need not run here.
+Result<Outcome> run_export(const Arguments& a) {
+  MOTE_TRY(const board::BoardSpec board, board::load_board(a.board));
+  MOTE_TRY(const graph::Graph graph, load_model(a.file));
+  MOTE_TRY(const auto simplified, optimize::simplify(graph));
+  const auto& names = compile::framework_names();
+  compile::SourcePackageOptions options;
+  options.framework = static_cast<compile::Framework>(std::ranges::find(names, a.framework) - names.begin());
+  options.name = a.name.empty() ? compile::c_name(std::filesystem::path(a.file).stem().string()) : a.name;
+  options.version = a.version;
+  options.program.arena_budget = static_cast<std::size_t>(a.ram);
+  options.program.lowering.target = board.core == "cortex-m4f" || board.core == "cortex-m7" ? compile::Target::armv7em : compile::Target::portable;
+  MOTE_TRY(auto executor, graph::Executor::create(graph));
+  options.input.resize(graph::input_bytes(graph));
+  options.output.resize(graph::output_bytes(graph));
+  Rng rng(1);
+  for (auto& b : options.input) b = static_cast<std::uint8_t>(rng.next());
+  MOTE_TRY_VOID(executor.run(options.input, options.output));
+  auto files = compile::source_package(simplified.graph, options);
+  if (!files) return fail(std::move(files).error(), a.file);
+  const std::filesystem::path folder = a.out.empty() ? options.name + "." + a.framework : a.out;
+  Outcome out;
+  out.json = {{"framework", a.framework}, {"folder", folder.string()}, {"name", options.name}, {"version", options.version}, {"board", board.name},
+              {"core", board.core},       {"files", Json::array()}};
+  for (const compile::SourceFile& file : *files) {
+    MOTE_TRY_VOID(write_file(folder / file.path, as_bytes(file.text)));
+    out.json["files"].push_back(file.path);
+  }
+  out.text = fmt::format("{}: {} files for {}, functions {}_..., version {}; README.md says how to use them\n", folder.string(), files->size(), a.framework, options.name, options.version);
+  return out;
+}
+
 Result<Outcome> run_compile(const Arguments& a) {
+  if (!a.framework.empty()) return run_export(a);
   MOTE_TRY(const Built built, build(a));
   const std::filesystem::path folder = a.out.empty() ? std::filesystem::path(a.file).stem().string() + "." + built.board.name : a.out;
   MOTE_TRY_VOID(write_file(folder / "module.bin", built.model.module));
@@ -107,7 +144,13 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
   parser.add_option("--flash", a->flash, "bytes of flash the module should fit: functions are shared and compiled for size until it does");
   parser.add_option("--ram", a->ram, "bytes the arena may use to be faster; default: up to a twelfth more than it needs");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
-  if (writes) parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD");
+  if (writes) {
+    parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD, or NAME.FRAMEWORK");
+    auto* framework = parser.add_option("--export", a->framework, "write source for a framework instead: five C functions, kernels, README, example");
+    framework->check(CLI::IsMember(compile::framework_names()));
+    parser.add_option("--name", a->name, "with --export: prefix of the C functions; default: FILE's name")->needs(framework);
+    parser.add_option("--version", a->version, "with --export: semantic version of the model")->needs(framework)->capture_default_str();
+  }
   return [a, run](Progress&) { return run(*a); };
 }
 
