@@ -383,6 +383,13 @@ Result<Measurement> VirtualBoard::measure(ByteSpan input, std::span<const std::s
 }
 
 Result<Bytes> VirtualBoard::exchange(ByteSpan sent) { return impl_->exchange(sent); }
+Result<Bytes> VirtualBoard::exchange_measured(ByteSpan sent) {
+  MOTE_TRY_VOID(impl_->make_measured());
+  MOTE_TRY_VOID(impl_->wake());
+  impl_->meter->arm({}, {});
+  impl_->switch_to(impl_->measured.get());
+  return impl_->converse(sent, {});
+}
 Result<void> VirtualBoard::reset() { return impl_->reset(); }
 void VirtualBoard::add_symbols(const ElfFile& elf, std::uint32_t bias) { impl_->add_symbols(elf, bias); }
 const BoardSpec& VirtualBoard::spec() const { return impl_->spec; }

@@ -358,15 +358,23 @@ Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes) {
   return changed;
 }
 
-Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
+namespace {
+
+Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, const char* main, const std::vector<std::string>& definitions) {
   MOTE_TRY(const ModuleHeader header, checked_header(module));
   MOTE_TRY(const Toolchain tools, Toolchain::create());
   MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
   const auto boards = [&](const char* file) { return (tools.device() / "boards" / file).string(); };
-  auto built = tools.compile({"-O2", "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
-                               "-DMOTE_MODULE_FILE=\"module.bin\"", fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
-                               fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes), fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes),
-                               "-T", boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"), boards("bench_main.cpp"), "-o", "firmware.elf"});
+  std::vector<std::string> arguments{"-O2", "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
+                                     "-DMOTE_MODULE_FILE=\"module.bin\"", fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
+                                     fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes), fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes)};
+  arguments.insert(arguments.end(), definitions.begin(), definitions.end());
+  // libgcc: a firmware may divide 64-bit numbers.
+  for (const std::string& last : {std::string("-T"), boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"), boards(main), std::string("-lgcc"),
+                                  std::string("-o"), std::string("firmware.elf")}) {
+    arguments.push_back(last);
+  }
+  auto built = tools.compile(arguments);
   if (!built && built.error().message().find("overflowed by") != std::string::npos) {
     return fail(Code::too_large, fmt::format("{} has {} bytes of flash and {} of RAM: a module of {} bytes with an arena of {} leaves no room there for "
                                              "the firmware that measures it",
@@ -374,6 +382,18 @@ Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
   }
   MOTE_TRY_VOID(built);
   return read_file(tools.folder() / "firmware.elf");
+}
+
+}  // namespace
+
+Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) { return link_firmware(module, board, "bench_main.cpp", {}); }
+
+Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board, const MlperfFirmware& o) {
+  return link_firmware(module, board, "mlperf_main.cpp",
+                       {fmt::format("-DMOTE_MLPERF_MODEL=\"{}\"", o.model), fmt::format("-DMOTE_MLPERF_INPUT={}", static_cast<int>(o.input)),
+                        fmt::format("-DMOTE_MLPERF_RESULT={}", o.prints_error ? 1 : 0), fmt::format("-DMOTE_INPUT_SCALE={:.9e}f", o.input_quantization.scale()),
+                        fmt::format("-DMOTE_INPUT_ZERO={}", o.input_quantization.zero_point()), fmt::format("-DMOTE_OUTPUT_SCALE={:.9e}f", o.output_quantization.scale()),
+                        fmt::format("-DMOTE_OUTPUT_ZERO={}", o.output_quantization.zero_point()), fmt::format("-DMOTE_CLOCK_MHZ={}", board.clock_hz / 1'000'000)});
 }
 
 }  // namespace mote::compile

@@ -10,6 +10,7 @@
 #include "mote/formats/tflite.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/optimize/passes.hpp"
+#include "mote/bench/mlperf.hpp"
 #include "mote/compile/source_package.hpp"
 #include "steps/compile_model.hpp"
 #include "steps/materials.hpp"
@@ -23,6 +24,8 @@ struct Arguments {
   std::string out;
   bool per_op = false;
   std::uint64_t flash = 0, ram = 0;
+  std::string mlperf;
+  int inferences = 0;
   std::string framework, name, version = "1.0.0";
 };
 
@@ -132,7 +135,30 @@ Result<Outcome> run_compile(const Arguments& a) {
   return out;
 }
 
+/// The benchmark's own script on the virtual UART.
+Result<Outcome> run_mlperf(const Arguments& a) {
+  MOTE_TRY(const Built built, build(a));
+  const auto& models = bench::mlperf_models();
+  const auto chosen = std::ranges::find(models, a.mlperf, &bench::MlperfModel::name);
+  MOTE_TRY(const bench::MlperfRun run,
+           bench::measure_mlperf(built.model, built.simple, built.board, *chosen, a.inferences > 0 ? a.inferences : chosen->inferences, chosen->warmups));
+  Outcome out;
+  out.text = fmt::format("{} as {} on {}: {:.2f} inferences a second ({} in {:.3f} s, after {} to warm up)\n  results  {}\n", a.file, run.model, built.board.name,
+                         run.inferences_per_second(), run.inferences, run.microseconds / 1e6, chosen->warmups, run.results);
+  out.json = {{"model", a.file},
+              {"board", built.board.name},
+              {"benchmark", run.model},
+              {"device", run.name},
+              {"profile", run.profile},
+              {"inferences", run.inferences},
+              {"microseconds", run.microseconds},
+              {"inferences_per_second", run.inferences_per_second()},
+              {"results", run.results}};
+  return out;
+}
+
 Result<Outcome> run_bench(const Arguments& a) {
+  if (!a.mlperf.empty()) return run_mlperf(a);
   MOTE_TRY(const Built built, build(a));
   return Outcome{bench_text(built.measured, a.per_op), bench_json(built.measured), true};
 }
@@ -144,6 +170,12 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
   parser.add_option("--flash", a->flash, "bytes of flash the module should fit: functions are shared and compiled for size until it does");
   parser.add_option("--ram", a->ram, "bytes the arena may use to be faster; default: up to a twelfth more than it needs");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
+  if (!writes) {
+    std::vector<std::string> names;
+    for (const bench::MlperfModel& m : bench::mlperf_models()) names.emplace_back(m.name);
+    auto* mlperf = parser.add_option("--mlperf", a->mlperf, "run MLPerf Tiny's performance script over the board's UART, the model taking this one's part")->check(CLI::IsMember(names));
+    parser.add_option("--inferences", a->inferences, "with --mlperf: how many; default: as the benchmark's script says")->needs(mlperf)->check(CLI::Range(1, 100000));
+  }
   if (writes) {
     parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD, or NAME.FRAMEWORK");
     auto* framework = parser.add_option("--export", a->framework, "write source for a framework instead: five C functions, kernels, README, example");

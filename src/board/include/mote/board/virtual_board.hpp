@@ -96,6 +96,9 @@ class VirtualBoard {
   /// @error internal  a fault, as in `infer`.
   [[nodiscard]] Result<Bytes> exchange(ByteSpan sent);
 
+  /// The same with every cycle modelled, so that the program's cycle counter tells the board's time. Slower by far.
+  [[nodiscard]] Result<Bytes> exchange_measured(ByteSpan sent);
+
   /// Power-on reset: RAM is noise again, flash keeps its content. Runs until the program waits for the host.
   [[nodiscard]] Result<void> reset();
 

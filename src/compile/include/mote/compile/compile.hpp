@@ -70,4 +70,15 @@ struct ModuleInfo {
 /// Wraps a module as firmware (device/boards) for this board.
 [[nodiscard]] Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board);
 
+/// What the MLPerf Tiny runner loads as input.
+enum class MlperfInput : std::uint8_t { int8, uint8, float32 };
+struct MlperfFirmware {
+  std::string_view model;      ///< the benchmark's name for it: "kws01"
+  MlperfInput input = MlperfInput::int8;
+  bool prints_error = false;   ///< the result is the mean squared difference of input and output (anomaly detection)
+  graph::Quantization input_quantization, output_quantization;
+};
+/// The same as a firmware that speaks the MLPerf Tiny runner's serial protocol.
+[[nodiscard]] Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board, const MlperfFirmware& options);
+
 }  // namespace mote::compile
