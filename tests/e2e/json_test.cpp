@@ -36,6 +36,22 @@ void expect_keys(const json& object, const std::vector<std::pair<std::string, ch
   }
 }
 
+TEST(Json, inspect_draws_every_operator) {
+  const Sandbox box;
+  const json answer = answer_of(box, {"inspect", "small.mote", "--svg", "small.svg"});
+  EXPECT_EQ(answer["svg"], "small.svg");
+  const Bytes bytes = box.get("small.svg");
+  const std::string svg(bytes.begin(), bytes.end());
+  EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+  for (const json& op : answer["ops"]) EXPECT_THAT(svg, HasSubstr(op["op"].get<std::string>() + "  " + op["name"].get<std::string>()));
+  // Boxes: input, operators, output. Lines: one into each operator of this chain, one into the output.
+  std::size_t boxes = 0, lines = 0;
+  for (std::size_t at = svg.find("<g>"); at != std::string::npos; at = svg.find("<g>", at + 1)) ++boxes;
+  for (std::size_t at = svg.find("<path"); at != std::string::npos; at = svg.find("<path", at + 1)) ++lines;
+  EXPECT_EQ(boxes, answer["ops"].size() + 2);
+  EXPECT_EQ(lines, answer["ops"].size() + 1);
+}
+
 TEST(Json, of_inspect_has_the_documented_keys_and_right_figures) {
   const Sandbox box;
   const json answer = answer_of(box, {"inspect", "small.mote"});

@@ -1,7 +1,13 @@
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "command.hpp"
+#include "model_file.hpp"
+#include "mote/bench/bench.hpp"
 #include "mote/board/board_spec.hpp"
+#include "mote/compile/compile.hpp"
+#include "mote/optimize/passes.hpp"
 
 namespace mote::app {
 namespace {
@@ -33,11 +39,110 @@ Result<Outcome> list_boards() {
   return out;
 }
 
+struct Options {
+  std::string what;
+  std::string file;
+  double latency_ms = 0.0;
+};
+
+/// What a model needs on a board: measured where the board runs here, else of the portable kernels and without a time.
+struct Need {
+  std::size_t flash = 0, ram = 0;
+  std::optional<double> latency_ms, energy_uj;
+  bool estimated = false;
+};
+
+Need portable_need(const compile::Program& program) {
+  Need need;
+  need.estimated = true;
+  need.ram = program.arena_bytes;
+  constexpr std::size_t kCodePerOperator = 600;  // bytes: what the portable kernels take on a Cortex-M0+, roughly
+  for (const compile::LoweredOp& op : program.ops) {
+    need.flash += kCodePerOperator;
+    for (const compile::ConstantArray& array : op.constants) need.flash += array.bytes();
+  }
+  return need;
+}
+
+Result<Outcome> fit(const Options& o, Progress& progress) {
+  if (o.file.empty()) return fail(Code::invalid_argument, "give the model that should fit: mote boards fit FILE");
+  MOTE_TRY(const ModelFile file, read_model_file(o.file));
+  MOTE_TRY(const graph::Graph graph, graph_of(file, o.file));
+  MOTE_TRY(const auto simplified, optimize::simplify(graph));
+  compile::ProgramOptions portable;
+  portable.lowering.target = compile::Target::portable;
+  auto program = compile::make_program(simplified.graph, portable);
+  if (!program) return fail(std::move(program).error(), o.file);
+  std::optional<compile::CompiledModel> compiled;
+  Bytes input(graph::input_bytes(graph));
+  Outcome out;
+  out.holds = false;
+  out.text = fmt::format("{:<22} {:<14} {:>20} {:>20} {:>12} {:>10}  {}\n", "board", "core", "flash", "RAM", "latency", "energy", "");
+  out.json = {{"model", o.file}, {"boards", Json::array()}};
+  std::size_t done = 0;
+  for (const board::BoardSpec& b : board::catalogue()) {
+    Need need = portable_need(*program);
+    std::string reason;
+    if (b.emulated()) {
+      // The module is the same for all of them; firmware and time are the board's own.
+      if (!compiled) {
+        auto made = compile::compile(simplified.graph, b, {});
+        if (!made) return fail(std::move(made).error(), o.file);
+        compiled = std::move(*made);
+      }
+      need = {compiled->module.size(), compiled->program.arena_bytes, std::nullopt, std::nullopt, false};
+      auto firmware = compile::make_firmware(compiled->module, b);
+      if (firmware) {
+        compile::CompiledModel here = *compiled;
+        here.firmware = std::move(*firmware);
+        auto measured = bench::measure(here, simplified.graph, b, input);
+        if (measured) {
+          need.ram = measured->ram.total();
+          need.latency_ms = measured->latency_ms;
+          if (measured->energy_uj > 0.0) need.energy_uj = measured->energy_uj;  // 0: its current is unknown
+          need.estimated = !measured->estimated.empty();
+        } else {
+          reason = measured.error().message();
+        }
+      } else {
+        reason = firmware.error().code() == Code::too_large ? "no room" : firmware.error().message();
+      }
+    }
+    const bool fast_enough = o.latency_ms == 0.0 || (need.latency_ms && *need.latency_ms <= o.latency_ms);
+    if (need.flash > b.flash_bytes) reason = "flash";
+    else if (need.ram > b.ram_bytes) reason = "RAM";
+    else if (reason.empty() && !fast_enough) reason = need.latency_ms ? "latency" : "latency unknown";
+    const bool fits = reason.empty();
+    out.holds = out.holds || fits;
+    const auto of = [](std::size_t need_bytes, std::size_t has) { return fmt::format("{:.1f} of {} KiB", static_cast<double>(need_bytes) / 1024.0, has / 1024); };
+    out.text += fmt::format("{:<22} {:<14} {:>20} {:>20} {:>12} {:>10}  {}\n", b.name, b.core, of(need.flash, b.flash_bytes), of(need.ram, b.ram_bytes),
+                            need.latency_ms ? fmt::format("{:.2f} ms", *need.latency_ms) : "unknown", need.energy_uj ? fmt::format("{:.0f} uJ", *need.energy_uj) : "unknown",
+                            fits ? (need.estimated && !need.latency_ms ? "fits (estimated)" : "fits") : "no: " + reason);
+    out.json["boards"].push_back({{"name", b.name},
+                                  {"core", b.core},
+                                  {"fits", fits},
+                                  {"reason", fits ? Json(nullptr) : Json(reason)},
+                                  {"flash", need.flash},
+                                  {"flash_bytes", b.flash_bytes},
+                                  {"ram", need.ram},
+                                  {"ram_bytes", b.ram_bytes},
+                                  {"latency_ms", need.latency_ms ? Json(*need.latency_ms) : Json(nullptr)},
+                                  {"energy_uj", need.energy_uj ? Json(*need.energy_uj) : Json(nullptr)},
+                                  {"measured", need.latency_ms.has_value()}});
+    progress.step("boards", ++done, board::catalogue().size(), "");
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<Command> boards_commands() {
-  return {{"boards", "list the boards that are known, and which of them run here", "mote boards", [](CLI::App&) -> Action {
-             return [](Progress&) { return list_boards(); };
+  return {{"boards", "list the boards that are known and which of them run here, or those that a model fits", "mote boards fit model.tflite", [](CLI::App& app) -> Action {
+             auto o = std::make_shared<Options>();
+             auto* what = app.add_option("WHAT", o->what, "fit: hold a model against every board")->check(CLI::IsMember({"fit"}));
+             app.add_option("FILE", o->file, "with fit: the model")->needs(what);
+             app.add_option("--latency", o->latency_ms, "with fit: milliseconds that one run may take")->needs(what)->check(CLI::PositiveNumber);
+             return [o](Progress& progress) { return o->what.empty() ? list_boards() : fit(*o, progress); };
            }}};
 }
 

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "graph_drawing.hpp"
 #include "model_analysis.hpp"
 #include "model_commands.hpp"
 #include "model_file.hpp"
+#include "mote/base/file.hpp"
 #include "mote/compile/compile.hpp"
 #include "mote/formats/tflite.hpp"
 #include "text_table.hpp"
@@ -234,10 +236,20 @@ Result<Outcome> inspect(const std::string& path) {
 Command inspect_command() {
   return {"inspect", "what is in a model file, what it costs, what is odd about it", "mote inspect model.tflite",
           [](CLI::App& app) -> Action {
-            auto file = std::make_shared<std::string>();
+            auto file = std::make_shared<std::string>(), svg = std::make_shared<std::string>();
             app.add_option("file", *file, "a .tflite, graph text or compiled module; what it is, its content tells")
                 ->required();
-            return [file](Progress&) { return inspect(*file); };
+            app.add_option("--svg", *svg, "also write a picture of the graph to this file");
+            return [file, svg](Progress&) -> Result<Outcome> {
+              MOTE_TRY(Outcome out, inspect(*file));
+              if (svg->empty()) return out;
+              MOTE_TRY(const ModelFile model, read_model_file(*file));
+              MOTE_TRY(const graph::Graph graph, graph_of(model, *file));
+              MOTE_TRY_VOID(write_file(*svg, as_bytes(graph_svg(graph))));
+              out.text += "wrote " + *svg + "\n";
+              out.json["svg"] = *svg;
+              return out;
+            };
           }};
 }
 
