@@ -8,6 +8,7 @@ const std::vector<Pass>& passes() {
   static const std::vector<Pass> all{
       {"remove_training_ops", "drop dropout", remove_training_ops},
       {"fold_constants", "compute what does not depend on the input", fold_constants},
+      {"sink_transposes", "move transposes towards those that undo them", sink_transposes},
       {"remove_identity", "drop operators that hand on what they got", remove_identity},
       {"common_subexpressions", "do once what is done twice", common_subexpressions},
       {"remove_unread", "drop operators whose output nobody reads", remove_unread},

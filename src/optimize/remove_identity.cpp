@@ -63,6 +63,20 @@ void join_transposes(Graph& graph, Op& op) {
   op.inputs[0] = before.inputs[0];
 }
 
+/// A transpose that only moves dimensions of 1 is a change of shape.
+void transpose_to_reshape(const Graph& graph, Op& op) {
+  const auto* transpose = op.as<graph::Transpose>();
+  if (transpose == nullptr) return;
+  const graph::Shape& x = graph.tensor(op.inputs[0]).shape;
+  std::int32_t last = -1;
+  for (const std::int32_t p : transpose->permutation) {
+    if (x[static_cast<std::size_t>(p)] == 1) continue;
+    if (p < last) return;
+    last = p;
+  }
+  op.attributes = graph::Reshape{};
+}
+
 }  // namespace
 
 Result<Graph> remove_identity(const Graph& original) {
@@ -70,6 +84,7 @@ Result<Graph> remove_identity(const Graph& original) {
   std::vector<bool> dropped(graph.ops().size(), false);
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     join_transposes(graph, graph.ops()[i]);
+    transpose_to_reshape(graph, graph.ops()[i]);
     const Op& op = graph.ops()[i];
     const TensorId source = is_identity(graph, op) ? op.inputs[0] : undone(graph, op);
     const bool gives_out = std::ranges::find(graph.outputs(), op.outputs[0]) != graph.outputs().end();

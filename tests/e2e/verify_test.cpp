@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "mote/base/rng.hpp"
 #include "mote/graph/executor.hpp"
 #include "sandbox.hpp"
 
@@ -67,6 +68,24 @@ TEST_F(Verify, names_what_differs) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.output, HasSubstr("0 of 1 vectors equal, byte for byte; 1 bytes differ, first in good"));
   EXPECT_THAT(result.output, HasSubstr("another arithmetic"));
+}
+
+TEST_F(Verify, a_float_model_after_quantization) {
+  Rng rng(3);
+  const graph::Graph model = *graph::parse(std::string(reinterpret_cast<const char*>(box_.get("float.mote").data()), box_.get("float.mote").size()));
+  for (int i = 0; i < 4; ++i) {
+    std::vector<float> values(model.input().shape.elements());
+    for (float& v : values) v = static_cast<float>(rng.uniform(-1.0, 1.0));
+    box_.put("inputs/" + std::to_string(i) + ".bin", bytes_of(std::span<const float>(values)));
+  }
+  const ProcessResult converted = box_.mote({"convert", "float.mote", "integer.tflite", "--int8", "inputs"});
+  ASSERT_EQ(converted.exit_code, 0) << converted.diagnostics;
+  EXPECT_THAT(converted.output, HasSubstr("int8 by 4 calibration inputs"));
+  const ProcessResult result = box_.mote({"verify", "integer.tflite", "--layers", "--quiet"});
+  EXPECT_EQ(result.exit_code, 0) << result.diagnostics << result.output;
+  box_.put("inputs/short.bin", std::string_view("abc"));
+  EXPECT_THAT(box_.mote({"convert", "float.mote", "again.tflite", "--int8", "inputs"}).diagnostics, HasSubstr("short.bin has 3 bytes"));
+  EXPECT_THAT(box_.mote({"convert", "small.mote", "again.tflite", "--int8", "inputs"}).diagnostics, HasSubstr("only float models are quantized"));
 }
 
 TEST_F(Verify, refuses_vectors_that_do_not_fit) {

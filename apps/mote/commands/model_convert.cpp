@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "model_commands.hpp"
 #include "model_file.hpp"
 #include "mote/base/file.hpp"
+#include "mote/graph/executor.hpp"
+#include "mote/graph/quantization.hpp"
+#include "mote/optimize/passes.hpp"
 #include "mote/formats/tflite.hpp"
 #include "text_table.hpp"
 
@@ -16,7 +20,51 @@ namespace {
 struct Options {
   std::string in;
   std::string out;
+  std::string calibration;
 };
+
+/// Lowest and highest value of every tensor over the inputs of a folder: files of raw float32, each one input of the model.
+Result<graph::Ranges> observed_ranges(const graph::Graph& graph, const std::string& folder, std::size_t& samples) {
+  std::error_code error;
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".bin") files.push_back(entry.path());
+  }
+  if (error) return fail(Code::not_found, folder + ": there is no such folder");
+  if (files.empty()) return fail(Code::not_found, folder + ": there are no .bin files (raw float32, one input of the model each) to calibrate with");
+  std::ranges::sort(files);
+  MOTE_TRY(auto executor, graph::Executor::create(graph));
+  graph::Ranges ranges;
+  Bytes output(graph::output_bytes(graph));
+  for (const std::filesystem::path& file : files) {
+    MOTE_TRY(const Bytes input, read_file(file));
+    if (input.size() != graph::input_bytes(graph)) {
+      return fail(Code::malformed, fmt::format("{} has {} bytes, the model takes {} (float32)", file.string(), input.size(), graph::input_bytes(graph)));
+    }
+    MOTE_TRY_VOID(executor.run(input, output));
+    for (graph::TensorId id = 0; id < static_cast<graph::TensorId>(graph.tensors().size()); ++id) {
+      const graph::Tensor& t = graph.tensor(id);
+      if (t.is_constant() || t.dtype != graph::DType::f32) continue;
+      const ByteSpan raw = executor.value(id);
+      const std::span<const float> values(reinterpret_cast<const float*>(raw.data()), raw.size() / sizeof(float));
+      const auto [low, high] = std::ranges::minmax(values);
+      const auto [entry, first] = ranges.try_emplace(t.name, graph::Range{low, high});
+      if (!first) entry->second = {std::min(entry->second.low, low), std::max(entry->second.high, high)};
+    }
+  }
+  samples = files.size();
+  return ranges;
+}
+
+/// The float model in int8, with ranges from the calibration inputs.
+Result<graph::Graph> quantized(const graph::Graph& graph, const Options& options, std::size_t& samples) {
+  if (graph.input().dtype != graph::DType::f32) return fail(Code::invalid_argument, options.in + ": its input is " + std::string(graph::name(graph.input().dtype)) + ", only float models are quantized");
+  MOTE_TRY(const auto simplified, optimize::simplify(graph));
+  MOTE_TRY(const graph::Ranges ranges, observed_ranges(simplified.graph, options.calibration, samples));
+  auto integer = optimize::quantize(simplified.graph, ranges);
+  if (!integer) return fail(std::move(integer).error(), options.in);
+  return integer;
+}
 
 Result<formats::Format> format_for(const std::string& out) {
   const std::string extension = std::filesystem::path(out).extension().string();
@@ -35,27 +83,32 @@ Result<Bytes> written(const graph::Graph& graph, formats::Format format) {
 Result<Outcome> convert(const Options& options) {
   MOTE_TRY(const formats::Format to, format_for(options.out));
   MOTE_TRY(const ModelFile file, read_model_file(options.in));
-  MOTE_TRY(const graph::Graph graph, graph_of(file, options.in));
+  MOTE_TRY(graph::Graph graph, graph_of(file, options.in));
+  std::size_t samples = 0;
+  if (!options.calibration.empty()) {
+    MOTE_TRY(graph, quantized(graph, options, samples));
+  }
   auto bytes = written(graph, to);
   if (!bytes) return fail(std::move(bytes).error(), options.in);
   MOTE_TRY_VOID(write_file(options.out, ByteSpan(*bytes)));
   Outcome out;
-  out.text = fmt::format("{}: {} as {}, {}\n", options.out, counted(graph.ops().size(), "operator"), formats::name(to),
-                         byte_text(bytes->size()));
+  out.text = fmt::format("{}: {} as {}, {}{}\n", options.out, counted(graph.ops().size(), "operator"), formats::name(to),
+                         byte_text(bytes->size()), samples > 0 ? fmt::format(", int8 by {}", counted(samples, "calibration input")) : "");
   out.json = {{"input", options.in},           {"from", formats::name(file.format)}, {"output", options.out},
               {"to", formats::name(to)},       {"ops", graph.ops().size()},          {"bytes", bytes->size()},
-              {"sha256", sha256(*bytes).hex()}};
+              {"sha256", sha256(*bytes).hex()},   {"calibration_inputs", samples}};
   return out;
 }
 
 }  // namespace
 
 Command convert_command() {
-  return {"convert", "model file to another format: .tflite or .mote (graph text)",
+  return {"convert", "model file (.tflite, .onnx, .mote) to another format: .tflite or .mote (graph text), or to int8",
           "mote convert model.tflite model.mote", [](CLI::App& app) -> Action {
             auto options = std::make_shared<Options>();
             app.add_option("in", options->in, "the model; what it is, its content tells")->required();
             app.add_option("out", options->out, "the file to write; its ending says as what")->required();
+            app.add_option("--int8", options->calibration, "quantize a float model to int8; the folder has inputs to calibrate with, raw float32 in .bin files");
             return [options](Progress&) { return convert(*options); };
           }};
 }

@@ -1,6 +1,7 @@
 #include "model_file.hpp"
 
 #include "mote/base/file.hpp"
+#include "mote/formats/onnx.hpp"
 #include "mote/formats/tflite.hpp"
 
 namespace mote::app {
@@ -37,8 +38,11 @@ Result<graph::Graph> graph_of(const ModelFile& file, const std::string& path) {
       if (!graph) return fail_in(std::move(graph).error(), path);
       return graph;
     }
-    case formats::Format::onnx:
-      return fail(Code::unsupported, path + ": ONNX is not read by this version; convert the model to .tflite first");
+    case formats::Format::onnx: {
+      auto graph = formats::read_onnx(file.bytes, path);
+      if (!graph) return fail_in(std::move(graph).error(), path);
+      return graph;
+    }
     case formats::Format::module:
       return fail(
           Code::unsupported,

@@ -1,6 +1,7 @@
 #pragma once
 // The generated accessors of tflite.fbs, and verified access to a file's tables.
 
+#include "../names.hpp"
 #include <string>
 #include <string_view>
 
@@ -34,13 +35,6 @@ class VerifiedModel {
 
 /// "CONV_2D", a custom operator's own name, or "operator number 300".
 [[nodiscard]] std::string operator_name(const fb::OperatorCode& code);
-
-/// A name from a file, fit for one line of text and for JSON: control characters, quotes and bytes that are not UTF-8
-/// become '_'.
-[[nodiscard]] std::string clean_name(std::string_view raw);
-
-/// In double quotes, shortened in the middle when it is long.
-[[nodiscard]] std::string in_quotes(std::string_view name);
 
 /// The length of a vector that may be absent.
 template <class Vector>

@@ -57,6 +57,8 @@ struct Optimized {
 [[nodiscard]] Result<graph::Graph> fold_constants(const graph::Graph& graph);
 /// Drops operators that hand on what they got, dequantizing and quantizing to the same, and joins transposes in a row.
 [[nodiscard]] Result<graph::Graph> remove_identity(const graph::Graph& graph);
+/// Moves transposes behind elementwise operators, sums and concatenations, so that they meet and cancel: models with channels first become models with channels last.
+[[nodiscard]] Result<graph::Graph> sink_transposes(const graph::Graph& graph);
 /// Operators that compute the same from the same are done once.
 [[nodiscard]] Result<graph::Graph> common_subexpressions(const graph::Graph& graph);
 /// Makes a Pad of zeros around the picture part of the convolution behind it.

@@ -1,0 +1,241 @@
+#include "mote/formats/onnx.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+#include "../names.hpp"
+#include "node_reader.hpp"
+#include "tensor.hpp"
+
+namespace mote::formats {
+namespace onnx {
+namespace {
+
+constexpr std::int64_t kMostElements = std::int64_t{1} << 30;
+constexpr std::int64_t kOldest = 7, kNewest = 21;
+
+const std::vector<OperatorRow>& rows() {
+  static const std::vector<OperatorRow> all = [] {
+    std::vector<OperatorRow> joined;
+    for (const auto& part : {elementwise_rows(), layer_rows(), move_rows(), reduce_rows()}) joined.insert(joined.end(), part.begin(), part.end());
+    std::ranges::sort(joined, {}, &OperatorRow::type);
+    return joined;
+  }();
+  return all;
+}
+
+bool parse(google::protobuf::MessageLite& message, ByteSpan bytes) {
+  return bytes.size() <= static_cast<std::size_t>(INT32_MAX) && message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+/// Numbers of the file as elements of another size.
+template <class To, class Values>
+Bytes narrowed(const Values& values) {
+  std::vector<To> out;
+  for (const auto v : values) out.push_back(static_cast<To>(v));
+  const ByteSpan raw = bytes_of(std::span<const To>(out));
+  return {raw.begin(), raw.end()};
+}
+
+}  // namespace
+
+Result<graph::DType> element_type(std::int32_t type) {
+  switch (type) {
+    case 1: return graph::DType::f32;
+    case 2: return graph::DType::u8;
+    case 3: return graph::DType::i8;
+    case 5: return graph::DType::i16;
+    case 6: return graph::DType::i32;
+    case 7: return graph::DType::i64;
+    default: return fail(Code::unsupported, "has elements of ONNX's type " + std::to_string(type) + "; float32 is needed (and int32 or int64 for shapes)");
+  }
+}
+
+Result<graph::Tensor> constant_of(const schema::Tensor& source) {
+  graph::Tensor t;
+  t.name = clean_name(source.name());
+  MOTE_TRY(t.dtype, element_type(source.data_type()));
+  std::int64_t elements = 1;
+  Dims dims;
+  for (const std::int64_t d : source.dims()) {
+    if (d < 1 || d > kMostElements || (elements *= d) > kMostElements) return fail(Code::malformed, "has the dimension " + std::to_string(d));
+    dims.push_back(static_cast<std::int32_t>(d));
+  }
+  t.shape = graph::Shape(dims);
+  if (source.data_location() != 0) return fail(Code::unsupported, "lies in another file");
+  Bytes bytes;
+  if (source.has_raw_data()) bytes.assign(source.raw_data().begin(), source.raw_data().end());
+  else if (t.dtype == graph::DType::f32) bytes = narrowed<float>(source.float_data());
+  else if (t.dtype == graph::DType::i64) bytes = narrowed<std::int64_t>(source.int64_data());
+  else if (t.dtype == graph::DType::i32) bytes = narrowed<std::int32_t>(source.int32_data());
+  else if (t.dtype == graph::DType::i16) bytes = narrowed<std::int16_t>(source.int32_data());
+  else bytes = narrowed<std::int8_t>(source.int32_data());
+  if (bytes.size() != t.size_bytes()) {
+    return fail(Code::malformed, "has " + std::to_string(bytes.size()) + " bytes of data, " + std::to_string(t.size_bytes()) + " are needed for the shape " + t.shape.text());
+  }
+  t.data = std::make_shared<const Bytes>(std::move(bytes));
+  return t;
+}
+
+Result<graph::TensorId> NodeReader::tensor_attribute(const schema::Attribute& attribute) {
+  auto t = constant_of(attribute.t());
+  if (!t) return refuse(t.error().code(), "its value " + t.error().message());
+  MOTE_TRY_VOID(charge(t->size_bytes()));
+  t->name = fresh_name();
+  return model_.graph.add_tensor(std::move(*t));
+}
+
+namespace {
+
+/// A name that no tensor has yet.
+std::string unique(const graph::Graph& graph, std::string name) {
+  if (name.empty()) name = "tensor";
+  const auto taken = [&] { return std::ranges::any_of(graph.tensors(), [&](const graph::Tensor& t) { return t.name == name; }); };
+  while (taken()) name += "_";
+  return name;
+}
+
+class Reader {
+ public:
+  Reader(const schema::Model& file, std::string_view file_name, std::size_t bytes) : file_(file), file_name_(file_name) { model_.budget_bytes = 2 * bytes + (1u << 20); }
+
+  Result<graph::Graph> read() && {
+    for (const schema::OperatorSet& set : file_.opset_import()) {
+      if (set.domain().empty() || set.domain() == "ai.onnx") model_.opset = set.version();
+    }
+    if (model_.opset < kOldest || model_.opset > kNewest) {
+      return fail(Code::unsupported, "the model uses operator set " + std::to_string(model_.opset) + ", mote reads " + std::to_string(kOldest) + " to " + std::to_string(kNewest));
+    }
+    const schema::Graph& g = file_.graph();
+    const std::string own = clean_name(g.name());
+    model_.graph.rename(own.empty() ? clean_name(std::filesystem::path(file_name_).stem().string()) : own);
+    MOTE_TRY_VOID(read_initializers(g));
+    MOTE_TRY_VOID(read_inputs(g));
+    for (int i = 0; i < g.node_size(); ++i) MOTE_TRY_VOID(row_of(g.node(i), static_cast<std::size_t>(i)));
+    for (int i = 0; i < g.node_size(); ++i) {
+      NodeReader node(model_, g.node(i), static_cast<std::size_t>(i));
+      MOTE_TRY(const OperatorRow* row, row_of(g.node(i), static_cast<std::size_t>(i)));
+      MOTE_TRY_VOID(row->read(node));
+    }
+    MOTE_TRY_VOID(read_outputs(g));
+    model_.graph.remove_unused_tensors();
+    MOTE_TRY_VOID(graph::verify(model_.graph));
+    return std::move(model_.graph);
+  }
+
+ private:
+  Result<const OperatorRow*> row_of(const schema::Node& node, std::size_t index) {
+    const NodeReader place(model_, node, index);
+    const bool standard = node.domain().empty() || node.domain() == "ai.onnx" || (node.domain() == "com.microsoft" && node.op_type() == "Gelu");
+    const auto found = std::ranges::find(rows(), node.op_type(), &OperatorRow::type);
+    if (standard && found != rows().end()) return &*found;
+    return place.refuse(Code::unsupported, standard ? "mote does not have this operator; those it has are listed in docs/operators-onnx.md"
+                                                    : "this is an operator of the domain " + in_quotes(clean_name(node.domain())) + ", which mote cannot know");
+  }
+
+  Result<void> read_initializers(const schema::Graph& g) {
+    for (const schema::Tensor& source : g.initializer()) {
+      auto t = constant_of(source);
+      if (!t) return fail(std::move(t).error(), "tensor " + in_quotes(clean_name(source.name())));
+      t->name = unique_constant(t->name);
+      const graph::TensorId id = model_.graph.add_tensor(std::move(*t));
+      if (!model_.values.emplace(source.name(), id).second) return fail(Code::malformed, "two tensors are named " + in_quotes(clean_name(source.name())));
+    }
+    return {};
+  }
+  /// Cheap for thousands of initializers: the number makes it unique.
+  std::string unique_constant(const std::string& name) const { return name + "/c" + std::to_string(model_.graph.tensors().size()); }
+
+  Result<void> read_inputs(const schema::Graph& g) {
+    std::vector<graph::TensorId> ids;
+    for (const schema::ValueInfo& info : g.input()) {
+      if (model_.values.contains(info.name())) continue;  // an initializer, which old files list among the inputs
+      const std::string place = "model input " + in_quotes(clean_name(info.name()));
+      auto type = element_type(info.type().tensor_type().elem_type());
+      if (!type) return fail(std::move(type).error(), place);
+      Dims dims;
+      std::int64_t elements = 1;
+      for (int d = 0; d < info.type().tensor_type().shape().dim_size(); ++d) {
+        const schema::Dimension& dim = info.type().tensor_type().shape().dim(d);
+        // The batch is the caller's loop.
+        const std::int64_t value = dim.has_dim_value() && dim.dim_value() > 0 ? dim.dim_value() : d == 0 ? 1 : 0;
+        if (value < 1 || value > kMostElements || (elements *= value) > kMostElements) {
+          return fail(Code::unsupported, place + ": dimension " + std::to_string(d) + " (" + in_quotes(clean_name(dim.dim_param())) + ") is not fixed; export the model with fixed shapes");
+        }
+        dims.push_back(static_cast<std::int32_t>(value));
+      }
+      const graph::TensorId id = model_.graph.add_tensor({unique(model_.graph, clean_name(info.name())), *type, graph::Shape(dims), {}, nullptr});
+      if (!model_.values.emplace(info.name(), id).second) return fail(Code::malformed, "two inputs are named " + in_quotes(clean_name(info.name())));
+      ids.push_back(id);
+    }
+    if (ids.empty()) return fail(Code::malformed, "the model has no input");
+    model_.graph.set_inputs(std::move(ids));
+    return {};
+  }
+
+  Result<void> read_outputs(const schema::Graph& g) {
+    std::vector<graph::TensorId> ids;
+    for (const schema::ValueInfo& info : g.output()) {
+      const auto found = model_.values.find(info.name());
+      const std::string place = "model output " + in_quotes(clean_name(info.name()));
+      if (found == model_.values.end()) return fail(Code::malformed, place + " is not computed by any node");
+      const graph::Tensor& t = model_.graph.tensor(found->second);
+      if (t.is_constant()) return fail(Code::unsupported, place + " does not depend on the input");
+      if (t.dtype != graph::DType::f32 && t.dtype != graph::DType::i32) return fail(Code::unsupported, place + " has " + std::string(graph::name(t.dtype)) + " elements");
+      ids.push_back(found->second);
+      // The file's own name, where no other tensor has it.
+      const std::string own = clean_name(info.name());
+      const bool free = std::ranges::none_of(model_.graph.tensors(), [&](const graph::Tensor& other) { return other.name == own; });
+      if (free && !own.empty()) model_.graph.tensor(found->second).name = own;
+    }
+    if (ids.empty()) return fail(Code::malformed, "the model has no output");
+    model_.graph.set_outputs(std::move(ids));
+    return {};
+  }
+
+  const schema::Model& file_;
+  std::string_view file_name_;
+  Model model_;
+};
+
+}  // namespace
+}  // namespace onnx
+
+Result<graph::Graph> read_onnx(ByteSpan bytes, std::string_view name) {
+  onnx::schema::Model file;
+  if (!onnx::parse(file, bytes) || !file.has_graph()) return fail(Code::malformed, std::string(name) + ": this is no ONNX model: its bytes do not follow the format");
+  auto graph = onnx::Reader(file, name, bytes.size()).read();
+  if (!graph) return fail(std::move(graph).error(), std::string(name));
+  return graph;
+}
+
+Result<graph::Tensor> read_onnx_tensor(ByteSpan bytes) {
+  onnx::schema::Tensor source;
+  if (!onnx::parse(source, bytes)) return fail(Code::malformed, "this is no ONNX tensor");
+  return onnx::constant_of(source);
+}
+
+Result<Bytes> with_constant_inputs(ByteSpan model, const std::vector<graph::Tensor>& values) {
+  onnx::schema::Model file;
+  if (!onnx::parse(file, model)) return fail(Code::malformed, "this is no ONNX model");
+  for (const graph::Tensor& value : values) {
+    const bool there = std::ranges::any_of(file.graph().input(), [&](const onnx::schema::ValueInfo& info) { return info.name() == value.name; });
+    if (!there) return fail(Code::not_found, "the model has no input " + in_quotes(value.name));
+    onnx::schema::Tensor& t = *file.mutable_graph()->add_initializer();
+    t.set_name(value.name);
+    t.set_data_type(value.dtype == graph::DType::f32 ? 1 : value.dtype == graph::DType::i32 ? 6 : value.dtype == graph::DType::i64 ? 7 : value.dtype == graph::DType::i8 ? 3 : 2);
+    for (const std::int32_t d : value.shape.dims()) t.add_dims(d);
+    t.set_raw_data(value.data->data(), value.data->size());
+  }
+  const std::string text = file.SerializeAsString();
+  return Bytes(text.begin(), text.end());
+}
+
+std::vector<std::string_view> onnx_operators() {
+  std::vector<std::string_view> names;
+  for (const onnx::OperatorRow& row : onnx::rows()) names.push_back(row.type);
+  return names;
+}
+
+}  // namespace mote::formats
