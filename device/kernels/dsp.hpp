@@ -87,6 +87,18 @@ inline std::uint32_t high_halves(std::uint32_t a, std::uint32_t b) {
   return r;
 }
 
+/// The larger (smaller) of each of four signed bytes.
+inline std::uint32_t max4(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t r;
+  asm("ssub8 %0, %1, %2\n sel %0, %1, %2" : "=&r"(r) : "r"(a), "r"(b) : "cc");
+  return r;
+}
+inline std::uint32_t min4(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t r;
+  asm("ssub8 %0, %1, %2\n sel %0, %2, %1" : "=&r"(r) : "r"(a), "r"(b) : "cc");
+  return r;
+}
+
 #else
 
 namespace detail {
@@ -130,6 +142,17 @@ inline std::int32_t ssat8(std::int32_t a) { return a < -128 ? -128 : a > 127 ? 1
 
 inline std::uint32_t low_halves(std::uint32_t a, std::uint32_t b) { return (a & 0xffffu) | (b << 16); }
 inline std::uint32_t high_halves(std::uint32_t a, std::uint32_t b) { return (a >> 16) | (b & 0xffff0000u); }
+
+inline std::uint32_t max4(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t r = 0;
+  for (int i = 0; i < 4; ++i) r |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(detail::byte(a, i) >= detail::byte(b, i) ? detail::byte(a, i) : detail::byte(b, i))) << (8 * i);
+  return r;
+}
+inline std::uint32_t min4(std::uint32_t a, std::uint32_t b) {
+  std::uint32_t r = 0;
+  for (int i = 0; i < 4; ++i) r |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(detail::byte(a, i) >= detail::byte(b, i) ? detail::byte(b, i) : detail::byte(a, i))) << (8 * i);
+  return r;
+}
 
 #endif
 

@@ -122,7 +122,7 @@ class RandomNetwork {
     const Shape in = g_.tensor(x).shape;
     std::vector<std::int32_t> dims(in.dims().begin(), in.dims().end());
     const auto axis = static_cast<std::size_t>(pick(1, 3));
-    switch (pick(0, 12)) {
+    switch (pick(0, 13)) {
       case 0: {
         const auto kind = static_cast<UnaryKind>(pick(0, static_cast<std::int64_t>(kUnaryKinds) - 1));
         const TensorId y = value(in, false);
@@ -199,6 +199,14 @@ class RandomNetwork {
         dims[1] = pick(1, 9);
         dims[2] = pick(1, 9);
         return op(ResizeBilinear{static_cast<ResizeMode>(pick(0, 2))}, {x}, moved(x, Shape(dims)));
+      }
+      case 12: {
+        const std::int32_t kh = std::min(pick(1, 3), in[1]), kw = std::min(pick(1, 3), in[2]), sh = pick(1, 2), sw = pick(1, 2);
+        const auto [t, b] = same_padding(in[1], kh, sh);
+        const auto [l, r] = same_padding(in[2], kw, sw);
+        const Pads pads = rng_.chance(0.5) ? Pads{t, b, l, r} : Pads{};
+        const Pool2D pool{rng_.chance(0.6) ? PoolKind::max : PoolKind::average, kh, kw, sh, sw, pads, rng_.chance(0.3) ? Activation::relu6 : Activation::none};
+        return op(pool, {x}, moved(x, {1, window_output(in[1], kh, sh, 1, pads.top, pads.bottom), window_output(in[2], kw, sw, 1, pads.left, pads.right), in[3]}));
       }
       case 11: return op(Binary{BinaryKind::prelu}, {x, constant({1, 1, 1, in[3]}, quantization(false))}, value(in, false));
       default: {

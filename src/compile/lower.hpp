@@ -21,7 +21,7 @@ namespace mote::compile {
 [[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Concat, Slice, Transpose, Pad, Broadcast, Gather.
 [[nodiscard]] LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
-[[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Operators on int16 values that compute.

@@ -24,10 +24,11 @@ LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::
   const bool max = op.as<graph::Pool2D>()->kind == graph::PoolKind::max;
   const bool whole = !max && g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0 &&
                      g.in_h * g.in_w <= 256 && g.channels % 4 == 0 && options.target == Target::armv7em;
+  const bool words = max && g.channels % 4 == 0 && options.target == Target::armv7em;
   LoweredOp lowered;
   lowered.symbol = symbol;
-  lowered.kernel = whole ? "average_whole_dsp" : max ? "max_pool2d" : "average_pool2d";
-  lowered.includes = {whole ? "kernels/pool_dsp.hpp" : "kernels/pool.hpp"};
+  lowered.kernel = whole ? "average_whole_dsp" : words ? "max_pool2d_dsp" : max ? "max_pool2d" : "average_pool2d";
+  lowered.includes = {whole || words ? "kernels/pool_dsp.hpp" : "kernels/pool.hpp"};
   lowered.geometry = static_geometry(
       symbol, {{"in_h", g.in_h}, {"in_w", g.in_w}, {"channels", g.channels}, {"out_h", g.out_h}, {"out_w", g.out_w}, {"kernel_h", g.kernel_h},
                {"kernel_w", g.kernel_w}, {"stride_h", g.stride_h}, {"stride_w", g.stride_w}, {"pad_top", g.pad_top}, {"pad_left", g.pad_left},

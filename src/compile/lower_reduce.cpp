@@ -8,7 +8,7 @@
 
 namespace mote::compile {
 
-Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
   const auto g = graph::reduce_geometry(graph, op);
   if (!g) return fail(Code::unsupported, fmt::format("reduce '{}' has too many separate axes", op.name));
   const graph::ReduceKind kind = op.as<graph::Reduce>()->kind;
@@ -21,6 +21,14 @@ Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, c
                                  g->shift, g->output_zero);
   const char* type = kind == graph::ReduceKind::maximum ? "LargestOf" : kind == graph::ReduceKind::minimum ? "SmallestOf" : "SumOf";
   lowered.body = fmt::format("reduce<{}>({}_geometry, x0, y);", type, symbol);
+  const graph::Shape& x = graph.tensor(op.inputs[0]).shape;
+  const bool plane = x.rank() == 4 && x[0] == 1 && op.as<graph::Reduce>()->axes == std::vector<std::int32_t>{1, 2} && x[3] % 4 == 0 && x[1] * x[2] <= 256;
+  const bool sums = kind == graph::ReduceKind::sum || kind == graph::ReduceKind::mean;
+  if (plane && sums && options.target == Target::armv7em) {
+    lowered.kernel = "reduce_planes_dsp";
+    lowered.includes = {"kernels/pool_dsp.hpp"};
+    lowered.body = fmt::format("reduce_planes_dsp<{}, {}>({}_geometry, x0, y);", x[1] * x[2], x[3], symbol);
+  }
   return lowered;
 }
 
