@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <set>
 
+#include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/formats/tflite.hpp"
 #include "oracle/tflite_oracle.hpp"
@@ -528,6 +530,10 @@ TEST(TfliteOperatorsAgree, one_by_one) {
       OneOperator one(c.code, integer, version);
       c.build(one);
       const Bytes file = one.file();
+      // A fuzzer's seeds.
+      if (const char* folder = std::getenv("MOTE_CASES")) {
+        ASSERT_TRUE(write_file(std::string(folder) + "/case" + std::to_string(jobs.size()) + ".tflite", file));
+      }
       const auto model = read_tflite(file, name);
       ASSERT_TRUE(model) << name << ": " << model.error().message();
       const Bytes inputs = samples(*model, 4, 11);

@@ -27,8 +27,8 @@ Result<void> reduce(NodeReader& node) {
       a.axes.push_back(static_cast<std::int32_t>(axis));
     }
     std::ranges::sort(a.axes);
-    const auto twice = std::ranges::unique(a.axes);
-    a.axes.erase(twice.begin(), twice.end());
+    const auto twice = std::unique(a.axes.begin(), a.axes.end());
+    a.axes.erase(twice, a.axes.end());
   }
   if (a.axes.empty()) {
     if (node.integer("noop_with_empty_axes", 0) != 0) return node.give(x);

@@ -45,8 +45,8 @@ Result<void> read_reduce(OperatorReader& op) {
     a.axes.push_back(static_cast<std::int32_t>(axis));
   }
   std::ranges::sort(a.axes);
-  const auto twice = std::ranges::unique(a.axes);
-  a.axes.erase(twice.begin(), twice.end());
+  const auto twice = std::unique(a.axes.begin(), a.axes.end());
+  a.axes.erase(twice, a.axes.end());
   if (kKind == ReduceKind::sum || kKind == ReduceKind::mean) {
     MOTE_TRY_VOID(op.rescales(op.scale(x), output));
   } else {
