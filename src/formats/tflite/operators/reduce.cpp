@@ -38,7 +38,7 @@ Result<void> read_reduce(OperatorReader& op) {
   MOTE_TRY(const std::vector<std::int64_t> axes, op.integers(1, kMostDims));
   MOTE_TRY(const TensorId output, op.output());
   MOTE_TRY_VOID(op.same_type(x, output));
-  const Shape& shape = op.shape(x);
+  const Shape shape = op.shape(x);  // a copy: tensors are added below
   Reduce a{kKind, {}};
   for (const std::int64_t given : axes) {
     MOTE_TRY(const std::size_t axis, op.axis(given, shape.rank()));
