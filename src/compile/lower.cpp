@@ -73,7 +73,7 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const bool wide = x.dtype == graph::DType::i16 && y.dtype == graph::DType::i16;
   const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
   if (!wide && (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
-    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 and int16 models are compiled; quantize it first ('mote optimize')",
+    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 and int16 models are compiled; quantize it first ('mote convert --int8', or 'mote optimize' in a project)",
                                                graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
   }
   if (const auto* pad = op.as<graph::Pad>(); wide && pad != nullptr && pad->value != 0.0f) {
