@@ -25,11 +25,12 @@ struct Outcome {
 
 using Action = std::function<Result<Outcome>(Progress&)>;
 
-/// A command adds itself to the parser and returns what to do when it is chosen. Options bind to shared state that the action captures.
+/// A command adds itself to the parser and returns what to do when it is chosen. Options bind to shared state that the
+/// action captures.
 struct Command {
-  std::string name;      ///< "run", or "data import" for a command in a group
-  std::string summary;   ///< one line
-  std::string example;   ///< shell lines shown by --help
+  std::string name;     ///< "run", or "data import" for a command in a group
+  std::string summary;  ///< one line
+  std::string example;  ///< shell lines shown by --help
   std::function<Action(CLI::App&)> setup;
 };
 
@@ -40,9 +41,9 @@ struct Command {
 [[nodiscard]] std::vector<Command> boards_commands();
 [[nodiscard]] std::vector<Command> data_commands();
 [[nodiscard]] std::vector<Command> features_commands();
-[[nodiscard]] std::vector<Command> model_commands();     // inspect, convert
-[[nodiscard]] std::vector<Command> project_commands();   // new, run, train, optimize, report, why
-[[nodiscard]] std::vector<Command> compile_commands();   // compile, bench
+[[nodiscard]] std::vector<Command> model_commands();    // inspect, convert
+[[nodiscard]] std::vector<Command> project_commands();  // new, run, train, optimize, report, why
+[[nodiscard]] std::vector<Command> compile_commands();  // compile, bench
 [[nodiscard]] std::vector<Command> verify_commands();
 [[nodiscard]] std::vector<Command> completion_commands();
 

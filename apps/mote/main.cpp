@@ -1,4 +1,5 @@
-// Parses the command line, runs one command, prints its outcome. Exit codes: 0 done, 1 what was asked does not hold or failed, 2 wrong usage.
+// Parses the command line, runs one command, prints its outcome. Exit codes: 0 done, 1 what was asked does not hold or
+// failed, 2 wrong usage.
 
 #include <cstdio>
 #include <iostream>
@@ -29,7 +30,8 @@ CLI::App* group_of(CLI::App& app, const std::string& name) {
 
 void add(CLI::App& app, const Command& command, Chosen& chosen) {
   CLI::App* group = group_of(app, command.name);
-  const std::string own = command.name.substr(command.name.find(' ') == std::string::npos ? 0 : command.name.find(' ') + 1);
+  const std::string own =
+      command.name.substr(command.name.find(' ') == std::string::npos ? 0 : command.name.find(' ') + 1);
   CLI::App* parser = group->add_subcommand(own, command.summary);
   parser->fallthrough();
   parser->footer("Example:\n  " + command.example);
@@ -39,7 +41,9 @@ void add(CLI::App& app, const Command& command, Chosen& chosen) {
 int report_failure(const Error& error, bool json) {
   const bool usage = error.code() == Code::invalid_argument;
   if (json) {
-    std::cout << Json{{"error", {{"code", name(error.code())}, {"message", error.message()}}}}.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+    std::cout << Json{{"error", {{"code", name(error.code())}, {"message", error.message()}}}}.dump(
+                     -1, ' ', false, Json::error_handler_t::replace)
+              << "\n";
   }
   std::cerr << "mote: " << error.message() << "\n";
   return usage ? 2 : 1;
@@ -54,7 +58,8 @@ std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error) {
   std::string place = "mote";
   for (const CLI::App* a = &app; a != deepest;) place += " " + (a = a->get_subcommands().front())->get_name();
   const std::string hint = "; '" + place + " --help' lists what is possible";
-  if (wants_command && !rest.empty() && !rest.front().starts_with("-")) return "'" + rest.front() + "' is no command of '" + place + "'" + hint;
+  if (wants_command && !rest.empty() && !rest.front().starts_with("-"))
+    return "'" + rest.front() + "' is no command of '" + place + "'" + hint;
   return error.what() + hint;
 }
 

@@ -50,7 +50,8 @@ Result<void> apply(pipeline::Config& config, const std::vector<std::string>& ove
   for (const std::string& text : overrides) {
     const std::size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return fail(Code::invalid_argument, "--set " + text + ": section.key=value is expected, for example --set train.epochs=5");
+      return fail(Code::invalid_argument,
+                  "--set " + text + ": section.key=value is expected, for example --set train.epochs=5");
     }
     MOTE_TRY_VOID(config.set(text.substr(0, equals), text.substr(equals + 1)));
   }

@@ -1,5 +1,6 @@
 #pragma once
-// mote.toml as typed settings. Every step gets its own part together with the canonical text of just the keys it was read from.
+// mote.toml as typed settings. Every step gets its own part together with the canonical text of just the keys it was
+// read from.
 
 #include <filesystem>
 #include <optional>
@@ -33,7 +34,7 @@ struct DataSettings {
 
 struct FeatureSettings {
   features::FeatureConfig config;
-  double unit = 1.0;  ///< real value of one int16 count, for datasets of floats
+  double unit = 1.0;             ///< real value of one int16 count, for datasets of floats
   std::uint32_t max_length = 0;  ///< samples a channel that the device's buffer holds; 0: the longest of the dataset
 };
 
@@ -49,7 +50,7 @@ struct TargetSettings {
 };
 
 struct QuantizeSettings {
-  bool aware = false;          ///< quantization-aware training after calibration
+  bool aware = false;  ///< quantization-aware training after calibration
   train::CalibrationOptions calibration;
   train::TrainOptions training;  ///< of the quantization-aware phase
 };
@@ -76,7 +77,8 @@ struct Project {
 /// Reads DIR/mote.toml (or the file itself), strictly.
 /// @param overrides  "section.key=value", as given by --set.
 /// @error  one sentence with file, line and column.
-[[nodiscard]] Result<Project> load_project(const std::filesystem::path& where, const std::vector<std::string>& overrides);
+[[nodiscard]] Result<Project> load_project(const std::filesystem::path& where,
+                                           const std::vector<std::string>& overrides);
 
 // Parts, one a file.
 [[nodiscard]] Result<Setting<DataSettings>> read_data(pipeline::Config& config);

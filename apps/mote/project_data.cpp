@@ -24,7 +24,9 @@ Result<data::Naming> read_naming(Section& section) {
   MOTE_TRY(naming.test_when, section.get<std::string>("test_when", ""));
   const std::string fallback = naming.pattern.find("{label}") != std::string::npos ? "pattern" : "folder";
   MOTE_TRY(const std::string label, section.one_of("label_from", {"folder", "pattern", "none"}, fallback));
-  naming.label = label == "folder" ? data::Naming::Label::folder : label == "pattern" ? data::Naming::Label::pattern : data::Naming::Label::none;
+  naming.label = label == "folder"    ? data::Naming::Label::folder
+                 : label == "pattern" ? data::Naming::Label::pattern
+                                      : data::Naming::Label::none;
   return naming;
 }
 
@@ -48,8 +50,9 @@ Result<data::ImportSpec> read_audio(Section& s, std::vector<std::filesystem::pat
   MOTE_TRY(spec.labels, s.get<Strings>("only_labels", {}));
   MOTE_TRY(spec.max_seconds, s.get<double>("max_seconds", 600.0, {0.001, 86'400.0}));
   MOTE_TRY(const std::string channels, s.one_of("channels", {"mix_to_mono", "first", "keep"}, "mix_to_mono"));
-  spec.channels = channels == "first" ? data::AudioSpec::Channels::first
-                  : channels == "keep" ? data::AudioSpec::Channels::keep : data::AudioSpec::Channels::mix_to_mono;
+  spec.channels = channels == "first"  ? data::AudioSpec::Channels::first
+                  : channels == "keep" ? data::AudioSpec::Channels::keep
+                                       : data::AudioSpec::Channels::mix_to_mono;
   if (s.has("rate")) {
     MOTE_TRY(spec.rate_hz, s.hertz("rate"));
   }
@@ -79,12 +82,20 @@ Result<data::ImportSpec> read_series(Section& s, std::vector<std::filesystem::pa
   MOTE_TRY(spec.naming.pattern, s.get<std::string>("pattern", ""));
   MOTE_TRY(spec.naming.test_when, s.get<std::string>("test_when", ""));
   using Label = data::SeriesSpec::Label;
-  const std::string label_fallback = !spec.label_column.empty() ? "column" : spec.naming.pattern.find("{label}") != std::string::npos ? "pattern" : "file_name";
-  MOTE_TRY(const std::string label, s.one_of("label_from", {"column", "file_name", "folder", "pattern", "none"}, label_fallback));
-  spec.label = label == "column" ? Label::column : label == "file_name" ? Label::file_name : label == "folder" ? Label::folder
-               : label == "pattern" ? Label::pattern : Label::none;
-  if (!spec.group_column.empty()) spec.group = data::SeriesSpec::Group::column;
-  else if (spec.naming.pattern.find("{group}") != std::string::npos) spec.group = data::SeriesSpec::Group::pattern;
+  const std::string label_fallback = !spec.label_column.empty()                                 ? "column"
+                                     : spec.naming.pattern.find("{label}") != std::string::npos ? "pattern"
+                                                                                                : "file_name";
+  MOTE_TRY(const std::string label,
+           s.one_of("label_from", {"column", "file_name", "folder", "pattern", "none"}, label_fallback));
+  spec.label = label == "column"      ? Label::column
+               : label == "file_name" ? Label::file_name
+               : label == "folder"    ? Label::folder
+               : label == "pattern"   ? Label::pattern
+                                      : Label::none;
+  if (!spec.group_column.empty())
+    spec.group = data::SeriesSpec::Group::column;
+  else if (spec.naming.pattern.find("{group}") != std::string::npos)
+    spec.group = data::SeriesSpec::Group::pattern;
   MOTE_TRY(const int rows, s.get<int>("window", 0, {0, 1'000'000}));
   MOTE_TRY(const int stride, s.get<int>("stride", 0, {0, 1'000'000}));
   spec.window_rows = static_cast<std::size_t>(rows);
@@ -111,7 +122,11 @@ Result<data::ImportSpec> read_strokes(Section& s, std::vector<std::filesystem::p
 
 using Reader = Result<data::ImportSpec> (*)(Section&, std::vector<std::filesystem::path>&);
 Reader reader_of(const std::string& kind) {
-  return kind == "idx" ? read_idx : kind == "audio" ? read_audio : kind == "images" ? read_images : kind == "series" ? read_series : read_strokes;
+  return kind == "idx"      ? read_idx
+         : kind == "audio"  ? read_audio
+         : kind == "images" ? read_images
+         : kind == "series" ? read_series
+                            : read_strokes;
 }
 
 Result<unsigned> fold_number(Section& s, std::string_view key, int fallback, int least) {
@@ -163,7 +178,9 @@ Result<Setting<DataSettings>> read_data(pipeline::Config& config) {
 Result<Setting<data::SplitSpec>> read_split(pipeline::Config& config) {
   MOTE_TRY(Section s, config.optional_section("split"));
   Setting<data::SplitSpec> out;
-  MOTE_TRY(const std::string rule, s.one_of("rule", {"hint", "fraction", "kfold", "groups", "group_fraction", "leave_one_group_out"}, "fraction"));
+  MOTE_TRY(
+      const std::string rule,
+      s.one_of("rule", {"hint", "fraction", "kfold", "groups", "group_fraction", "leave_one_group_out"}, "fraction"));
   const auto part = [&](std::string_view key, double fallback) { return s.get<double>(key, fallback, {0.0, 0.95}); };
   if (rule == "hint") {
     data::SplitByHint r;

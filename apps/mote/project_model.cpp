@@ -32,7 +32,8 @@ Result<graph::SeparableBlock> parse_block(Section& section, const std::string& t
     const auto [stop, error] = std::from_chars(digits, word.data() + word.size(), value);
     const bool known = first || kind == 's' || kind == 'k';
     if (error != std::errc() || stop != word.data() + word.size() || !known) {
-      return section.refuse("blocks", "'" + text + "' is not a block; write channels, then s<stride>, k<kernel> or plain: \"48 s2 k5\"");
+      return section.refuse(
+          "blocks", "'" + text + "' is not a block; write channels, then s<stride>, k<kernel> or plain: \"48 s2 k5\"");
     }
     (first ? block.channels : kind == 's' ? block.stride : block.kernel) = value;
     first = false;
@@ -41,7 +42,8 @@ Result<graph::SeparableBlock> parse_block(Section& section, const std::string& t
   return block;
 }
 
-Result<std::pair<std::int32_t, std::int32_t>> pair_of(Section& section, std::string_view key, std::vector<std::int64_t> fallback) {
+Result<std::pair<std::int32_t, std::int32_t>> pair_of(Section& section, std::string_view key,
+                                                      std::vector<std::int64_t> fallback) {
   MOTE_TRY(const auto list, section.get<std::vector<std::int64_t>>(key, std::move(fallback)));
   if (list.size() != 2) return section.refuse(key, "two numbers are expected, [height, width]");
   for (const std::int64_t v : list) {
@@ -61,7 +63,8 @@ Result<void> read_stem(Section& model, graph::Stem& stem) {
 }
 
 Result<void> read_optimizer(Section& s, train::TrainOptions& o) {
-  MOTE_TRY(const std::string optimizer, s.one_of("optimizer", {"sgd", "adamw"}, o.optimizer == train::Optimizer::sgd ? "sgd" : "adamw"));
+  MOTE_TRY(const std::string optimizer,
+           s.one_of("optimizer", {"sgd", "adamw"}, o.optimizer == train::Optimizer::sgd ? "sgd" : "adamw"));
   o.optimizer = optimizer == "sgd" ? train::Optimizer::sgd : train::Optimizer::adamw;
   if (o.optimizer == train::Optimizer::adamw) {
     o.learning_rate = 5e-3;
@@ -72,8 +75,10 @@ Result<void> read_optimizer(Section& s, train::TrainOptions& o) {
   MOTE_TRY(o.weight_decay, s.get<double>("weight_decay", o.weight_decay, {0.0, 10.0}));
   MOTE_TRY(o.gradient_clip, s.get<double>("gradient_clip", o.gradient_clip, {0.0, 1e9}));
   MOTE_TRY(const std::string schedule, s.one_of("schedule", {"one_cycle", "cosine", "step", "constant"}, "one_cycle"));
-  o.schedule = schedule == "one_cycle" ? train::Schedule::one_cycle : schedule == "cosine" ? train::Schedule::cosine
-               : schedule == "step" ? train::Schedule::step : train::Schedule::constant;
+  o.schedule = schedule == "one_cycle" ? train::Schedule::one_cycle
+               : schedule == "cosine"  ? train::Schedule::cosine
+               : schedule == "step"    ? train::Schedule::step
+                                       : train::Schedule::constant;
   MOTE_TRY(o.warmup_fraction, s.get<double>("warmup_fraction", o.warmup_fraction, {0.0, 1.0}));
   MOTE_TRY(o.final_fraction, s.get<double>("final_fraction", o.final_fraction, {0.0, 1.0}));
   MOTE_TRY(o.step_factor, s.get<double>("step_factor", o.step_factor, {1e-6, 1.0}));
@@ -257,7 +262,8 @@ Result<Setting<QuantizeSettings>> read_quantize(pipeline::Config& config) {
   q.aware = method == "aware";
   MOTE_TRY(const std::string calibration, s.one_of("calibration", {"min_max", "percentile", "mse"}, "percentile"));
   q.calibration.method = calibration == "min_max" ? train::CalibrationMethod::min_max
-                         : calibration == "mse" ? train::CalibrationMethod::mse : train::CalibrationMethod::percentile;
+                         : calibration == "mse"   ? train::CalibrationMethod::mse
+                                                  : train::CalibrationMethod::percentile;
   MOTE_TRY(q.calibration.percentile, s.get<double>("percentile", q.calibration.percentile, {50.001, 100.0}));
   MOTE_TRY(const int samples, s.get<int>("samples", 1000, {1, 10'000'000}));
   q.calibration.max_samples = static_cast<std::size_t>(samples);

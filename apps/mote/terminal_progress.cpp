@@ -23,7 +23,9 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-TerminalProgress::TerminalProgress(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) { std::signal(SIGINT, on_interrupt); }
+TerminalProgress::TerminalProgress(bool quiet) : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) == 1) {
+  std::signal(SIGINT, on_interrupt);
+}
 
 bool TerminalProgress::cancelled() const { return interrupted != 0; }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Progress on stderr: a bar that redraws itself on a terminal, plain lines elsewhere. Ctrl-C asks the work to stop in order.
+// Progress on stderr: a bar that redraws itself on a terminal, plain lines elsewhere. Ctrl-C asks the work to stop in
+// order.
 
 #include <chrono>
 #include <string>

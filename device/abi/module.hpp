@@ -1,6 +1,7 @@
 #pragma once
-// The module: what a model becomes on a device. A module is a position-independent blob of header, code and constants that runs from
-// wherever it lies in flash and keeps all its state in an arena that the caller gives it. Byte-level description: docs/formats/module.md.
+// The module: what a model becomes on a device. A module is a position-independent blob of header, code and constants
+// that runs from wherever it lies in flash and keeps all its state in an arena that the caller gives it. Byte-level
+// description: docs/formats/module.md.
 //
 // Freestanding C++17; the host includes the same header.
 
@@ -29,16 +30,16 @@ struct ModuleHeader {
   std::uint32_t magic;
   std::uint16_t abi;
   std::uint16_t header_bytes;
-  std::uint32_t module_bytes;   // header + code + constants
-  std::uint32_t code_bytes;     // of these: instructions
-  std::uint32_t core;           // Core
-  std::uint32_t isa_features;   // IsaFeature bits
-  std::uint32_t op_set;         // highest op-set version used
-  std::uint32_t entry_offset;   // Thumb function: std::int32_t invoke(void* arena); bit 0 clear
-  std::uint32_t arena_bytes;    // exact
-  std::uint32_t arena_align;    // power of two
-  std::uint32_t stack_bytes;    // measured on the virtual board, below the caller of invoke; 0 while unknown
-  std::uint32_t input_offset;   // in the arena: the caller writes the input here before invoke
+  std::uint32_t module_bytes;  // header + code + constants
+  std::uint32_t code_bytes;    // of these: instructions
+  std::uint32_t core;          // Core
+  std::uint32_t isa_features;  // IsaFeature bits
+  std::uint32_t op_set;        // highest op-set version used
+  std::uint32_t entry_offset;  // Thumb function: std::int32_t invoke(void* arena); bit 0 clear
+  std::uint32_t arena_bytes;   // exact
+  std::uint32_t arena_align;   // power of two
+  std::uint32_t stack_bytes;   // measured on the virtual board, below the caller of invoke; 0 while unknown
+  std::uint32_t input_offset;  // in the arena: the caller writes the input here before invoke
   std::uint32_t input_bytes;
   std::uint32_t output_offset;  // in the arena: the result lies here after invoke
   std::uint32_t output_bytes;

@@ -1,44 +1,20 @@
 // Bench firmware: one module, one arena, and the UART protocol of README.md.
-//
-// MOTE_MODULE_FILE   path of the module, as a string literal
-// MOTE_ARENA_BYTES   bytes to reserve for the arena
 
 #include <cstddef>
 #include <cstdint>
 
 #include "abi/module.hpp"
 #include "boards/markers.hpp"
+#include "boards/module_blob.hpp"
 #include "boards/protocol.hpp"
 #include "boards/sensor_port.hpp"
 #include "boards/uart.hpp"
-
-// 32 bytes is the longest instruction-cache line of the boards in the catalogue.
-__asm__(
-    ".section .module, \"ax\", %progbits\n"
-    ".balign 32\n"
-    ".global mote_module\n"
-    ".type mote_module, %object\n"
-    "mote_module:\n"
-    ".incbin \"" MOTE_MODULE_FILE
-    "\"\n"
-    ".size mote_module, . - mote_module\n"
-    ".global mote_module_end\n"
-    "mote_module_end:\n"
-    ".previous\n");
-
-extern "C" {
-extern const std::uint8_t mote_module[];
-extern const std::uint8_t mote_module_end[];
-[[gnu::section(".arena,\"aw\",%nobits @"), gnu::used]] alignas(32) std::uint8_t mote_arena[MOTE_ARENA_BYTES];
-}
 
 namespace {
 
 using namespace mote::device;
 
 constexpr std::uint32_t kIsaFeatures = isa_dsp | isa_fpu_single;
-
-const ModuleHeader& header() { return *reinterpret_cast<const ModuleHeader*>(mote_module); }
 
 bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) {
   return offset <= limit && bytes <= limit - offset;

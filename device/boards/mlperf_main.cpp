@@ -1,8 +1,7 @@
-// Firmware that speaks the MLPerf Tiny runner's serial protocol (performance mode): ASCII commands that end with %, replies in lines that end with \r\n, the
-// last one "m-ready". One module, one arena. Facts of the protocol: mlcommons/tiny, benchmark/api.
+// Firmware that speaks the MLPerf Tiny runner's serial protocol (performance mode): ASCII commands that end with %,
+// replies in lines that end with \r\n, the last one "m-ready". One module, one arena. Facts of the protocol:
+// mlcommons/tiny, benchmark/api.
 //
-// MOTE_MODULE_FILE        path of the module, as a string literal
-// MOTE_ARENA_BYTES        bytes to reserve for the arena
 // MOTE_MLPERF_MODEL       name of the benchmark's model, as a string literal: "kws01"
 // MOTE_MLPERF_INPUT       what the runner loads: 0 int8, 1 uint8 (128 is zero), 2 float32
 // MOTE_MLPERF_RESULT      what is printed: 0 each output, 1 the mean squared difference of input and output
@@ -14,23 +13,8 @@
 
 #include "abi/module.hpp"
 #include "boards/markers.hpp"
+#include "boards/module_blob.hpp"
 #include "boards/uart.hpp"
-
-__asm__(
-    ".section .module, \"ax\", %progbits\n"
-    ".balign 32\n"
-    ".global mote_module\n"
-    ".type mote_module, %object\n"
-    "mote_module:\n"
-    ".incbin \"" MOTE_MODULE_FILE
-    "\"\n"
-    ".size mote_module, . - mote_module\n"
-    ".previous\n");
-
-extern "C" {
-extern const std::uint8_t mote_module[];
-[[gnu::section(".arena,\"aw\",%nobits @"), gnu::used]] alignas(32) std::uint8_t mote_arena[MOTE_ARENA_BYTES];
-}
 
 namespace {
 
@@ -41,8 +25,6 @@ constexpr std::size_t kMostInputBytes = 27648;
 constexpr std::size_t kElementBytes = MOTE_MLPERF_INPUT == 2 ? 4 : 1;
 
 std::uint8_t input_buffer[kMostInputBytes];
-
-const ModuleHeader& header() { return *reinterpret_cast<const ModuleHeader*>(mote_module); }
 
 /// Microseconds since power-on from the core's cycle counter, whose 32 bits wrap: look more often than that.
 class Clock {
@@ -110,7 +92,8 @@ class Runner {
     const auto thousandths = static_cast<std::uint64_t>((value < 0 ? -value : value) * 1000.0f + 0.5f);
     print(thousandths / 1000);
     print(".");
-    for (std::uint32_t unit = 100; unit > 0; unit /= 10) uart_.write(static_cast<std::uint8_t>('0' + thousandths / unit % 10));
+    for (std::uint32_t unit = 100; unit > 0; unit /= 10)
+      uart_.write(static_cast<std::uint8_t>('0' + thousandths / unit % 10));
   }
   void lap() {
     print("m-lap-us-");
@@ -157,14 +140,22 @@ class Runner {
   void obey() {
     at_ = command_;
     const char* name = word();
-    if (same(name, "name")) print("m-name-dut-[mote]\r\n");
-    else if (same(name, "profile")) print("m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[" MOTE_MLPERF_MODEL "]\r\n");
-    else if (same(name, "timestamp")) lap();
-    else if (same(name, "db")) buffer();
-    else if (same(name, "infer")) infer();
-    else if (same(name, "results")) results();
-    else if (same(name, "help")) print("m-[help name profile timestamp db infer results]\r\n");
-    else refuse("Unknown command: ", name);
+    if (same(name, "name"))
+      print("m-name-dut-[mote]\r\n");
+    else if (same(name, "profile"))
+      print("m-profile-[ULPMark for tinyML Firmware V0.0.1]\r\nm-model-[" MOTE_MLPERF_MODEL "]\r\n");
+    else if (same(name, "timestamp"))
+      lap();
+    else if (same(name, "db"))
+      buffer();
+    else if (same(name, "infer"))
+      infer();
+    else if (same(name, "results"))
+      results();
+    else if (same(name, "help"))
+      print("m-[help name profile timestamp db infer results]\r\n");
+    else
+      refuse("Unknown command: ", name);
   }
 
   void buffer() {
@@ -208,7 +199,10 @@ class Runner {
         float value;
         __builtin_memcpy(&value, buffer_ + 4 * i, 4);
         const float scaled = value / MOTE_INPUT_SCALE + (value < 0 ? -0.5f : 0.5f);
-        const std::int32_t q = static_cast<std::int32_t>(scaled < -1000.0f ? -1000.0f : scaled > 1000.0f ? 1000.0f : scaled) + MOTE_INPUT_ZERO;
+        const std::int32_t q = static_cast<std::int32_t>(scaled < -1000.0f  ? -1000.0f
+                                                         : scaled > 1000.0f ? 1000.0f
+                                                                            : scaled) +
+                               MOTE_INPUT_ZERO;
         input[i] = static_cast<std::int8_t>(q < -128 ? -128 : q > 127 ? 127 : q);
       }
     }
@@ -217,7 +211,8 @@ class Runner {
 
   bool run() const {
     if (!load_input()) return false;
-    const auto entry = reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset + 1);
+    const auto entry =
+        reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset + 1);
     mote_infer_begin();
     const std::int32_t status = entry(mote_arena);
     mote_infer_end();

@@ -1,6 +1,6 @@
 #pragma once
-// int8 operators of two elements, with broadcasting. Source of the arithmetic: TensorFlow Lite reference_integer_ops (Add, Mul), reference_ops (Sub,
-// MaximumMinimum) and squared_difference.
+// int8 operators of two elements, with broadcasting. Source of the arithmetic: TensorFlow Lite reference_integer_ops
+// (Add, Mul), reference_ops (Sub, MaximumMinimum) and squared_difference.
 
 #include <cstdint>
 
@@ -82,8 +82,9 @@ struct PreluPair {
   template <class P>
   static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
     const std::int32_t x = a - p.a_zero;
-    const std::int32_t scaled = x >= 0 ? multiply_by_quantized_multiplier(x, p.a_multiplier, p.a_shift)
-                                       : multiply_by_quantized_multiplier(x * (b - p.b_zero), p.output_multiplier, p.output_shift);
+    const std::int32_t scaled =
+        x >= 0 ? multiply_by_quantized_multiplier(x, p.a_multiplier, p.a_shift)
+               : multiply_by_quantized_multiplier(x * (b - p.b_zero), p.output_multiplier, p.output_shift);
     return static_cast<std::int8_t>(clamp(scaled + p.output_zero, p.clamp_low, p.clamp_high));
   }
 };
@@ -96,7 +97,8 @@ void for_pairs(const Geometry& g, const Params& p, const Element* a, const Eleme
       for (std::int32_t k = 0; k < g.count[2]; ++k) {
         const Element* left = a + i * g.a[0] + j * g.a[1] + k * g.a[2];
         const Element* right = b + i * g.b[0] + j * g.b[1] + k * g.b[2];
-        for (std::int32_t l = 0; l < g.count[3]; ++l, left += g.a[3], right += g.b[3]) *y++ = Operator::apply(p, *left, *right);
+        for (std::int32_t l = 0; l < g.count[3]; ++l, left += g.a[3], right += g.b[3])
+          *y++ = Operator::apply(p, *left, *right);
       }
     }
   }

@@ -13,7 +13,8 @@ namespace mote::device {
 /// @param y        [out_h,out_w,out_c]
 /// Source: TensorFlow Lite reference_integer_ops::ConvPerChannel.
 template <class Geometry>
-void conv2d(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params, std::int8_t* y) {
+void conv2d(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
+            std::int8_t* y) {
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
     for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
       for (std::int32_t oc = 0; oc < g.out_c; ++oc) {

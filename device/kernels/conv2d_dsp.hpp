@@ -1,14 +1,15 @@
 #pragma once
 // int8 convolution and dense layers with the Armv7E-M DSP instructions: equal to conv2d.hpp, byte for byte.
 //
-// Work is a matrix product: columns (one a output pixel: the window's inputs minus the zero point, widened to int16) times weights. For a block
-// of pixels the columns are built once; then for each group of four output channels the packed weights are copied to RAM once and a tile of
-// 2 pixels x 4 channels runs over them.
+// Work is a matrix product: columns (one a output pixel: the window's inputs minus the zero point, widened to int16)
+// times weights. For a block of pixels the columns are built once; then for each group of four output channels the
+// packed weights are copied to RAM once and a tile of 2 pixels x 4 channels runs over them.
 //
-// Packed weights: a 16-bit lane holds 256 * w[c] + w[c+1]. SMLAD on the lane gives R = 256 H + L for both channels at once; SXTB16 of the same
-// register isolates w[c+1], a second SMLAD gives L alone; H = (R - L) / 256. So 4 channels cost one load and one SXTB16 per two weights, and no
-// flash beyond the int8 weights. Exact while |256 H + L| < 2^31, that is sum |w| * 255 + |bias| < 2^23 for each channel, and no weight is -128 (whose
-// lane would not fit 16 bits): checked by the compiler.
+// Packed weights: a 16-bit lane holds 256 * w[c] + w[c+1]. SMLAD on the lane gives R = 256 H + L for both channels at
+// once; SXTB16 of the same register isolates w[c+1], a second SMLAD gives L alone; H = (R - L) / 256. So 4 channels
+// cost one load and one SXTB16 per two weights, and no flash beyond the int8 weights. Exact while |256 H + L| < 2^31,
+// that is sum |w| * 255 + |bias| < 2^23 for each channel, and no weight is -128 (whose lane would not fit 16 bits):
+// checked by the compiler.
 //
 // A step of the tile is 2 x 4 x 2 = 16 multiply-accumulates: 4 loads, 8 SMLAD, 2 SXTB16.
 
@@ -41,13 +42,15 @@ constexpr std::int32_t conv2d_dsp_scratch_bytes(std::int32_t column, std::int32_
 namespace detail {
 
 /// n signed bytes to halfwords plus `offset` (in both lanes), four at a time in widened order.
-[[gnu::always_inline]] inline void widen(const std::int8_t* source, std::int16_t* out, std::int32_t n, std::uint32_t offset) {
+[[gnu::always_inline]] inline void widen(const std::int8_t* source, std::int16_t* out, std::int32_t n,
+                                         std::uint32_t offset) {
   for (const std::int8_t* const end = source + (n & ~3); source != end; source += 4, out += 4) {
     const std::uint32_t word = dsp::load_word(source);
     dsp::store_word(out, dsp::sxtab16(offset, word));
     dsp::store_word(out + 2, dsp::sxtab16_odd(offset, word));
   }
-  for (std::int32_t i = n & 3; i > 0; --i) *out++ = static_cast<std::int16_t>(*source++ + static_cast<std::int16_t>(offset));
+  for (std::int32_t i = n & 3; i > 0; --i)
+    *out++ = static_cast<std::int16_t>(*source++ + static_cast<std::int16_t>(offset));
 }
 
 inline void zero_fill(std::int16_t* out, std::int32_t n) {
@@ -75,7 +78,8 @@ void build_row_by_taps(const Geometry& g, const std::int8_t* line, std::int32_t 
     const std::int32_t kx = source / g.in_c;
     const std::int32_t ix = left + kx * g.dilation_w;
     const bool outside = ix < 0 || ix >= g.in_w;
-    out[i] = outside ? std::int16_t{0} : static_cast<std::int16_t>(line[ix * g.in_c + source - kx * g.in_c] - g.input_zero);
+    out[i] =
+        outside ? std::int16_t{0} : static_cast<std::int16_t>(line[ix * g.in_c + source - kx * g.in_c] - g.input_zero);
   }
 }
 
@@ -111,7 +115,8 @@ inline std::int32_t upper(std::int32_t both_channels, std::int32_t lower) {
   return static_cast<std::int32_t>(static_cast<std::uint32_t>(both_channels) - static_cast<std::uint32_t>(lower)) >> 8;
 }
 
-[[gnu::always_inline]] inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa, const std::uint32_t* pb, std::int32_t steps) {
+[[gnu::always_inline]] inline TileSums tile_2x4(const std::uint32_t* panel, const std::uint32_t* pa,
+                                                const std::uint32_t* pb, std::int32_t steps) {
   TileSums s{0, 0, 0, 0, 0, 0, 0, 0};
   for (; steps > 0; --steps, panel += 2, ++pa, ++pb) {
     const std::uint32_t low01 = dsp::sxtb16(panel[0]);
@@ -129,7 +134,8 @@ inline std::int32_t upper(std::int32_t both_channels, std::int32_t lower) {
 }
 
 /// One pixel: dense layers and the odd last pixel.
-[[gnu::always_inline]] inline TileSums tile_1x4(const std::uint32_t* panel, const std::uint32_t* xa, std::int32_t steps) {
+[[gnu::always_inline]] inline TileSums tile_1x4(const std::uint32_t* panel, const std::uint32_t* xa,
+                                                std::int32_t steps) {
   TileSums s{0, 0, 0, 0, 0, 0, 0, 0};
   for (const std::uint32_t* const end = panel + 2 * steps; panel != end; panel += 2) {
     std::uint32_t w01 = panel[0];
@@ -155,7 +161,8 @@ struct GroupOutput {
 
   /// The sums of one channel for both pixels, as bytes in the low bits.
   template <int K>
-  [[gnu::always_inline]] void finish(std::int32_t a, std::int32_t b, std::uint32_t& word_a, std::uint32_t& word_b) const {
+  [[gnu::always_inline]] void finish(std::int32_t a, std::int32_t b, std::uint32_t& word_a,
+                                     std::uint32_t& word_b) const {
     const FastRequantize c = channel[K];
     std::int32_t va = c(a);
     std::int32_t vb = c(b);
@@ -174,7 +181,8 @@ struct GroupOutput {
   }
 };
 
-/// Pairs of pixels, four whole channels, no clamp beyond int8: what the assembly takes. The order of the members is known to it.
+/// Pairs of pixels, four whole channels, no clamp beyond int8: what the assembly takes. The order of the members is
+/// known to it.
 struct PairJob {
   const std::uint32_t* panel;
   const std::uint32_t* columns;
@@ -192,21 +200,27 @@ struct PairJob {
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb__)
 
-// A step: 16 multiply-accumulates in 16 cycles and a load-use. r4-r11 sums (R01 a b, L01 a b, R23 a b, L23 a b), r0 panel, r1 and r2 columns of
-// pixels a and b, r3 weights, r12 and lr inputs: all fourteen registers. What is needed once a tile waits in float registers (VMOV is one cycle):
-// s0-s7 the first eight members of the job, s8-s11 bias, s12-s15 multiplier, s16-s19 rounding, s20-s23 shift, s24 counter.
-#define MOTE_STEP(W, X)                                          \
-  "ldr.w r3, [r0, #" W "]\n ldr.w r12, [r1, #" X "]\n ldr.w lr, [r2, #" X "]\n" \
-  "smlad r4, r3, r12, r4\n smlad r5, r3, lr, r5\n sxtb16 r3, r3\n"       \
-  "smlad r6, r3, r12, r6\n smlad r7, r3, lr, r7\n"                       \
-  "ldr.w r3, [r0, #" W "+4]\n"                                          \
-  "smlad r8, r3, r12, r8\n smlad r9, r3, lr, r9\n sxtb16 r3, r3\n"       \
+// A step: 16 multiply-accumulates in 16 cycles and a load-use. r4-r11 sums (R01 a b, L01 a b, R23 a b, L23 a b), r0
+// panel, r1 and r2 columns of pixels a and b, r3 weights, r12 and lr inputs: all fourteen registers. What is needed
+// once a tile waits in float registers (VMOV is one cycle): s0-s7 the first eight members of the job, s8-s11 bias,
+// s12-s15 multiplier, s16-s19 rounding, s20-s23 shift, s24 counter.
+#define MOTE_STEP(W, X)                                                   \
+  "ldr.w r3, [r0, #" W "]\n ldr.w r12, [r1, #" X "]\n ldr.w lr, [r2, #" X \
+  "]\n"                                                                   \
+  "smlad r4, r3, r12, r4\n smlad r5, r3, lr, r5\n sxtb16 r3, r3\n"        \
+  "smlad r6, r3, r12, r6\n smlad r7, r3, lr, r7\n"                        \
+  "ldr.w r3, [r0, #" W                                                    \
+  "+4]\n"                                                                 \
+  "smlad r8, r3, r12, r8\n smlad r9, r3, lr, r9\n sxtb16 r3, r3\n"        \
   "smlad r10, r3, r12, r10\n smlad r11, r3, lr, r11\n"
-#define MOTE_CHANNEL(A, B, M, C, E, OFFSET)                                          \
-  "vmov r2, " M "\n vmov r3, " C "\n vmov r12, " E "\n"                             \
-  "smmlar lr, " A ", r2, r3\n smmlar r2, " B ", r2, r3\n"                           \
-  "add.w lr, lr, " A ", asr #31\n add.w r2, r2, " B ", asr #31\n"                    \
-  "asr.w lr, lr, r12\n asr.w r2, r2, r12\n ssat lr, #8, lr\n ssat r2, #8, r2\n"      \
+#define MOTE_CHANNEL(A, B, M, C, E, OFFSET)                                     \
+  "vmov r2, " M "\n vmov r3, " C "\n vmov r12, " E                              \
+  "\n"                                                                          \
+  "smmlar lr, " A ", r2, r3\n smmlar r2, " B                                    \
+  ", r2, r3\n"                                                                  \
+  "add.w lr, lr, " A ", asr #31\n add.w r2, r2, " B                             \
+  ", asr #31\n"                                                                 \
+  "asr.w lr, lr, r12\n asr.w r2, r2, r12\n ssat lr, #8, lr\n ssat r2, #8, r2\n" \
   "strb.w lr, [r0, #" OFFSET "]\n strb.w r2, [r1, #" OFFSET "]\n"
 
 [[gnu::naked, gnu::noinline]] inline void run_pairs(const PairJob&) {
@@ -272,8 +286,8 @@ inline void run_pairs(const PairJob& job) {
 #endif
 
 /// All pixels of a block for one group of channels.
-inline void conv_group(const std::uint32_t* panel, const std::uint32_t* columns, std::int32_t steps, std::int32_t pixels, const GroupOutput& out,
-                       std::int8_t* y) {
+inline void conv_group(const std::uint32_t* panel, const std::uint32_t* columns, std::int32_t steps,
+                       std::int32_t pixels, const GroupOutput& out, std::int8_t* y) {
   if (out.channels == 4 && !out.clamps && pixels >= 2) {
     PairJob job{panel, columns, steps * 4, steps >> 2, steps & 3, pixels >> 1, y, out.out_c, {}, {}, {}, {}};
     for (std::int32_t k = 0; k < 4; ++k) {
@@ -304,13 +318,14 @@ inline void conv_group(const std::uint32_t* panel, const std::uint32_t* columns,
 
 }  // namespace detail
 
-/// @param panels   packed weights: for each group of 4 channels, column_length/2 steps of two words (channels 0,1 and 2,3)
+/// @param panels   packed weights: for each group of 4 channels, column_length/2 steps of two words (channels 0,1 and
+/// 2,3)
 /// @param scratch  conv2d_dsp_scratch_bytes(column_length(g), block) bytes, aligned to 4
 /// @param block    output pixels whose columns are built at once, >= 1
 /// y may start where x starts for a 1x1 convolution of stride 1 with out_c <= in_c.
 template <class Geometry>
-void conv2d_dsp(const Geometry& g, const std::int8_t* x, const std::uint32_t* panels, const ChannelParams& params, std::int8_t* y,
-                void* scratch, std::int32_t block) {
+void conv2d_dsp(const Geometry& g, const std::int8_t* x, const std::uint32_t* panels, const ChannelParams& params,
+                std::int8_t* y, void* scratch, std::int32_t block) {
   const std::int32_t column = column_length(g);
   const std::int32_t pixels = g.out_h * g.out_w;
   auto* const columns = static_cast<std::int16_t*>(scratch);
@@ -342,7 +357,8 @@ void conv2d_dsp(const Geometry& g, const std::int8_t* x, const std::uint32_t* pa
       for (std::int32_t k = 0; k < 4; ++k) {
         out.channel[k] = FastRequantize(params, k < out.channels ? c + k : c, g.output_zero);
       }
-      detail::conv_group(source, reinterpret_cast<const std::uint32_t*>(columns), column / 2, count, out, y + first * g.out_c + c);
+      detail::conv_group(source, reinterpret_cast<const std::uint32_t*>(columns), column / 2, count, out,
+                         y + first * g.out_c + c);
     }
   }
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Convolution around an assembly tile of 2 pixels x 4 channels (emitted by the compiler for the layer's geometry; src/compile/m4/conv_tile.hpp): brings
-// inputs as int16 and a group's packed weights into RAM, and calls the tile over pairs of pixels. Equal to conv2d.hpp, byte for byte.
+// Convolution around an assembly tile of 2 pixels x 4 channels (emitted by the compiler for the layer's geometry;
+// src/compile/m4/conv_tile.hpp): brings inputs as int16 and a group's packed weights into RAM, and calls the tile over
+// pairs of pixels. Equal to conv2d.hpp, byte for byte.
 //
 // Inputs keep their zero point: what it adds to every sum is in the bias, and padding is filled with it.
 
@@ -19,14 +20,15 @@ struct TileJob {
   std::int8_t* y_end;           // where the first row's pairs end
   const std::uint32_t* params;  // of the group
   std::int32_t rows;
-  std::int32_t x_row, y_row;    // bytes from the end of a row of pairs to the begin of the next
-  std::int32_t panel_bytes;     // functions that layers share want to know these:
-  std::int32_t y_pixel;         // bytes from a pixel's results to the next pixel's
-  std::int32_t two_zero_one;    // 2 * output_zero + 1
+  std::int32_t x_row, y_row;  // bytes from the end of a row of pairs to the begin of the next
+  std::int32_t panel_bytes;   // functions that layers share want to know these:
+  std::int32_t y_pixel;       // bytes from a pixel's results to the next pixel's
+  std::int32_t two_zero_one;  // 2 * output_zero + 1
 };
 using TileFunction = void (*)(const TileJob* job);
 
-/// Pairs of pixels of contiguous memory to columns: per pair `quads` times four channels of both, then `padding` words of zero.
+/// Pairs of pixels of contiguous memory to columns: per pair `quads` times four channels of both, then `padding` words
+/// of zero.
 struct WidenJob {
   const std::int8_t* x;
   std::uint32_t* out;
@@ -44,10 +46,10 @@ struct TileLayer {
   std::int32_t panel_words, param_words;
 };
 
-/// The members as arguments. gcc would copy an initialised constant that holds their addresses, which is not position independent; the empty asm
-/// makes the addresses look computed.
-inline TileLayer tile_layer(const std::uint32_t* panels, const std::uint32_t* params, const std::uint8_t* exact_groups, TileFunction tile,
-                            TileFunction exact, std::int32_t panel_words, std::int32_t param_words) {
+/// The members as arguments. gcc would copy an initialised constant that holds their addresses, which is not position
+/// independent; the empty asm makes the addresses look computed.
+inline TileLayer tile_layer(const std::uint32_t* panels, const std::uint32_t* params, const std::uint8_t* exact_groups,
+                            TileFunction tile, TileFunction exact, std::int32_t panel_words, std::int32_t param_words) {
   asm("" : "+r"(panels), "+r"(params), "+r"(exact_groups), "+r"(tile), "+r"(exact));
   return {panels, params, exact_groups, tile, exact, panel_words, param_words};
 }
@@ -66,7 +68,10 @@ inline void copy_words(std::uint32_t* to, const std::uint32_t* from, std::int32_
 #if defined(__thumb__)
   // Eight words a turn: flash is read in a burst.
   for (const std::uint32_t* const end = from + (words & ~7); from != end;) {
-    asm volatile("ldmia %0!, {r4-r10, r12}\n stmia %1!, {r4-r10, r12}" : "+r"(from), "+r"(to) : : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "memory");
+    asm volatile("ldmia %0!, {r4-r10, r12}\n stmia %1!, {r4-r10, r12}"
+                 : "+r"(from), "+r"(to)
+                 :
+                 : "r4", "r5", "r6", "r7", "r8", "r9", "r10", "r12", "memory");
   }
   words &= 7;
 #endif
@@ -99,7 +104,8 @@ inline std::int16_t* widen_in_order(const std::int8_t* source, std::int16_t* out
 }
 
 /// Two pixels of n channels (a multiple of 4), their words in turns; zeros up to the column's length.
-inline void widen_pair(const std::int8_t* a, const std::int8_t* b, std::uint32_t* out, std::int32_t n, std::int32_t column) {
+inline void widen_pair(const std::int8_t* a, const std::int8_t* b, std::uint32_t* out, std::int32_t n,
+                       std::int32_t column) {
   for (const std::int8_t* const end = a + n; a != end; a += 4, b += 4, out += 4) {
     const std::uint32_t wa = dsp::load_word(a);
     const std::uint32_t wb = dsp::load_word(b);
@@ -113,7 +119,8 @@ inline void widen_pair(const std::int8_t* a, const std::int8_t* b, std::uint32_t
 
 /// One pixel's window of any geometry into a column whose words are two apart, in order.
 template <class Geometry>
-void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, std::int16_t* out, std::int32_t column) {
+void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, std::int16_t* out,
+                   std::int32_t column) {
   const std::int32_t oy = pixel / g.out_w;
   const std::int32_t ox = pixel - oy * g.out_w;
   std::int32_t i = 0;
@@ -123,21 +130,26 @@ void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, 
       const std::int32_t ix = ox * g.stride_w - g.pad_left + kx * g.dilation_w;
       const bool inside = iy >= 0 && iy < g.in_h && ix >= 0 && ix < g.in_w;
       const std::int8_t* source = x + (iy * g.in_w + ix) * g.in_c;
-      for (std::int32_t c = 0; c < g.in_c; ++c, ++i) out[(i >> 1) * 4 + (i & 1)] = static_cast<std::int16_t>(inside ? source[c] : g.input_zero);
+      for (std::int32_t c = 0; c < g.in_c; ++c, ++i)
+        out[(i >> 1) * 4 + (i & 1)] = static_cast<std::int16_t>(inside ? source[c] : g.input_zero);
     }
   }
   for (; i < column; ++i) out[(i >> 1) * 4 + (i & 1)] = 0;
 }
 
-/// Calls the group's function; an odd count of pairs' last pixel is computed together with the one before it, once more.
+/// Calls the group's function; an odd count of pairs' last pixel is computed together with the one before it, once
+/// more.
 inline TileFunction function_of(const TileLayer& layer, std::int32_t group) {
   return layer.exact_groups != nullptr && layer.exact_groups[group] != 0 ? layer.exact : layer.tile;
 }
 
 }  // namespace tiles
 
-/// How many of `left` items the next block takes: `block`, or all that is left; where items go in pairs one more, so that no single one stays behind.
-constexpr std::int32_t next_block(std::int32_t left, std::int32_t block, bool pairs) { return left > (pairs ? block + 1 : block) ? block : left; }
+/// How many of `left` items the next block takes: `block`, or all that is left; where items go in pairs one more, so
+/// that no single one stays behind.
+constexpr std::int32_t next_block(std::int32_t left, std::int32_t block, bool pairs) {
+  return left > (pairs ? block + 1 : block) ? block : left;
+}
 constexpr std::int32_t largest_block(std::int32_t total, std::int32_t block, bool pairs) {
   std::int32_t largest = 0;
   for (std::int32_t left = total; left > 0;) {
@@ -149,14 +161,17 @@ constexpr std::int32_t largest_block(std::int32_t total, std::int32_t block, boo
 }
 
 /// Scratch: the group's weights, and the columns of a block of pixels.
-constexpr std::int32_t conv_columns_scratch_bytes(std::int32_t panel_words, std::int32_t column, std::int32_t pixels, std::int32_t block) {
+constexpr std::int32_t conv_columns_scratch_bytes(std::int32_t panel_words, std::int32_t column, std::int32_t pixels,
+                                                  std::int32_t block) {
   return panel_words * 4 + (largest_block(pixels, block, true) + 1) / 2 * column * 4;
 }
 
-/// Any convolution of at least two pixels, through columns. @param column int16 elements of a window, even. @param block pixels at once, even.
-/// In place where a pixel's input is a pixel's output: a block is read before it is written.
+/// Any convolution of at least two pixels, through columns. @param column int16 elements of a window, even. @param
+/// block pixels at once, even. In place where a pixel's input is a pixel's output: a block is read before it is
+/// written.
 template <class Geometry>
-void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen, const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t column, std::int32_t block) {
+void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen, const std::int8_t* x, std::int8_t* y,
+                  void* scratch, std::int32_t column, std::int32_t block) {
   auto* const panel = static_cast<std::uint32_t*>(scratch);
   auto* const columns = reinterpret_cast<std::int16_t*>(panel + layer.panel_words);
   const bool pointwise = g.kernel_h * g.kernel_w == 1 && (g.in_c & 3) == 0 && g.pad_top == 0 && g.pad_left == 0;
@@ -167,7 +182,9 @@ void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen
     const std::int32_t pairs = (count + 1) / 2;
     std::int32_t p = 0;
     if (contiguous) {
-      const WidenJob job{x + first * g.in_c, reinterpret_cast<std::uint32_t*>(columns), g.in_c, g.in_c / 4, column - g.in_c, count / 2};
+      const WidenJob job{
+          x + first * g.in_c, reinterpret_cast<std::uint32_t*>(columns), g.in_c, g.in_c / 4, column - g.in_c,
+          count / 2};
       widen(&job);
       p = count / 2;  // an odd rest follows
     }
@@ -188,8 +205,17 @@ void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen
     for (std::int32_t group = 0; group < tile_groups(g.out_c); ++group) {
       tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
       std::int8_t* const out = y + first * g.out_c + group_channel(group, g.out_c);
-      TileJob job{panel, columns, out, out + (count & ~1) * g.out_c, layer.params + group * layer.param_words, 1, 0, 0, layer.panel_words * 4,
-                  g.out_c, 2 * g.output_zero + 1};
+      TileJob job{panel,
+                  columns,
+                  out,
+                  out + (count & ~1) * g.out_c,
+                  layer.params + group * layer.param_words,
+                  1,
+                  0,
+                  0,
+                  layer.panel_words * 4,
+                  g.out_c,
+                  2 * g.output_zero + 1};
       const TileFunction tile = tiles::function_of(layer, group);
       tile(&job);
       if ((count & 1) != 0) {
@@ -203,14 +229,18 @@ void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen
   }
 }
 
-/// Elements of a padded row of int16: what the windows of a row of outputs reach, and one that an odd run reads beyond it; even.
+/// Elements of a padded row of int16: what the windows of a row of outputs reach, and one that an odd run reads beyond
+/// it; even.
 template <class Geometry>
 constexpr std::int32_t conv_row_elements(const Geometry& g) {
   return (((g.out_w - 1) * g.stride_w + g.kernel_w) * g.in_c + 2) & ~1;
 }
 template <class Geometry>
-constexpr std::int32_t conv_rows_scratch_bytes(const Geometry& g, std::int32_t panel_words, bool vertical, std::int32_t block) {
-  return panel_words * 4 + ((largest_block(g.out_h, block, vertical) - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1) * conv_row_elements(g) * 2;
+constexpr std::int32_t conv_rows_scratch_bytes(const Geometry& g, std::int32_t panel_words, bool vertical,
+                                               std::int32_t block) {
+  return panel_words * 4 +
+         ((largest_block(g.out_h, block, vertical) - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1) *
+             conv_row_elements(g) * 2;
 }
 
 namespace tiles {
@@ -234,11 +264,13 @@ void widen_row(const Geometry& g, const std::int8_t* x, std::int32_t iy, std::in
 
 }  // namespace tiles
 
-/// Convolution without columns: a window is one run of kernel_w * in_c elements a kernel row, read from padded int16 rows. dilation_w is 1.
-/// Pairs are neighbours in a row (`vertical` false: out_w is even, or out_h is 1) or in a column (out_h at least 2).
+/// Convolution without columns: a window is one run of kernel_w * in_c elements a kernel row, read from padded int16
+/// rows. dilation_w is 1. Pairs are neighbours in a row (`vertical` false: out_w is even, or out_h is 1) or in a column
+/// (out_h at least 2).
 /// @param block  output rows at once: even where `vertical`.
 template <class Geometry>
-void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, bool vertical, std::int32_t block) {
+void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch,
+               bool vertical, std::int32_t block) {
   auto* const panel = static_cast<std::uint32_t*>(scratch);
   auto* const rows = reinterpret_cast<std::int16_t*>(panel + layer.panel_words);
   const std::int32_t row = conv_row_elements(g);
@@ -253,8 +285,8 @@ void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, 
       tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
       std::int8_t* const out = y + first * line + group_channel(group, g.out_c);
       const TileFunction tile = tiles::function_of(layer, group);
-      TileJob job{panel, rows, out, out + line, layer.params + group * layer.param_words, 0, 0, 0, 0, 0,
-                  2 * g.output_zero + 1};
+      TileJob job{panel, rows, out, out + line,           layer.params + group * layer.param_words, 0, 0,
+                  0,     0,    0,   2 * g.output_zero + 1};
       if (vertical) {
         job.rows = count / 2;
         job.x_row = 4 * g.stride_h * row - g.out_w * step;

@@ -1,5 +1,6 @@
 #pragma once
-// A dense layer around an assembly tile of eight outputs (src/compile/m4/dense_tile.hpp). Equal to conv2d.hpp on a 1x1 plane, byte for byte.
+// A dense layer around an assembly tile of eight outputs (src/compile/m4/dense_tile.hpp). Equal to conv2d.hpp on a 1x1
+// plane, byte for byte.
 
 #include <cstdint>
 
@@ -18,10 +19,11 @@ struct DenseJob {
 };
 using DenseFunction = void (*)(const DenseJob* job);
 
-/// Inputs are widened to int16 in `scratch` (2 * ((inputs + 3) & ~3) bytes), four in the order 0, 2, 1, 3, before the first output is written: y may lie over x.
-/// The last group of eight ends with the last output.
-inline void dense_tiles(DenseFunction tile, const std::uint32_t* weights, const std::uint32_t* params, std::int32_t layer_words, std::int32_t group_words,
-                        const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t inputs, std::int32_t outputs) {
+/// Inputs are widened to int16 in `scratch` (2 * ((inputs + 3) & ~3) bytes), four in the order 0, 2, 1, 3, before the
+/// first output is written: y may lie over x. The last group of eight ends with the last output.
+inline void dense_tiles(DenseFunction tile, const std::uint32_t* weights, const std::uint32_t* params,
+                        std::int32_t layer_words, std::int32_t group_words, const std::int8_t* x, std::int8_t* y,
+                        void* scratch, std::int32_t inputs, std::int32_t outputs) {
   auto* out = static_cast<std::int16_t*>(scratch);
 #if defined(__thumb__)
   for (const std::int8_t* const end = x + (inputs & ~15); x != end;) {  // four words a turn

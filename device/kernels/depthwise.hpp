@@ -26,8 +26,8 @@ void depthwise_conv2d(const Geometry& g, const std::int8_t* x, const std::int8_t
           for (std::int32_t kx = 0; kx < g.kernel_w; ++kx) {
             const std::int32_t ix = ox * g.stride_w - g.pad_left + kx * g.dilation_w;
             if (ix < 0 || ix >= g.in_w) continue;
-            accumulator += (x[(iy * g.in_w + ix) * g.in_c + ic] - g.input_zero) *
-                           weights[(ky * g.kernel_w + kx) * g.out_c + oc];
+            accumulator +=
+                (x[(iy * g.in_w + ix) * g.in_c + ic] - g.input_zero) * weights[(ky * g.kernel_w + kx) * g.out_c + oc];
           }
         }
         *y++ = requantize(accumulator, params, oc, g.output_zero, g.clamp_low, g.clamp_high);

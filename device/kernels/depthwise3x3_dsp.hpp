@@ -1,11 +1,13 @@
 #pragma once
-// int8 depthwise 3x3 with the Armv7E-M DSP instructions: equal to depthwise.hpp, byte for byte. Multiplier 1, stride 1 or 2, no dilation.
+// int8 depthwise 3x3 with the Armv7E-M DSP instructions: equal to depthwise.hpp, byte for byte. Multiplier 1, stride 1
+// or 2, no dilation.
 //
-// NHWC keeps a channel's neighbours apart, so a pair for SMLAD has to be made. Four channels at a time are gathered into planes: rows of int16,
-// zero point taken off, with the padding in place. Along a row two neighbours are then one word, and a row of the window costs two multiplies:
+// NHWC keeps a channel's neighbours apart, so a pair for SMLAD has to be made. Four channels at a time are gathered
+// into planes: rows of int16, zero point taken off, with the padding in place. Along a row two neighbours are then one
+// word, and a row of the window costs two multiplies:
 //   even start:  SMLAD(x01, w01) + SMLABT(x2., w12)      odd start:  SMLATB(.x0, w01) + SMLAD(x12, w12)
-// Four outputs share their loads: per row 3 words (stride 1) or 5 (stride 2) and 8 multiplies, 9 cycles an output for the whole window.
-// Planes hold a band of rows, as many as the scratch allows.
+// Four outputs share their loads: per row 3 words (stride 1) or 5 (stride 2) and 8 multiplies, 9 cycles an output for
+// the whole window. Planes hold a band of rows, as many as the scratch allows.
 
 #include <cstdint>
 
@@ -34,8 +36,8 @@ namespace detail {
 
 /// Input rows [first, first + count) of channels c .. c+3 as four planes of `row` elements a row.
 template <class Geometry>
-void gather_planes(const Geometry& g, const std::int8_t* x, std::int32_t c, std::int32_t first, std::int32_t count, std::int32_t row,
-                   std::int16_t* planes) {
+void gather_planes(const Geometry& g, const std::int8_t* x, std::int32_t c, std::int32_t first, std::int32_t count,
+                   std::int32_t row, std::int16_t* planes) {
   const std::uint32_t offset = dsp::both(-g.input_zero);
   const std::int32_t plane = row * count;
   for (std::int32_t r = 0; r < count; ++r) {
@@ -55,12 +57,13 @@ void gather_planes(const Geometry& g, const std::int8_t* x, std::int32_t c, std:
       out[2 * plane] = static_cast<std::int16_t>(even >> 16);
       out[3 * plane] = static_cast<std::int16_t>(odd >> 16);
     }
-    for (std::int32_t i = g.pad_left + g.in_w; i < row; ++i, ++out) out[0] = out[plane] = out[2 * plane] = out[3 * plane] = 0;
+    for (std::int32_t i = g.pad_left + g.in_w; i < row; ++i, ++out)
+      out[0] = out[plane] = out[2 * plane] = out[3 * plane] = 0;
   }
 }
 
-/// One output row of one channel; the order of the members is known to the assembly. Weights and bias are doubled: FastRequantize wants twice
-/// the sum.
+/// One output row of one channel; the order of the members is known to the assembly. Weights and bias are doubled:
+/// FastRequantize wants twice the sum.
 struct RowJob {
   std::uint32_t pairs[6];  // (w0,w1) and (w1,w2) of each window row
   std::int32_t bias;
@@ -76,21 +79,25 @@ struct RowJob {
 
 #if defined(__ARM_FEATURE_DSP) && defined(__thumb__)
 
-// r0-r3 sums, r4-r6 inputs, r7 and r8 weight pairs, r9 input, r10 row bytes, r11 y, r12 y step, lr count; s0-s5 weights, s6 bias, s7 multiplier,
-// s8 rounding, s9 shift. Four outputs: 49 cycles for 36 multiply-accumulates, then 7 to 8 an output.
-#define MOTE_ROW_1(A, B)                                                              \
-  "vmov r7, " A "\n vmov r8, " B "\n ldr.w r4, [r9]\n ldr.w r5, [r9, #4]\n ldr.w r6, [r9, #8]\n" \
-  "smlad r0, r4, r7, r0\n smlatb r1, r4, r7, r1\n smlabt r0, r5, r8, r0\n smlad r1, r5, r8, r1\n"  \
+// r0-r3 sums, r4-r6 inputs, r7 and r8 weight pairs, r9 input, r10 row bytes, r11 y, r12 y step, lr count; s0-s5
+// weights, s6 bias, s7 multiplier, s8 rounding, s9 shift. Four outputs: 49 cycles for 36 multiply-accumulates, then 7
+// to 8 an output.
+#define MOTE_ROW_1(A, B)                                                                          \
+  "vmov r7, " A "\n vmov r8, " B                                                                  \
+  "\n ldr.w r4, [r9]\n ldr.w r5, [r9, #4]\n ldr.w r6, [r9, #8]\n"                                 \
+  "smlad r0, r4, r7, r0\n smlatb r1, r4, r7, r1\n smlabt r0, r5, r8, r0\n smlad r1, r5, r8, r1\n" \
   "smlad r2, r5, r7, r2\n smlatb r3, r5, r7, r3\n smlabt r2, r6, r8, r2\n smlad r3, r6, r8, r3\n"
-#define MOTE_ROW_2(A, B)                                                              \
-  "vmov r7, " A "\n vmov r8, " B "\n ldr.w r4, [r9]\n ldr.w r5, [r9, #4]\n ldr.w r6, [r9, #8]\n" \
-  "smlad r0, r4, r7, r0\n smlabt r0, r5, r8, r0\n smlad r1, r5, r7, r1\n smlabt r1, r6, r8, r1\n"  \
-  "ldr.w r4, [r9, #12]\n ldr.w r5, [r9, #16]\n"                                       \
+#define MOTE_ROW_2(A, B)                                                                          \
+  "vmov r7, " A "\n vmov r8, " B                                                                  \
+  "\n ldr.w r4, [r9]\n ldr.w r5, [r9, #4]\n ldr.w r6, [r9, #8]\n"                                 \
+  "smlad r0, r4, r7, r0\n smlabt r0, r5, r8, r0\n smlad r1, r5, r7, r1\n smlabt r1, r6, r8, r1\n" \
+  "ldr.w r4, [r9, #12]\n ldr.w r5, [r9, #16]\n"                                                   \
   "smlad r2, r6, r7, r2\n smlabt r2, r4, r8, r2\n smlad r3, r4, r7, r3\n smlabt r3, r5, r8, r3\n"
-#define MOTE_OUTPUT(S)                                                          \
-  "smmlar r4, " S ", r7, r8\n add.w r4, r4, " S ", asr #31\n asr.w r4, r4, r6\n ssat r4, #8, r4\n" \
+#define MOTE_OUTPUT(S)                               \
+  "smmlar r4, " S ", r7, r8\n add.w r4, r4, " S      \
+  ", asr #31\n asr.w r4, r4, r6\n ssat r4, #8, r4\n" \
   "strb.w r4, [r11]\n add.w r11, r11, r12\n subs.w lr, lr, #1\n ble.w 2f\n"
-#define MOTE_ROW_FUNCTION(ROW, ADVANCE)                                                  \
+#define MOTE_ROW_FUNCTION(ROW, ADVANCE) \
   asm("push {r4-r11, lr}\n"                                                            \
       "vldmia r0!, {s0-s9}\n"                                                          \
       "ldm.w r0, {r9-r12, lr}\n"                                                       \
@@ -121,7 +128,8 @@ template <>
 
 #else
 
-/// What the assembly does, in C++: output x of a row begins at element Stride * x, in the upper half of a word when that is odd.
+/// What the assembly does, in C++: output x of a row begins at element Stride * x, in the upper half of a word when
+/// that is odd.
 template <int Stride>
 void plane_output_row(const RowJob& job) {
   for (std::int32_t x = 0; x < job.count; ++x) {
@@ -144,7 +152,8 @@ void plane_output_row(const RowJob& job) {
 #endif
 
 template <class Geometry>
-RowJob row_job(const Geometry& g, const std::int8_t* weights, const ChannelParams& params, std::int32_t c, std::int32_t row_bytes) {
+RowJob row_job(const Geometry& g, const std::int8_t* weights, const ChannelParams& params, std::int32_t c,
+               std::int32_t row_bytes) {
   RowJob job;
   for (std::int32_t r = 0; r < 3; ++r) {
     const std::int8_t* w = weights + 3 * r * g.in_c + c;
@@ -167,11 +176,11 @@ RowJob row_job(const Geometry& g, const std::int8_t* weights, const ChannelParam
 /// Arguments as depthwise_conv2d.
 /// @param scratch  depthwise3x3_scratch_bytes(g, rows) bytes, aligned to 4
 /// @param rows     output rows a band, >= 1
-/// Preconditions (checked by the compiler): kernel 3x3, multiplier 1, no dilation, equal strides of 1 or 2, in_c a multiple of 4, every shift
-/// within FastRequantize's limits, no clamp beyond int8's range.
+/// Preconditions (checked by the compiler): kernel 3x3, multiplier 1, no dilation, equal strides of 1 or 2, in_c a
+/// multiple of 4, every shift within FastRequantize's limits, no clamp beyond int8's range.
 template <class Geometry>
-void depthwise3x3_dsp(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params, std::int8_t* y,
-                      void* scratch, std::int32_t rows) {
+void depthwise3x3_dsp(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
+                      std::int8_t* y, void* scratch, std::int32_t rows) {
   auto* const planes = static_cast<std::int16_t*>(scratch);
   const std::int32_t row = plane_row(g);
   const std::int32_t y_row = g.out_w * g.in_c;

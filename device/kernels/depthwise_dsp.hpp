@@ -1,9 +1,10 @@
 #pragma once
 // int8 depthwise convolution with the Armv7E-M DSP instructions: equal to depthwise.hpp, byte for byte. Multiplier 1.
 //
-// Four channels at a time: a word of inputs is widened with the zero point taken off in the same instruction (SXTAB16), a word of weights with
-// SXTB16, then four 16-bit multiply-accumulates: 10 cycles for 4 MACs. Channels are the outer loop, so that their requantization is set up
-// once. Channels beyond the last whole group of four go through the portable loop. 3x3 windows have a faster form: depthwise3x3_dsp.hpp.
+// Four channels at a time: a word of inputs is widened with the zero point taken off in the same instruction (SXTAB16),
+// a word of weights with SXTB16, then four 16-bit multiply-accumulates: 10 cycles for 4 MACs. Channels are the outer
+// loop, so that their requantization is set up once. Channels beyond the last whole group of four go through the
+// portable loop. 3x3 windows have a faster form: depthwise3x3_dsp.hpp.
 
 #include <cstdint>
 
@@ -21,15 +22,17 @@ struct TapRange {
 namespace detail {
 
 /// First and last+1 tap of `kernel` taps from `start` on, `dilation` apart, that lie in [0, size).
-constexpr std::int32_t first_tap(std::int32_t start, std::int32_t dilation) { return start >= 0 ? 0 : (-start + dilation - 1) / dilation; }
+constexpr std::int32_t first_tap(std::int32_t start, std::int32_t dilation) {
+  return start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+}
 constexpr std::int32_t last_tap(std::int32_t start, std::int32_t dilation, std::int32_t kernel, std::int32_t size) {
   if (start + (kernel - 1) * dilation < size) return kernel;
   return size <= start ? 0 : (size - start + dilation - 1) / dilation;
 }
 
 template <class Geometry>
-inline std::int32_t depthwise_channel(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, std::int32_t top, std::int32_t left,
-                                      const TapRange& taps, std::int32_t c) {
+inline std::int32_t depthwise_channel(const Geometry& g, const std::int8_t* x, const std::int8_t* weights,
+                                      std::int32_t top, std::int32_t left, const TapRange& taps, std::int32_t c) {
   std::int32_t sum = 0;
   for (std::int32_t ky = taps.ky0; ky < taps.ky1; ++ky) {
     for (std::int32_t kx = taps.kx0; kx < taps.kx1; ++kx) {
@@ -75,23 +78,24 @@ struct QuadOutput {
 
 /// Any window, by the taps that lie inside the input.
 template <class Geometry>
-inline Quad depthwise_quad(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, std::int32_t top, std::int32_t left,
-                           const TapRange& taps, std::int32_t c) {
+inline Quad depthwise_quad(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, std::int32_t top,
+                           std::int32_t left, const TapRange& taps, std::int32_t c) {
   const std::uint32_t offset = dsp::both(-g.input_zero);
   const std::int32_t tap_step = g.dilation_w * g.in_c;
   Quad q;
   for (std::int32_t ky = taps.ky0; ky < taps.ky1; ++ky) {
     const std::int8_t* in = x + ((top + ky * g.dilation_h) * g.in_w + left + taps.kx0 * g.dilation_w) * g.in_c + c;
     const std::int8_t* w = weights + (ky * g.kernel_w + taps.kx0) * g.in_c + c;
-    for (std::int32_t kx = taps.kx0; kx < taps.kx1; ++kx, in += tap_step, w += g.in_c) q.tap(dsp::load_word(in), dsp::load_word(w), offset);
+    for (std::int32_t kx = taps.kx0; kx < taps.kx1; ++kx, in += tap_step, w += g.in_c)
+      q.tap(dsp::load_word(in), dsp::load_word(w), offset);
   }
   return q;
 }
 
 /// All rows for the four channels from c on.
 template <class Geometry>
-void depthwise_four_channels(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params, std::int32_t c,
-                             std::int8_t* y) {
+void depthwise_four_channels(const Geometry& g, const std::int8_t* x, const std::int8_t* weights,
+                             const ChannelParams& params, std::int32_t c, std::int8_t* y) {
   QuadOutput out;
   for (std::int32_t k = 0; k < 4; ++k) out.channel[k] = FastRequantize(params, c + k, g.output_zero);
   out.clamp_low = g.clamp_low;
@@ -112,9 +116,11 @@ void depthwise_four_channels(const Geometry& g, const std::int8_t* x, const std:
 
 }  // namespace detail
 
-/// Arguments as depthwise_conv2d. Preconditions (checked by the compiler): multiplier 1; every shift within FastRequantize's limits.
+/// Arguments as depthwise_conv2d. Preconditions (checked by the compiler): multiplier 1; every shift within
+/// FastRequantize's limits.
 template <class Geometry>
-void depthwise_conv2d_dsp(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params, std::int8_t* y) {
+void depthwise_conv2d_dsp(const Geometry& g, const std::int8_t* x, const std::int8_t* weights,
+                          const ChannelParams& params, std::int8_t* y) {
   const std::int32_t whole = g.in_c & ~3;
   for (std::int32_t c = 0; c < whole; c += 4) detail::depthwise_four_channels(g, x, weights, params, c, y);
   if (whole == g.in_c) return;

@@ -1,6 +1,7 @@
 #pragma once
-// Depthwise convolution around an assembly tile (emitted for the layer's geometry; src/compile/m4/depthwise_tile.hpp): turns four channels at a time into
-// padded planes of int16 and calls the tile on them. Equal to depthwise.hpp, byte for byte. The zero point's part of each sum is in the bias.
+// Depthwise convolution around an assembly tile (emitted for the layer's geometry; src/compile/m4/depthwise_tile.hpp):
+// turns four channels at a time into padded planes of int16 and calls the tile on them. Equal to depthwise.hpp, byte
+// for byte. The zero point's part of each sum is in the bias.
 
 #include <cstdint>
 
@@ -17,7 +18,8 @@ struct DepthwiseJob {
   std::int32_t channels;
   std::int32_t lines;  // of outputs
   std::int32_t plane_bytes;
-  std::int32_t place_bytes, line_jump;  // from an output to the next of its line, and from behind a line to the next (functions that layers share)
+  std::int32_t place_bytes, line_jump;  // from an output to the next of its line, and from behind a line to the next
+                                        // (functions that layers share)
 };
 using DepthwiseFunction = void (*)(const DepthwiseJob* job);
 
@@ -29,7 +31,8 @@ struct PlaneAxis {
 /// `columns`: a plane's lines are the image's columns.
 template <class Geometry>
 constexpr PlaneAxis place_axis(const Geometry& g, bool columns) {
-  return columns ? PlaneAxis{g.in_h, g.out_h, g.kernel_h, g.stride_h, g.dilation_h, g.pad_top, g.in_w * g.in_c, g.out_w * g.out_c}
+  return columns ? PlaneAxis{g.in_h,       g.out_h,   g.kernel_h,      g.stride_h,
+                             g.dilation_h, g.pad_top, g.in_w * g.in_c, g.out_w * g.out_c}
                  : PlaneAxis{g.in_w, g.out_w, g.kernel_w, g.stride_w, g.dilation_w, g.pad_left, g.in_c, g.out_c};
 }
 template <class Geometry>
@@ -46,15 +49,17 @@ constexpr std::int32_t plane_line_elements(const PlaneAxis& place) {
 template <class Geometry>
 constexpr std::int32_t plane_bytes(const Geometry& g, bool columns, std::int32_t lines) {
   const PlaneAxis line = line_axis(g, columns);
-  return ((lines - 1) * line.stride + (line.kernel - 1) * line.dilation + 1) * plane_line_elements(place_axis(g, columns)) * 2;
+  return ((lines - 1) * line.stride + (line.kernel - 1) * line.dilation + 1) *
+         plane_line_elements(place_axis(g, columns)) * 2;
 }
 template <class Geometry>
 constexpr std::int32_t depthwise_planes_scratch_bytes(const Geometry& g, bool columns, std::int32_t lines) {
   return plane_bytes(g, columns, lines) * 4;
 }
 
-/// What the gathering function is called with: lines of four channels. In a line of a plane, in words: `left` of padding, two words for each of `quads`, one
-/// for each of `pairs`, one for `singles` (0 or 1: the last place of an odd line), `right` of padding.
+/// What the gathering function is called with: lines of four channels. In a line of a plane, in words: `left` of
+/// padding, two words for each of `quads`, one for each of `pairs`, one for `singles` (0 or 1: the last place of an odd
+/// line), `right` of padding.
 struct PlaneJob {
   const std::int8_t* source;
   std::int32_t place_bytes, line_bytes;  // of the source, from a place to the next and from line to line
@@ -66,11 +71,13 @@ struct PlaneJob {
 };
 using PlaneFunction = void (*)(const PlaneJob* job);
 
-/// In place where `lines` covers all lines, strides are 1 and shapes equal: a channel's inputs are read before its outputs are written.
+/// In place where `lines` covers all lines, strides are 1 and shapes equal: a channel's inputs are read before its
+/// outputs are written.
 /// @param lines  lines of outputs at once; scratch: depthwise_planes_scratch_bytes.
 template <class Geometry>
-void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction tile, const std::uint32_t* params, std::int32_t param_words, const std::int8_t* x,
-                      std::int8_t* y, void* scratch, bool columns, std::int32_t lines) {
+void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction tile, const std::uint32_t* params,
+                      std::int32_t param_words, const std::int8_t* x, std::int8_t* y, void* scratch, bool columns,
+                      std::int32_t lines) {
   const PlaneAxis place = place_axis(g, columns), line = line_axis(g, columns);
   const std::int32_t words = plane_line_elements(place) / 2;
   auto* const planes = static_cast<std::int16_t*>(scratch);
@@ -93,7 +100,8 @@ void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction
     const std::int32_t top = first * line.stride - line.pad;
     const std::int32_t needed = (count - 1) * line.stride + (line.kernel - 1) * line.dilation + 1;
     const std::int32_t before = top < 0 ? (-top < needed ? -top : needed) : 0;
-    const std::int32_t end = line.in - top < needed ? line.in - top : needed;  // lines from `before` to `end` are inside the image
+    const std::int32_t end =
+        line.in - top < needed ? line.in - top : needed;  // lines from `before` to `end` are inside the image
     for (std::int32_t c = 0; c < g.in_c; c += 4) {
       // The last group of four ends with the last channel; what the group before has done is not done again.
       const std::int32_t from = c + 4 <= g.in_c ? c : g.in_c - 4;
@@ -111,8 +119,14 @@ void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction
       }
       gather_padding(end > before ? end : before, needed - (end > before ? end : before));
       const std::int32_t channels = g.in_c - c < 4 ? g.in_c - c : 4;
-      const DepthwiseJob work{planes + (c - from) * stride, y + first * line.out_bytes + c, params + c * param_words, channels, count, stride * 2,
-                              place.out_bytes, line.out_bytes - place.out * place.out_bytes};
+      const DepthwiseJob work{planes + (c - from) * stride,
+                              y + first * line.out_bytes + c,
+                              params + c * param_words,
+                              channels,
+                              count,
+                              stride * 2,
+                              place.out_bytes,
+                              line.out_bytes - place.out * place.out_bytes};
       tile(&work);
     }
   }

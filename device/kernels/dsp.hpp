@@ -1,6 +1,7 @@
 #pragma once
-// The Armv7E-M DSP instructions that kernels use, one function each. On other machines the same functions are written out in C++, so that
-// a DSP kernel can be tested against the portable one anywhere. Semantics: Armv7-M Architecture Reference Manual (DDI 0403), A7.7.
+// The Armv7E-M DSP instructions that kernels use, one function each. On other machines the same functions are written
+// out in C++, so that a DSP kernel can be tested against the portable one anywhere. Semantics: Armv7-M Architecture
+// Reference Manual (DDI 0403), A7.7.
 
 #include <cstdint>
 
@@ -145,12 +146,18 @@ inline std::uint32_t high_halves(std::uint32_t a, std::uint32_t b) { return (a >
 
 inline std::uint32_t max4(std::uint32_t a, std::uint32_t b) {
   std::uint32_t r = 0;
-  for (int i = 0; i < 4; ++i) r |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(detail::byte(a, i) >= detail::byte(b, i) ? detail::byte(a, i) : detail::byte(b, i))) << (8 * i);
+  for (int i = 0; i < 4; ++i)
+    r |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(
+             detail::byte(a, i) >= detail::byte(b, i) ? detail::byte(a, i) : detail::byte(b, i)))
+         << (8 * i);
   return r;
 }
 inline std::uint32_t min4(std::uint32_t a, std::uint32_t b) {
   std::uint32_t r = 0;
-  for (int i = 0; i < 4; ++i) r |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(detail::byte(a, i) >= detail::byte(b, i) ? detail::byte(b, i) : detail::byte(a, i))) << (8 * i);
+  for (int i = 0; i < 4; ++i)
+    r |= static_cast<std::uint32_t>(static_cast<std::uint8_t>(
+             detail::byte(a, i) >= detail::byte(b, i) ? detail::byte(b, i) : detail::byte(a, i)))
+         << (8 * i);
   return r;
 }
 
@@ -168,6 +175,8 @@ inline std::uint32_t halves(std::int32_t lo, std::int32_t hi) {
   return (static_cast<std::uint32_t>(lo) & 0xffffu) | (static_cast<std::uint32_t>(hi) << 16);
 }
 /// The same halfword twice.
-inline std::uint32_t both(std::int32_t v) { return (static_cast<std::uint32_t>(v) & 0xffffu) | (static_cast<std::uint32_t>(v) << 16); }
+inline std::uint32_t both(std::int32_t v) {
+  return (static_cast<std::uint32_t>(v) & 0xffffu) | (static_cast<std::uint32_t>(v) << 16);
+}
 
 }  // namespace mote::device::dsp

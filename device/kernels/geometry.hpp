@@ -1,6 +1,6 @@
 #pragma once
-// Geometry of a layer as a value. A kernel takes any type with these members: this struct (runtime), or one whose members are
-// `static constexpr` (compile time). One source serves both.
+// Geometry of a layer as a value. A kernel takes any type with these members: this struct (runtime), or one whose
+// members are `static constexpr` (compile time). One source serves both.
 
 #include <cstdint>
 

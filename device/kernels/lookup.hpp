@@ -10,7 +10,8 @@ inline void lookup(const std::int8_t* table, const std::int8_t* x, std::int8_t* 
   for (; count >= 4; count -= 4, x += 4, y += 4) {
     std::uint32_t in;
     __builtin_memcpy(&in, x, 4);
-    const std::uint32_t out = static_cast<std::uint8_t>(table[in & 0xffu]) | static_cast<std::uint32_t>(static_cast<std::uint8_t>(table[in >> 8 & 0xffu])) << 8 |
+    const std::uint32_t out = static_cast<std::uint8_t>(table[in & 0xffu]) |
+                              static_cast<std::uint32_t>(static_cast<std::uint8_t>(table[in >> 8 & 0xffu])) << 8 |
                               static_cast<std::uint32_t>(static_cast<std::uint8_t>(table[in >> 16 & 0xffu])) << 16 |
                               static_cast<std::uint32_t>(static_cast<std::uint8_t>(table[in >> 24])) << 24;
     __builtin_memcpy(y, &out, 4);

@@ -1,5 +1,6 @@
 #pragma once
-// Moving elements without arithmetic: runs of bytes at regular distances (concat, slice, transpose, pad, broadcast), and slices in the order of a table (gather).
+// Moving elements without arithmetic: runs of bytes at regular distances (concat, slice, transpose, pad, broadcast),
+// and slices in the order of a table (gather).
 
 #include <cstdint>
 
@@ -8,7 +9,8 @@ namespace mote::device {
 /// Loops around a run.
 constexpr std::int32_t kMoveLoops = 5;
 
-/// Copies `run` bytes at each place of five nested loops, outermost first. All distances in bytes; those of the source may be zero or negative.
+/// Copies `run` bytes at each place of five nested loops, outermost first. All distances in bytes; those of the source
+/// may be zero or negative.
 struct MoveGeometry {
   std::int32_t run;
   std::int32_t from_begin, to_begin;
@@ -61,7 +63,8 @@ struct GatherGeometry {
 template <class Geometry, class Index>
 void gather(const Geometry& g, const Index* indices, const std::int8_t* x, std::int8_t* y) {
   for (std::int32_t o = 0; o < g.outer; ++o, x += g.in_slices * g.slice_bytes) {
-    for (std::int32_t i = 0; i < g.out_slices; ++i, y += g.slice_bytes) copy_run(x + indices[i] * g.slice_bytes, y, g.slice_bytes);
+    for (std::int32_t i = 0; i < g.out_slices; ++i, y += g.slice_bytes)
+      copy_run(x + indices[i] * g.slice_bytes, y, g.slice_bytes);
   }
 }
 

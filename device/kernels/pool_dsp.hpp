@@ -1,6 +1,6 @@
 #pragma once
-// Pooling of four channels at a time, for a multiple of four channels: equal to pool.hpp and reduce.hpp, byte for byte. Sums are over whole planes of at most 256
-// places (halfwords).
+// Pooling of four channels at a time, for a multiple of four channels: equal to pool.hpp and reduce.hpp, byte for byte.
+// Sums are over whole planes of at most 256 places (halfwords).
 
 #include <cstdint>
 
@@ -30,7 +30,8 @@ void sum_planes_dsp(const std::int8_t* x, std::int8_t* y, Finish finish) {
 template <class Geometry>
 void average_whole_dsp(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
   constexpr std::int32_t kPlaces = Geometry::in_h * Geometry::in_w;
-  sum_planes_dsp<kPlaces, Geometry::channels>(x, y, [&](std::int32_t sum) { return clamp(rounded_average(sum, kPlaces), g.clamp_low, g.clamp_high); });
+  sum_planes_dsp<kPlaces, Geometry::channels>(
+      x, y, [&](std::int32_t sum) { return clamp(rounded_average(sum, kPlaces), g.clamp_low, g.clamp_high); });
 }
 
 /// The sum or mean of reduce.hpp over height and width.
@@ -42,7 +43,8 @@ void reduce_planes_dsp(const Geometry& g, const std::int8_t* x, std::int8_t* y) 
 template <class Geometry>
 void max_pool2d_dsp(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
   static_assert(Geometry::channels % 4 == 0);
-  constexpr std::uint32_t kLow = 0x01010101u * static_cast<std::uint8_t>(Geometry::clamp_low), kHigh = 0x01010101u * static_cast<std::uint8_t>(Geometry::clamp_high);
+  constexpr std::uint32_t kLow = 0x01010101u * static_cast<std::uint8_t>(Geometry::clamp_low),
+                          kHigh = 0x01010101u * static_cast<std::uint8_t>(Geometry::clamp_high);
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
     for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
       const detail::PoolWindow<Geometry> window(g, oy, ox);

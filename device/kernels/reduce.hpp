@@ -9,7 +9,8 @@ namespace mote::device {
 
 constexpr std::int32_t kReduceLoops = 3;
 
-/// Loops over what is kept and over what is reduced, outermost first; strides in elements of the input. The output is dense.
+/// Loops over what is kept and over what is reduced, outermost first; strides in elements of the input. The output is
+/// dense.
 struct ReduceGeometry {
   std::int32_t kept[kReduceLoops], kept_stride[kReduceLoops];
   std::int32_t reduced[kReduceLoops], reduced_stride[kReduceLoops];
@@ -22,7 +23,8 @@ struct SumOf {
   static constexpr std::int32_t join(std::int32_t sum, std::int32_t v) { return sum + v; }
   template <class Geometry>
   static constexpr std::int32_t finish(const Geometry& g, std::int32_t sum) {
-    return clamp(multiply_by_quantized_multiplier(sum + g.input_offset, g.multiplier, g.shift) + g.output_zero, -128, 127);
+    return clamp(multiply_by_quantized_multiplier(sum + g.input_offset, g.multiplier, g.shift) + g.output_zero, -128,
+                 127);
   }
 };
 struct LargestOf {
@@ -53,7 +55,8 @@ void reduce(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
         for (std::int32_t a = 0; a < g.reduced[0]; ++a) {
           for (std::int32_t b = 0; b < g.reduced[1]; ++b) {
             const std::int8_t* from = base + a * g.reduced_stride[0] + b * g.reduced_stride[1];
-            for (std::int32_t c = 0; c < g.reduced[2]; ++c, from += g.reduced_stride[2]) value = Kind::join(value, *from);
+            for (std::int32_t c = 0; c < g.reduced[2]; ++c, from += g.reduced_stride[2])
+              value = Kind::join(value, *from);
           }
         }
         *y++ = static_cast<std::int8_t>(Kind::finish(g, value));

@@ -1,5 +1,6 @@
 #pragma once
-// TensorFlow Lite's fixed-point arithmetic, bit for bit (gemmlowp's definitions): the specification that every kernel follows.
+// TensorFlow Lite's fixed-point arithmetic, bit for bit (gemmlowp's definitions): the specification that every kernel
+// follows.
 
 #include <cstdint>
 
@@ -39,16 +40,17 @@ struct ChannelParams {
   const std::int8_t* shift;
 };
 
-/// The three arrays as one argument. gcc would build the struct by copying an initialised constant that holds their addresses, which is not position
-/// independent; the empty asm makes the addresses look computed.
-inline ChannelParams channel_params(const std::int32_t* bias, const std::int32_t* multiplier, const std::int8_t* shift) {
+/// The three arrays as one argument. gcc would build the struct by copying an initialised constant that holds their
+/// addresses, which is not position independent; the empty asm makes the addresses look computed.
+inline ChannelParams channel_params(const std::int32_t* bias, const std::int32_t* multiplier,
+                                    const std::int8_t* shift) {
   asm("" : "+r"(bias), "+r"(multiplier), "+r"(shift));
   return {bias, multiplier, shift};
 }
 
 /// The end of every layer with weights: accumulator of channel `c` to int8.
-constexpr std::int8_t requantize(std::int32_t accumulator, const ChannelParams& params, std::int32_t c, std::int32_t output_zero,
-                                 std::int32_t clamp_low, std::int32_t clamp_high) {
+constexpr std::int8_t requantize(std::int32_t accumulator, const ChannelParams& params, std::int32_t c,
+                                 std::int32_t output_zero, std::int32_t clamp_low, std::int32_t clamp_high) {
   const std::int32_t scaled = multiply_by_quantized_multiplier(accumulator, params.multiplier[c], params.shift[c]);
   return static_cast<std::int8_t>(clamp(scaled + output_zero, clamp_low, clamp_high));
 }

@@ -1,10 +1,11 @@
 #pragma once
 // requantize() in five instructions, exact.
 //
-// TensorFlow Lite rounds twice: y = round(2x * m / 2^32) (ties up), then round(y / 2^e) (ties away from zero). SMMLAR gives y plus a constant
-// C = 2^(e-1) + zero * 2^e; the second rounding differs from a floor only for negative y, by one unit before the shift: adding the sign of x
-// (0 or -1) does that. (Where y is 0 and x negative, (2^(e-1) - 1) >> e is still 0.) Needs 1 <= e <= 22 and |x| < 2^30: both are checked when
-// a model is compiled; layers outside use requantize().
+// TensorFlow Lite rounds twice: y = round(2x * m / 2^32) (ties up), then round(y / 2^e) (ties away from zero). SMMLAR
+// gives y plus a constant C = 2^(e-1) + zero * 2^e; the second rounding differs from a floor only for negative y, by
+// one unit before the shift: adding the sign of x (0 or -1) does that. (Where y is 0 and x negative, (2^(e-1) - 1) >> e
+// is still 0.) Needs 1 <= e <= 22 and |x| < 2^30: both are checked when a model is compiled; layers outside use
+// requantize().
 
 #include <cstdint>
 
@@ -24,7 +25,8 @@ struct FastRequantize {
   std::int32_t right_shift;
 
   FastRequantize() = default;
-  FastRequantize(std::int32_t b, std::int32_t m, std::int32_t c, std::int32_t e) : bias(b), multiplier(m), rounding(c), right_shift(e) {}
+  FastRequantize(std::int32_t b, std::int32_t m, std::int32_t c, std::int32_t e)
+      : bias(b), multiplier(m), rounding(c), right_shift(e) {}
   FastRequantize(const ChannelParams& params, std::int32_t c, std::int32_t output_zero)
       : bias(params.bias[c]), multiplier(params.multiplier[c]), right_shift(-params.shift[c]) {
     // Two's complement shift of a possibly negative zero point.

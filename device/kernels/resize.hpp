@@ -1,5 +1,6 @@
 #pragma once
-// int8 bilinear interpolation of a picture, in fixed point with ten bits a direction. Source: TensorFlow Lite reference_ops::ResizeBilinearInteger.
+// int8 bilinear interpolation of a picture, in fixed point with ten bits a direction. Source: TensorFlow Lite
+// reference_ops::ResizeBilinearInteger.
 
 #include <cstdint>
 
@@ -17,7 +18,8 @@ struct ResizePlace {
 };
 constexpr ResizePlace resize_place(std::int32_t i, std::int32_t scale, std::int32_t half_pixel, std::int32_t size) {
   const std::int32_t at = half_pixel != 0 ? i * scale + scale / 2 - 512 : i * scale;
-  const std::int32_t low = at / 1024 > 0 ? at / 1024 : 0, high = (at + 1023) / 1024 < size - 1 ? (at + 1023) / 1024 : size - 1;
+  const std::int32_t low = at / 1024 > 0 ? at / 1024 : 0,
+                     high = (at + 1023) / 1024 < size - 1 ? (at + 1023) / 1024 : size - 1;
   return {low, high, at - low * 1024};
 }
 
@@ -31,8 +33,10 @@ void resize_bilinear(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
       const std::int8_t* bottom = x + v.high * g.in_w * g.channels;
       for (std::int32_t c = 0; c < g.channels; ++c) {
         // Weights sum to 2^20; before the first row and behind the last one they may be outside of [0, 1].
-        const std::int64_t upper = std::int64_t{top[h.low * g.channels + c]} * (1024 - h.weight) + std::int64_t{top[h.high * g.channels + c]} * h.weight;
-        const std::int64_t lower = std::int64_t{bottom[h.low * g.channels + c]} * (1024 - h.weight) + std::int64_t{bottom[h.high * g.channels + c]} * h.weight;
+        const std::int64_t upper = std::int64_t{top[h.low * g.channels + c]} * (1024 - h.weight) +
+                                   std::int64_t{top[h.high * g.channels + c]} * h.weight;
+        const std::int64_t lower = std::int64_t{bottom[h.low * g.channels + c]} * (1024 - h.weight) +
+                                   std::int64_t{bottom[h.high * g.channels + c]} * h.weight;
         const std::int64_t sum = upper * (1024 - v.weight) + lower * v.weight;
         *y++ = static_cast<std::int8_t>((sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20));
       }

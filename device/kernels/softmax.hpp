@@ -88,7 +88,8 @@ void softmax(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
     const std::int32_t headroom = detail::leading_zeros(static_cast<std::uint32_t>(sum));
     const std::int32_t bits_over_unit = kAccumulatorBits - headroom;
     const std::uint32_t normalised = static_cast<std::uint32_t>(sum) << headroom;
-    const std::int32_t scale = detail::one_over_one_plus(static_cast<std::int32_t>(normalised - (std::uint32_t{1} << 31)));
+    const std::int32_t scale =
+        detail::one_over_one_plus(static_cast<std::int32_t>(normalised - (std::uint32_t{1} << 31)));
     for (std::int32_t c = 0; c < g.depth; ++c) {
       const std::int32_t difference = x[c] - highest;
       if (difference < g.diff_min) {

@@ -99,7 +99,8 @@ TEST(File, writing_through_a_link_keeps_the_link_and_the_mode) {
   ASSERT_TRUE(write_file(folder.path() / "link", "new"));
   EXPECT_TRUE(std::filesystem::is_symlink(folder.path() / "link"));
   EXPECT_EQ(read_text(real).value(), "new");
-  EXPECT_EQ(std::filesystem::status(real).permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(std::filesystem::status(real).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
 }
 
 TEST(File, devices_take_bytes_and_stay_devices) {

@@ -29,7 +29,8 @@ constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 constexpr std::array<std::int8_t, 256> base64_values() {
   std::array<std::int8_t, 256> table{};
   for (auto& v : table) v = -1;
-  for (std::size_t i = 0; i < kBase64.size(); ++i) table[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < kBase64.size(); ++i)
+    table[static_cast<unsigned char>(kBase64[i])] = static_cast<std::int8_t>(i);
   return table;
 }
 }  // namespace
@@ -54,8 +55,7 @@ std::string to_base64(ByteSpan bytes) {
     const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
     std::uint32_t group = 0;
     for (std::size_t k = 0; k < 3; ++k) group = (group << 8) | (k < count ? bytes[i + k] : 0u);
-    for (std::size_t k = 0; k < 4; ++k)
-      text.push_back(k <= count ? kBase64[(group >> (18 - 6 * k)) & 63] : '=');
+    for (std::size_t k = 0; k < 4; ++k) text.push_back(k <= count ? kBase64[(group >> (18 - 6 * k)) & 63] : '=');
   }
   return text;
 }

@@ -7,15 +7,24 @@ namespace mote {
 
 std::string_view name(Code code) {
   switch (code) {
-    case Code::invalid_argument: return "invalid_argument";
-    case Code::malformed: return "malformed";
-    case Code::not_found: return "not_found";
-    case Code::unsupported: return "unsupported";
-    case Code::too_large: return "too_large";
-    case Code::io: return "io";
-    case Code::budget: return "budget";
-    case Code::cancelled: return "cancelled";
-    case Code::internal: return "internal";
+    case Code::invalid_argument:
+      return "invalid_argument";
+    case Code::malformed:
+      return "malformed";
+    case Code::not_found:
+      return "not_found";
+    case Code::unsupported:
+      return "unsupported";
+    case Code::too_large:
+      return "too_large";
+    case Code::io:
+      return "io";
+    case Code::budget:
+      return "budget";
+    case Code::cancelled:
+      return "cancelled";
+    case Code::internal:
+      return "internal";
   }
   return "unknown";
 }

@@ -35,7 +35,8 @@ Result<std::uint64_t> size_of(const Descriptor& file, const std::filesystem::pat
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return fail(Code::io, path.string() + ": " + system_reason());
   if (S_ISDIR(info.st_mode)) return fail(Code::io, path.string() + ": is a folder, a file is expected");
-  if (!S_ISREG(info.st_mode)) return fail(Code::io, path.string() + ": is a pipe or device, a regular file is expected");
+  if (!S_ISREG(info.st_mode))
+    return fail(Code::io, path.string() + ": is a pipe or device, a regular file is expected");
   return static_cast<std::uint64_t>(info.st_size);
 }
 
@@ -93,7 +94,8 @@ Result<void> write_file(const std::filesystem::path& target, ByteSpan bytes) {
   if (target.has_parent_path()) MOTE_TRY_VOID(make_folder(target.parent_path()));
   std::error_code ignored;
   // A link stays a link: the file it leads to is replaced.
-  const std::filesystem::path path = std::filesystem::is_symlink(target, ignored) ? std::filesystem::weakly_canonical(target, ignored) : target;
+  const std::filesystem::path path =
+      std::filesystem::is_symlink(target, ignored) ? std::filesystem::weakly_canonical(target, ignored) : target;
   struct stat present {};
   const bool exists = ::stat(path.c_str(), &present) == 0;
   if (exists && !S_ISREG(present.st_mode) && !S_ISDIR(present.st_mode)) return write_into(path, bytes);
@@ -112,7 +114,9 @@ Result<void> write_file(const std::filesystem::path& target, ByteSpan bytes) {
   return {};
 }
 
-Result<void> write_file(const std::filesystem::path& path, std::string_view text) { return write_file(path, as_bytes(text)); }
+Result<void> write_file(const std::filesystem::path& path, std::string_view text) {
+  return write_file(path, as_bytes(text));
+}
 
 Result<void> make_folder(const std::filesystem::path& path) {
   std::error_code error;

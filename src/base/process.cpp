@@ -36,8 +36,8 @@ struct Pipe {
   }
 };
 
-[[noreturn]] void become(const std::vector<std::string>& arguments, const std::filesystem::path& folder, Pipe& in, Pipe& out,
-                         Pipe& err) {
+[[noreturn]] void become(const std::vector<std::string>& arguments, const std::filesystem::path& folder, Pipe& in,
+                         Pipe& out, Pipe& err) {
   ::dup2(in.read, STDIN_FILENO);
   ::dup2(out.write, STDOUT_FILENO);
   ::dup2(err.write, STDERR_FILENO);
@@ -55,10 +55,14 @@ bool pump(Pipe& in, Pipe& out, Pipe& err, std::string_view input, ProcessResult&
   std::size_t sent = 0;
   if (input.empty()) Pipe::shut(in.write);
   while (out.read >= 0 || err.read >= 0) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
-    std::array<pollfd, 3> watched{pollfd{out.read, POLLIN, 0}, pollfd{err.read, POLLIN, 0}, pollfd{in.write, POLLOUT, 0}};
-    if (::poll(watched.data(), watched.size(), static_cast<int>(std::min<long long>(left.count(), 1000))) < 0 && errno != EINTR) return false;
+    std::array<pollfd, 3> watched{pollfd{out.read, POLLIN, 0}, pollfd{err.read, POLLIN, 0},
+                                  pollfd{in.write, POLLOUT, 0}};
+    if (::poll(watched.data(), watched.size(), static_cast<int>(std::min<long long>(left.count(), 1000))) < 0 &&
+        errno != EINTR)
+      return false;
     const auto drain = [](const pollfd& entry, int& fd, std::string& to) {
       if (fd < 0 || (entry.revents & (POLLIN | POLLHUP | POLLERR)) == 0) return;
       std::array<char, 65536> chunk{};
@@ -82,7 +86,8 @@ bool pump(Pipe& in, Pipe& out, Pipe& err, std::string_view input, ProcessResult&
 Result<ProcessResult> run_process(const std::vector<std::string>& arguments, const ProcessOptions& options) {
   if (arguments.empty()) return fail(Code::invalid_argument, "no program to run was named");
   if (find_program(arguments[0]).empty()) {
-    return fail(Code::not_found, "the program " + arguments[0] + " is not installed; './dev build' installs what mote needs");
+    return fail(Code::not_found,
+                "the program " + arguments[0] + " is not installed; './dev build' installs what mote needs");
   }
   // A child that dies early must not kill us through its closed stdin.
   ::signal(SIGPIPE, SIG_IGN);

@@ -26,7 +26,8 @@ Result<void> name_functions(board::VirtualBoard& board, const compile::CompiledM
   return {};
 }
 
-std::vector<StepCost> step_costs(const compile::CompiledModel& model, const graph::Graph& graph, const board::Measurement& measured) {
+std::vector<StepCost> step_costs(const compile::CompiledModel& model, const graph::Graph& graph,
+                                 const board::Measurement& measured) {
   std::vector<StepCost> costs;
   std::size_t call = 0;
   for (std::size_t i = 0; i < model.program.steps.size(); ++i) {
@@ -46,7 +47,8 @@ std::vector<StepCost> step_costs(const compile::CompiledModel& model, const grap
 
 }  // namespace
 
-Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& spec, ByteSpan input) {
+Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph,
+                            const board::BoardSpec& spec, ByteSpan input) {
   MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
   MOTE_TRY_VOID(name_functions(virtual_board, model));
   MOTE_TRY(const board::Measurement measured, virtual_board.measure(input, model.step_symbols));
@@ -66,19 +68,21 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
   result.flash.constants = model.constant_bytes;
   result.arena_planned = model.program.arena_bytes;
   // The host writes the input; the module need not read the last of it (a stride may step over it).
-  result.arena_touched = std::max<std::size_t>(measured.arena_extent_bytes, model.program.input_offset + model.program.input_bytes);
+  result.arena_touched =
+      std::max<std::size_t>(measured.arena_extent_bytes, model.program.input_offset + model.program.input_bytes);
   result.steps = step_costs(model, graph, measured);
   result.output_sha256 = sha256(measured.output).hex();
   result.estimated = energy.estimated;
   if (measured.cycles_estimated) result.estimated.push_back("cycles");
   if (result.arena_touched != result.arena_planned) {
-    return fail(Code::internal, fmt::format("the module touched {} bytes of an arena planned with {}", result.arena_touched, result.arena_planned));
+    return fail(Code::internal, fmt::format("the module touched {} bytes of an arena planned with {}",
+                                            result.arena_touched, result.arena_planned));
   }
   return result;
 }
 
-Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& spec,
-                                                       ByteSpan input) {
+Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model, const graph::Graph& graph,
+                                                       const board::BoardSpec& spec, ByteSpan input) {
   MOTE_TRY(auto executor, graph::Executor::create(graph));
   Bytes expected(graph::output_bytes(graph));
   MOTE_TRY_VOID(executor.run(input, expected));
@@ -92,7 +96,8 @@ Result<std::optional<StepDifference>> first_difference(const compile::CompiledMo
     if (found || step.op_index < 0) return;
     const graph::TensorId id = graph.ops()[static_cast<std::size_t>(step.op_index)].outputs[0];
     const ByteSpan want = executor.value(id);
-    const auto got = virtual_board.read_memory(arena->address + static_cast<std::uint32_t>(step.output), static_cast<std::uint32_t>(want.size()));
+    const auto got = virtual_board.read_memory(arena->address + static_cast<std::uint32_t>(step.output),
+                                               static_cast<std::uint32_t>(want.size()));
     if (!got || std::ranges::equal(*got, want)) return;
     StepDifference d{step.name, graph.tensor(id).name, 0, 0, 0, 0};
     for (std::size_t i = want.size(); i-- > 0;) {
@@ -143,8 +148,8 @@ Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpe
   return outputs;
 }
 
-Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, std::size_t count, const std::function<Result<Bytes>(std::size_t)>& input,
-                                       Progress& progress) {
+Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, std::size_t count,
+                                       const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress) {
   MOTE_TRY(auto qemu, board::QemuBoard::create(firmware));
   std::vector<Bytes> outputs;
   for (std::size_t i = 0; i < count; ++i) {

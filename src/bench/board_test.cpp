@@ -32,7 +32,8 @@ Graph quantized(const graph::ZooOptions& options) {
   std::vector<float> x(simple.input().shape.elements()), y(simple.output().shape.elements());
   for (int sample = 0; sample < 4; ++sample) {
     for (float& v : x) v = static_cast<float>(rng.uniform(-0.2, 1.0));
-    EXPECT_TRUE(executor.run(bytes_of(std::span<const float>(x)), {reinterpret_cast<std::uint8_t*>(y.data()), y.size() * 4}));
+    EXPECT_TRUE(
+        executor.run(bytes_of(std::span<const float>(x)), {reinterpret_cast<std::uint8_t*>(y.data()), y.size() * 4}));
     for (graph::TensorId id = 0; id < static_cast<graph::TensorId>(simple.tensors().size()); ++id) {
       const graph::Tensor& t = simple.tensor(id);
       if (t.is_constant()) continue;

@@ -1,5 +1,5 @@
-// Every kernel that the compiler chooses, on the emulated board, against the host's executor, layer by layer: networks of random layers, and
-// the imported models at hand.
+// Every kernel that the compiler chooses, on the emulated board, against the host's executor, layer by layer: networks
+// of random layers, and the imported models at hand.
 
 #include <gtest/gtest.h>
 
@@ -31,9 +31,12 @@ class RandomNetwork {
     g_.set_inputs({x});
     const int layers = pick(5, 9);
     for (int i = 0; i < layers; ++i) {
-      if (rng_.chance(0.12)) x = add(x, conv(x, false, true));
-      else if (rng_.chance(0.3)) x = other(x);
-      else x = conv(x, rng_.chance(0.35), false);
+      if (rng_.chance(0.12))
+        x = add(x, conv(x, false, true));
+      else if (rng_.chance(0.3))
+        x = other(x);
+      else
+        x = conv(x, rng_.chance(0.35), false);
     }
     if (rng_.chance(0.5)) x = dense(x);
     g_.set_outputs({x});
@@ -42,12 +45,18 @@ class RandomNetwork {
 
  private:
   std::int32_t pick(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng_.between(low, high)); }
-  Quantization quantization(bool relu) { return Quantization::per_tensor(static_cast<float>(rng_.uniform(0.01, 0.05)), relu ? -128 : pick(-100, 100)); }
+  Quantization quantization(bool relu) {
+    return Quantization::per_tensor(static_cast<float>(rng_.uniform(0.01, 0.05)), relu ? -128 : pick(-100, 100));
+  }
   std::string fresh(const char* what) { return what + std::to_string(g_.tensors().size()); }
-  TensorId value(Shape shape, bool relu) { return g_.add_tensor({fresh("t"), DType::i8, std::move(shape), quantization(relu), nullptr}); }
+  TensorId value(Shape shape, bool relu) {
+    return g_.add_tensor({fresh("t"), DType::i8, std::move(shape), quantization(relu), nullptr});
+  }
 
-  /// Weights with a scale for each channel: outputs spread over the range of `out`. Now and then a dead channel, or one with tiny weights.
-  TensorId weights(const Shape& shape, std::int32_t axis, const Quantization& in, const Quantization& out, std::size_t fan_in) {
+  /// Weights with a scale for each channel: outputs spread over the range of `out`. Now and then a dead channel, or one
+  /// with tiny weights.
+  TensorId weights(const Shape& shape, std::int32_t axis, const Quantization& in, const Quantization& out,
+                   std::size_t fan_in) {
     std::vector<std::int8_t> w(shape.elements());
     const auto channels = static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]);
     const std::size_t inner = axis == 0 ? w.size() / channels : 1;
@@ -78,9 +87,15 @@ class RandomNetwork {
 
   TensorId conv(TensorId x, bool depthwise, bool same_shape) {
     const Shape in = g_.tensor(x).shape;
-    const std::int32_t kh = same_shape ? 1 : std::min(pick(1, 5), in[1]), kw = same_shape ? 1 : std::min(rng_.chance(0.5) ? kh : pick(1, 5), in[2]);
-    const std::int32_t sh = same_shape || in[1] < 5 ? 1 : pick(1, 2), sw = same_shape || in[2] < 5 ? 1 : rng_.chance(0.7) ? sh : pick(1, 2);
-    const std::int32_t dilation = !same_shape && !depthwise && sh == 1 && sw == 1 && rng_.chance(0.1) && (kh - 1) * 2 < in[1] && (kw - 1) * 2 < in[2] ? 2 : 1;
+    const std::int32_t kh = same_shape ? 1 : std::min(pick(1, 5), in[1]),
+                       kw = same_shape ? 1 : std::min(rng_.chance(0.5) ? kh : pick(1, 5), in[2]);
+    const std::int32_t sh = same_shape || in[1] < 5 ? 1 : pick(1, 2), sw = same_shape || in[2] < 5 ? 1
+                                                                           : rng_.chance(0.7)      ? sh
+                                                                                                   : pick(1, 2);
+    const std::int32_t dilation = !same_shape && !depthwise && sh == 1 && sw == 1 && rng_.chance(0.1) &&
+                                          (kh - 1) * 2 < in[1] && (kw - 1) * 2 < in[2]
+                                      ? 2
+                                      : 1;
     Pads pads;
     if (rng_.chance(0.6)) {
       const auto [t, b] = same_padding(in[1], kh, sh, dilation);
@@ -89,10 +104,12 @@ class RandomNetwork {
     }
     const std::int32_t co = depthwise || same_shape ? in[3] : rng_.chance(0.5) ? 4 * pick(1, 6) : pick(1, 23);
     const bool relu = rng_.chance(0.6);
-    const Shape shape{1, window_output(in[1], kh, sh, dilation, pads.top, pads.bottom), window_output(in[2], kw, sw, dilation, pads.left, pads.right), co};
+    const Shape shape{1, window_output(in[1], kh, sh, dilation, pads.top, pads.bottom),
+                      window_output(in[2], kw, sw, dilation, pads.left, pads.right), co};
     const TensorId y = value(shape, relu && rng_.chance(0.8));
     const Shape ws = depthwise ? Shape{1, kh, kw, co} : Shape{co, kh, kw, in[3]};
-    const TensorId w = weights(ws, depthwise ? 3 : 0, g_.tensor(x).quantization, g_.tensor(y).quantization, ws.elements() / static_cast<std::size_t>(co));
+    const TensorId w = weights(ws, depthwise ? 3 : 0, g_.tensor(x).quantization, g_.tensor(y).quantization,
+                               ws.elements() / static_cast<std::size_t>(co));
     const TensorId b = bias(co);
     const Activation activation = relu ? (rng_.chance(0.2) ? Activation::relu6 : Activation::relu) : Activation::none;
     if (depthwise) {
@@ -111,11 +128,14 @@ class RandomNetwork {
     g_.add_op({fresh("op"), std::move(attributes), std::move(inputs), {y}});
     return y;
   }
-  TensorId moved(TensorId x, Shape shape) { return g_.add_tensor({fresh("t"), DType::i8, std::move(shape), g_.tensor(x).quantization, nullptr}); }
+  TensorId moved(TensorId x, Shape shape) {
+    return g_.add_tensor({fresh("t"), DType::i8, std::move(shape), g_.tensor(x).quantization, nullptr});
+  }
   TensorId constant(Shape shape, const Quantization& q) {
     std::vector<std::int8_t> values(shape.elements());
     for (auto& v : values) v = static_cast<std::int8_t>(pick(-128, 127));
-    return g_.add_tensor({fresh("k"), DType::i8, std::move(shape), q, constant_data(std::span<const std::int8_t>(values))});
+    return g_.add_tensor(
+        {fresh("k"), DType::i8, std::move(shape), q, constant_data(std::span<const std::int8_t>(values))});
   }
   /// One of the operators without weights.
   TensorId other(TensorId x) {
@@ -133,13 +153,18 @@ class RandomNetwork {
       case 1: {
         // With a number, a channel's constant, or the value itself.
         const BinaryKind kinds[] = {BinaryKind::sub, BinaryKind::mul, BinaryKind::squared_difference};
-        const TensorId other = rng_.chance(0.3) ? x : constant(rng_.chance(0.5) ? Shape{1} : Shape{1, 1, 1, in[3]}, quantization(false));
+        const TensorId other =
+            rng_.chance(0.3) ? x : constant(rng_.chance(0.5) ? Shape{1} : Shape{1, 1, 1, in[3]}, quantization(false));
         std::vector<TensorId> sides{x, other};
         if (rng_.chance(0.5)) std::swap(sides[0], sides[1]);
-        return op(Binary{kinds[pick(0, 2)], rng_.chance(0.3) ? Activation::relu : Activation::none}, sides, value(in, false));
+        return op(Binary{kinds[pick(0, 2)], rng_.chance(0.3) ? Activation::relu : Activation::none}, sides,
+                  value(in, false));
       }
-      case 2: return op(Binary{rng_.chance(0.5) ? BinaryKind::minimum : BinaryKind::maximum}, {x, constant({1, 1, in[2], 1}, g_.tensor(x).quantization)}, moved(x, in));
-      case 3: return op(Add{}, {constant({in[1], 1, 1}, quantization(false)), x}, value(in, false));
+      case 2:
+        return op(Binary{rng_.chance(0.5) ? BinaryKind::minimum : BinaryKind::maximum},
+                  {x, constant({1, 1, in[2], 1}, g_.tensor(x).quantization)}, moved(x, in));
+      case 3:
+        return op(Add{}, {constant({in[1], 1, 1}, quantization(false)), x}, value(in, false));
       case 4: {
         const std::int32_t more = pick(1, 3);
         std::vector<std::int32_t> extra = dims;
@@ -164,7 +189,8 @@ class RandomNetwork {
       }
       case 6: {
         std::vector<std::int32_t> p{0, 1, 2, 3};
-        for (std::size_t i = 3; i > 1; --i) std::swap(p[i], p[static_cast<std::size_t>(pick(1, static_cast<std::int64_t>(i)))]);
+        for (std::size_t i = 3; i > 1; --i)
+          std::swap(p[i], p[static_cast<std::size_t>(pick(1, static_cast<std::int64_t>(i)))]);
         for (std::size_t i = 0; i < 4; ++i) dims[i] = in[static_cast<std::size_t>(p[i])];
         return op(Transpose{p}, {x}, moved(x, Shape(dims)));
       }
@@ -185,7 +211,8 @@ class RandomNetwork {
         std::vector<std::int32_t> indices(static_cast<std::size_t>(pick(1, 6)));
         for (auto& i : indices) i = pick(0, in[axis] - 1);
         dims[axis] = static_cast<std::int32_t>(indices.size());
-        const TensorId table = g_.add_tensor({fresh("i"), DType::i32, {dims[axis]}, {}, constant_data(std::span<const std::int32_t>(indices))});
+        const TensorId table = g_.add_tensor(
+            {fresh("i"), DType::i32, {dims[axis]}, {}, constant_data(std::span<const std::int32_t>(indices))});
         return op(Gather{static_cast<std::int32_t>(axis)}, {x, table}, moved(x, Shape(dims)));
       }
       case 9: {
@@ -201,14 +228,19 @@ class RandomNetwork {
         return op(ResizeBilinear{static_cast<ResizeMode>(pick(0, 2))}, {x}, moved(x, Shape(dims)));
       }
       case 12: {
-        const std::int32_t kh = std::min(pick(1, 3), in[1]), kw = std::min(pick(1, 3), in[2]), sh = pick(1, 2), sw = pick(1, 2);
+        const std::int32_t kh = std::min(pick(1, 3), in[1]), kw = std::min(pick(1, 3), in[2]), sh = pick(1, 2),
+                           sw = pick(1, 2);
         const auto [t, b] = same_padding(in[1], kh, sh);
         const auto [l, r] = same_padding(in[2], kw, sw);
         const Pads pads = rng_.chance(0.5) ? Pads{t, b, l, r} : Pads{};
-        const Pool2D pool{rng_.chance(0.6) ? PoolKind::max : PoolKind::average, kh, kw, sh, sw, pads, rng_.chance(0.3) ? Activation::relu6 : Activation::none};
-        return op(pool, {x}, moved(x, {1, window_output(in[1], kh, sh, 1, pads.top, pads.bottom), window_output(in[2], kw, sw, 1, pads.left, pads.right), in[3]}));
+        const Pool2D pool{rng_.chance(0.6) ? PoolKind::max : PoolKind::average,   kh, kw, sh, sw, pads,
+                          rng_.chance(0.3) ? Activation::relu6 : Activation::none};
+        return op(pool, {x},
+                  moved(x, {1, window_output(in[1], kh, sh, 1, pads.top, pads.bottom),
+                            window_output(in[2], kw, sw, 1, pads.left, pads.right), in[3]}));
       }
-      case 11: return op(Binary{BinaryKind::prelu}, {x, constant({1, 1, 1, in[3]}, quantization(false))}, value(in, false));
+      case 11:
+        return op(Binary{BinaryKind::prelu}, {x, constant({1, 1, 1, in[3]}, quantization(false))}, value(in, false));
       default: {
         std::vector<std::int32_t> one = dims;
         one[axis] = 1;
@@ -223,7 +255,8 @@ class RandomNetwork {
     const auto inputs = static_cast<std::int32_t>(g_.tensor(x).shape.elements());
     const bool relu = rng_.chance(0.5);
     const TensorId y = value({1, outputs}, relu);
-    const TensorId w = weights({outputs, inputs}, 0, g_.tensor(x).quantization, g_.tensor(y).quantization, static_cast<std::size_t>(inputs));
+    const TensorId w = weights({outputs, inputs}, 0, g_.tensor(x).quantization, g_.tensor(y).quantization,
+                               static_cast<std::size_t>(inputs));
     const TensorId b = bias(outputs);
     g_.add_op({fresh("op"), Dense{relu ? Activation::relu : Activation::none}, {x, w, b}, {y}});
     return y;
@@ -250,8 +283,11 @@ void expect_equal_layers(const Graph& model, std::uint64_t seed, const compile::
   if (*difference) {
     const StepDifference& d = **difference;
     std::string kernel;
-    for (const compile::Step& s : compiled->program.steps) kernel = s.name == d.step ? s.summary + " | " + s.kernel : kernel;
-    FAIL() << d.step << ": " << d.different << " elements, first " << d.first << ": " << d.got << " instead of " << d.expected << "\n" << kernel << "\n"
+    for (const compile::Step& s : compiled->program.steps)
+      kernel = s.name == d.step ? s.summary + " | " + s.kernel : kernel;
+    FAIL() << d.step << ": " << d.different << " elements, first " << d.first << ": " << d.got << " instead of "
+           << d.expected << "\n"
+           << kernel << "\n"
            << print_summary(model);
   }
   const auto measured = measure(*compiled, model, board, input);
@@ -284,7 +320,8 @@ TEST_P(Layers, on_the_board_equal_the_executor) {
   }
 }
 
-/// An imported model: what it costs at most on a nucleo-l4r5zi. Cycles and bytes are deterministic; gcc 14 may differ from gcc 12 by a percent or two.
+/// An imported model: what it costs at most on a nucleo-l4r5zi. Cycles and bytes are deterministic; gcc 14 may differ
+/// from gcc 12 by a percent or two.
 struct Imported {
   const char* file;
   std::uint64_t cycles;
@@ -296,7 +333,8 @@ class ImportedModel : public ::testing::TestWithParam<Imported> {};
 TEST_P(ImportedModel, gives_the_files_bytes_layer_by_layer_within_its_figures) {
   if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
   const std::filesystem::path file = std::filesystem::path(MOTE_SHARED_DATA) / "models" / GetParam().file;
-  if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " is not there: development data is kept beside the project";
+  if (!std::filesystem::exists(file))
+    GTEST_SKIP() << file << " is not there: development data is kept beside the project";
   const Graph model = *formats::read_tflite(*read_file(file), file.string());
   const Graph simple = optimize::simplify(model)->graph;
   const board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
@@ -314,7 +352,8 @@ TEST_P(ImportedModel, gives_the_files_bytes_layer_by_layer_within_its_figures) {
     EXPECT_FALSE(difference->has_value()) << (*difference)->step << " differs first";
   }
   SilentProgress silent;
-  const auto on_board = run_on_board(compiled->firmware, board, inputs.size(), [&](std::size_t i) -> Result<Bytes> { return inputs[i]; }, silent);
+  const auto on_board = run_on_board(
+      compiled->firmware, board, inputs.size(), [&](std::size_t i) -> Result<Bytes> { return inputs[i]; }, silent);
   ASSERT_TRUE(on_board.has_value()) << on_board.error().message();
   EXPECT_EQ(*on_board, expected) << "the simplified model on the board against the file's model on the host";
   const auto measured = measure(*compiled, simple, board, inputs[0]);
@@ -345,7 +384,8 @@ std::vector<std::int16_t> numbers(const std::filesystem::path& file) {
 TEST(Seanet, gives_the_recorded_outputs_on_host_and_board) {
   if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
   const std::filesystem::path folder = std::filesystem::path(MOTE_SHARED_DATA) / "models/seanet";
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there: development data is kept beside the project";
+  if (!std::filesystem::exists(folder))
+    GTEST_SKIP() << folder << " is not there: development data is kept beside the project";
   const board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
   std::size_t models = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
@@ -374,7 +414,8 @@ TEST(Seanet, gives_the_recorded_outputs_on_host_and_board) {
     const auto compiled = compile::compile(simple->graph, board, {});
     ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
     SilentProgress silent;
-    const auto on_board = run_on_board(compiled->firmware, board, 1, [&](std::size_t) -> Result<Bytes> { return input; }, silent);
+    const auto on_board = run_on_board(
+        compiled->firmware, board, 1, [&](std::size_t) -> Result<Bytes> { return input; }, silent);
     ASSERT_TRUE(on_board.has_value()) << on_board.error().message();
     EXPECT_TRUE(std::ranges::equal((*on_board)[0], expected)) << "on the board";
     ++models;
@@ -385,7 +426,8 @@ TEST(Seanet, gives_the_recorded_outputs_on_host_and_board) {
 INSTANTIATE_TEST_SUITE_P(MlperfTiny, ImportedModel,
                          ::testing::Values(Imported{"mlperf_tiny/kws_ref_model.tflite", 3'800'000, 12'288, 40'960},
                                            Imported{"mlperf_tiny/vww_96_int8.tflite", 6'000'000, 40'960, 71'680},
-                                           Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'100'000, 45'056, 98'000},
+                                           Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'100'000, 45'056,
+                                                    98'000},
                                            Imported{"mlperf_tiny/ad01_int8.tflite", 475'000, 2'048, 281'600},
                                            Imported{"mlperf_tiny/str_ww_ref_model.tflite", 1'300'000, 12'288, 81'920},
                                            Imported{"tflm/person_detect.tflite", 10'500'000, 45'056, 290'000},

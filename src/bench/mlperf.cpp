@@ -16,7 +16,8 @@ constexpr std::size_t kBytesACommand = 31;  // of hexadecimal digits
 Result<std::string> field(const std::string& answer, std::string_view begin, std::string_view end = "\r\n") {
   const std::size_t at = answer.find(begin);
   const std::size_t stop = at == std::string::npos ? at : answer.find(end, at + begin.size());
-  if (stop == std::string::npos) return fail(Code::malformed, fmt::format("the device did not say {}: \"{}\"", begin, answer.substr(0, 200)));
+  if (stop == std::string::npos)
+    return fail(Code::malformed, fmt::format("the device did not say {}: \"{}\"", begin, answer.substr(0, 200)));
   return answer.substr(at + begin.size(), stop - at - begin.size());
 }
 
@@ -29,9 +30,11 @@ class Script {
     const std::size_t at = answer.starts_with("e-[") ? 0 : answer.find("\ne-[");
     if (at != std::string::npos) {
       const std::size_t begin = answer.find('[', at) + 1;
-      return fail(Code::unsupported, fmt::format("the device refused \"{}\": {}", text.substr(0, 40), answer.substr(begin, answer.find(']', begin) - begin)));
+      return fail(Code::unsupported, fmt::format("the device refused \"{}\": {}", text.substr(0, 40),
+                                                 answer.substr(begin, answer.find(']', begin) - begin)));
     }
-    if (!answer.ends_with("m-ready\r\n")) return fail(Code::malformed, fmt::format("the device did not end with m-ready: \"{}\"", answer.substr(0, 200)));
+    if (!answer.ends_with("m-ready\r\n"))
+      return fail(Code::malformed, fmt::format("the device did not end with m-ready: \"{}\"", answer.substr(0, 200)));
     return answer;
   }
 
@@ -42,7 +45,8 @@ class Script {
 Result<double> microseconds(const std::string& text) {
   double value = 0.0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return fail(Code::malformed, "the device gave no time: \"" + text + "\"");
+  if (error != std::errc{} || end != text.data() + text.size())
+    return fail(Code::malformed, "the device gave no time: \"" + text + "\"");
   return value;
 }
 
@@ -58,7 +62,8 @@ const std::vector<MlperfModel>& mlperf_models() {
   return models;
 }
 
-Result<MlperfRun> run_mlperf_script(const std::function<Result<std::string>(const std::string&)>& exchange, ByteSpan loaded, int inferences, int warmups) {
+Result<MlperfRun> run_mlperf_script(const std::function<Result<std::string>(const std::string&)>& exchange,
+                                    ByteSpan loaded, int inferences, int warmups) {
   Script script(exchange);
   MlperfRun run;
   MOTE_TRY(const std::string name, script.command("name"));
@@ -70,7 +75,8 @@ Result<MlperfRun> run_mlperf_script(const std::function<Result<std::string>(cons
   MOTE_TRY_VOID(field(expects, fmt::format("m-[Expecting {} bytes]", loaded.size())));
   for (std::size_t at = 0; at < loaded.size(); at += kBytesACommand) {
     std::string digits = "db ";
-    for (std::size_t i = at; i < std::min(at + kBytesACommand, loaded.size()); ++i) digits += fmt::format("{:02X}", loaded[i]);
+    for (std::size_t i = at; i < std::min(at + kBytesACommand, loaded.size()); ++i)
+      digits += fmt::format("{:02X}", loaded[i]);
     MOTE_TRY(const std::string answer, script.command(digits));
     if (at + kBytesACommand >= loaded.size()) MOTE_TRY_VOID(field(answer, "m-load-done"));
   }
@@ -89,7 +95,8 @@ Result<MlperfRun> run_mlperf_script(const std::function<Result<std::string>(cons
   return run;
 }
 
-Result<MlperfRun> measure_mlperf(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& spec, const MlperfModel& benchmark, int inferences,
+Result<MlperfRun> measure_mlperf(const compile::CompiledModel& model, const graph::Graph& graph,
+                                 const board::BoardSpec& spec, const MlperfModel& benchmark, int inferences,
                                  int warmups) {
   compile::MlperfFirmware options;
   options.model = benchmark.name;
@@ -117,7 +124,8 @@ Result<MlperfRun> measure_mlperf(const compile::CompiledModel& model, const grap
   return run_mlperf_script(
       [&](const std::string& text) -> Result<std::string> {
         // Only the inferences need a clock.
-        auto answer = text.starts_with("infer") ? board.exchange_measured(as_bytes(text)) : board.exchange(as_bytes(text));
+        auto answer =
+            text.starts_with("infer") ? board.exchange_measured(as_bytes(text)) : board.exchange(as_bytes(text));
         if (!answer) return fail(std::move(answer).error());
         return std::string(answer->begin(), answer->end());
       },

@@ -30,7 +30,8 @@ class Mlperf : public ::testing::TestWithParam<Reference> {
   void SetUp() override {
     if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
     const std::filesystem::path file = std::filesystem::path(MOTE_SHARED_DATA) / "models/mlperf_tiny" / GetParam().file;
-    if (!std::filesystem::exists(file)) GTEST_SKIP() << file << " is not there: development data is kept beside the project";
+    if (!std::filesystem::exists(file))
+      GTEST_SKIP() << file << " is not there: development data is kept beside the project";
     graph_ = *formats::read_tflite(*read_file(file), file.string());
     simple_ = optimize::simplify(graph_)->graph;
     auto compiled = compile::compile(simple_, spec_, {});
@@ -62,7 +63,10 @@ TEST_P(Mlperf, the_script_takes_as_long_as_the_bench_says) {
   EXPECT_NEAR(one, measured->latency_ms, 0.08 * measured->latency_ms + 0.7);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Mlperf, ::testing::Values(Reference{"kws_ref_model.tflite", "kws01"}, Reference{"ad01_int8.tflite", "ad01"}, Reference{"vww_96_int8.tflite", "vww01"}),
+INSTANTIATE_TEST_SUITE_P(Models, Mlperf,
+                         ::testing::Values(Reference{"kws_ref_model.tflite", "kws01"},
+                                           Reference{"ad01_int8.tflite", "ad01"},
+                                           Reference{"vww_96_int8.tflite", "vww01"}),
                          [](const auto& chosen) { return std::string(chosen.param.model); });
 
 /// The keyword model alone: what is said, byte for byte.
@@ -94,7 +98,8 @@ TEST_P(Protocol, is_spoken_as_the_runner_expects) {
     digits += two;
   }
   for (std::size_t at = 0; at < digits.size(); at += 52) {
-    EXPECT_EQ(say("db " + digits.substr(at, 52) + "%"), at + 52 >= digits.size() ? "m-load-done\r\nm-ready\r\n" : "m-ready\r\n");
+    EXPECT_EQ(say("db " + digits.substr(at, 52) + "%"),
+              at + 52 >= digits.size() ? "m-load-done\r\nm-ready\r\n" : "m-ready\r\n");
   }
   EXPECT_THAT(say("db print%"), HasSubstr("m-buffer-00-07-0E-15-1C-23-2A-31\r\nm-buffer-38-"));
   EXPECT_EQ(say("db 00%"), "e-[More bytes than expected]\r\nm-ready\r\n");
@@ -118,7 +123,8 @@ TEST_P(Protocol, is_spoken_as_the_runner_expects) {
   EXPECT_THAT(answer, HasSubstr("m-infer-done\r\n" + expected + "]\r\nm-ready\r\n"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Keyword, Protocol, ::testing::Values(Reference{"kws_ref_model.tflite", "kws01"}), [](const auto&) { return "kws01"; });
+INSTANTIATE_TEST_SUITE_P(Keyword, Protocol, ::testing::Values(Reference{"kws_ref_model.tflite", "kws01"}),
+                         [](const auto&) { return "kws01"; });
 
 }  // namespace
 }  // namespace mote::bench

@@ -100,7 +100,8 @@ std::uint16_t address_registers(const cs_insn* i) {
 /// Half-precision floats and what Armv8-M added, which newer Capstones decode for every core.
 bool is_beyond_armv7em(std::string_view mnemonic) {
   if (mnemonic.find(".16") != std::string_view::npos || mnemonic.find("f16") != std::string_view::npos) return true;
-  for (const std::string_view added : {"csel", "csinc", "csinv", "csneg", "dls", "wls", "le", "bf", "vmovx", "vins", "lda", "stl", "sg", "tt", "esb", "crc32", "sb"}) {
+  for (const std::string_view added : {"csel", "csinc", "csinv", "csneg", "dls", "wls", "le", "bf", "vmovx", "vins",
+                                       "lda", "stl", "sg", "tt", "esb", "crc32", "sb"}) {
     if (mnemonic == added || (added.size() > 2 && mnemonic.starts_with(added))) return true;
   }
   return false;

@@ -376,7 +376,8 @@ Result<Measurement> VirtualBoard::measure(ByteSpan input, std::span<const std::s
   const MeterReading reading = impl_->meter->read();
   if (!reading.complete) return fail(Code::internal, "the firmware did not pass mote_infer_begin and mote_infer_end");
   if (reading.stack_missing_bytes > 0) {
-    return fail(Code::too_large, "the stack of " + std::to_string(reading.stack_bytes) + " bytes grew " + std::to_string(reading.stack_missing_bytes) +
+    return fail(Code::too_large, "the stack of " + std::to_string(reading.stack_bytes) + " bytes grew " +
+                                     std::to_string(reading.stack_missing_bytes) +
                                      " bytes into the data below it: the board's RAM is too small for this model");
   }
   return impl_->measurement(std::move(output), watch);

@@ -38,7 +38,8 @@ TEST(FastRequantize, equals_the_definition_for_all_shifts_and_signs) {
     // Small accumulators too, where ties and signs decide.
     const auto accumulator = static_cast<std::int32_t>(rng.between(-(1 << 29), 1 << 29) >> rng.below(29));
     const device::ChannelParams params{&bias, &multiplier, &shift};
-    ASSERT_EQ(device::FastRequantize(params, 0, zero)(accumulator), device::requantize(accumulator + bias, params, 0, zero, -128, 127))
+    ASSERT_EQ(device::FastRequantize(params, 0, zero)(accumulator),
+              device::requantize(accumulator + bias, params, 0, zero, -128, 127))
         << accumulator << " * " << multiplier << " >> " << -shift << " + " << zero;
   }
 }
@@ -48,7 +49,9 @@ struct Tables {
   graph::ChannelTables model, device;
   Tables(const graph::Graph& g, const graph::Op& op, const device::ConvGeometry& geometry)
       : model(graph::channel_tables(g, op)), device(device_tables(g, op, geometry)) {}
-  static device::ChannelParams params(const graph::ChannelTables& t) { return {t.bias.data(), t.multiplier.data(), t.shift.data()}; }
+  static device::ChannelParams params(const graph::ChannelTables& t) {
+    return {t.bias.data(), t.multiplier.data(), t.shift.data()};
+  }
 };
 
 TEST(ConvDsp, equals_the_portable_kernel_on_random_layers) {
@@ -72,9 +75,12 @@ TEST(ConvDsp, equals_the_portable_kernel_on_random_layers) {
     Bytes got(expected.size());
     const auto pixels = geometry.out_h * geometry.out_w;
     const auto block = static_cast<std::int32_t>(rng.between(1, pixels));
-    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
-    device::conv2d(geometry, as_int8(x), g.tensor(op.inputs[1]).values<std::int8_t>().data(), tables.params(tables.model), as_int8(expected));
-    device::conv2d_dsp(geometry, as_int8(x), words.data(), tables.params(tables.device), as_int8(got), scratch.data(), block);
+    std::vector<std::uint32_t> scratch(
+        static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
+    device::conv2d(geometry, as_int8(x), g.tensor(op.inputs[1]).values<std::int8_t>().data(),
+                   tables.params(tables.model), as_int8(expected));
+    device::conv2d_dsp(geometry, as_int8(x), words.data(), tables.params(tables.device), as_int8(got), scratch.data(),
+                       block);
     ASSERT_EQ(got, expected) << graph::print_summary(g) << "block " << block;
   }
   EXPECT_GT(compared, 1000);
@@ -95,9 +101,12 @@ TEST(ConvDsp, works_in_place_for_pointwise_layers) {
     Bytes buffer = random_bytes(rng, g.input().size_bytes());
     Bytes expected(g.output().size_bytes());
     const std::int32_t block = static_cast<std::int32_t>(rng.between(1, 6));
-    std::vector<std::uint32_t> scratch(static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
-    device::conv2d(geometry, as_int8(buffer), g.tensor(op.inputs[1]).values<std::int8_t>().data(), tables.params(tables.model), as_int8(expected));
-    device::conv2d_dsp(geometry, as_int8(buffer), words.data(), tables.params(tables.device), as_int8(buffer), scratch.data(), block);
+    std::vector<std::uint32_t> scratch(
+        static_cast<std::size_t>(device::conv2d_dsp_scratch_bytes(device::column_length(geometry), block)) / 4 + 1);
+    device::conv2d(geometry, as_int8(buffer), g.tensor(op.inputs[1]).values<std::int8_t>().data(),
+                   tables.params(tables.model), as_int8(expected));
+    device::conv2d_dsp(geometry, as_int8(buffer), words.data(), tables.params(tables.device), as_int8(buffer),
+                       scratch.data(), block);
     buffer.resize(expected.size());
     ASSERT_EQ(buffer, expected);
   }
@@ -126,7 +135,9 @@ TEST(Depthwise3x3, equals_the_portable_kernel_on_random_layers) {
   int compared = 0;
   for (int trial = 0; trial < 400; ++trial) {
     device::ConvGeometry g{};
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng.between(low, high)); };
+    const auto pick = [&](std::int64_t low, std::int64_t high) {
+      return static_cast<std::int32_t>(rng.between(low, high));
+    };
     g.multiplier = g.dilation_h = g.dilation_w = 1;
     g.kernel_h = g.kernel_w = 3;
     g.stride_h = g.stride_w = pick(1, 2);
@@ -164,7 +175,8 @@ TEST(AddDsp, equals_the_portable_kernel_on_every_pair_of_bytes) {
   for (int trial = 0; trial < 40; ++trial) {
     graph::Graph g;
     const auto tensor = [&](const char* name) {
-      return g.add_tensor({name, graph::DType::i8, {1, 256, 256}, testing::random_quantization(rng, rng.chance(0.3)), nullptr});
+      return g.add_tensor(
+          {name, graph::DType::i8, {1, 256, 256}, testing::random_quantization(rng, rng.chance(0.3)), nullptr});
     };
     const auto a = tensor("a"), b = tensor("b"), y = tensor("y");
     g.add_op({"add", graph::Add{rng.chance(0.5) ? graph::Activation::relu : graph::Activation::none}, {a, b}, {y}});

@@ -1,4 +1,5 @@
-// The compiler proper: source, module and header. That modules compute what the host computes, on both emulators, is in bench/board_test.cpp.
+// The compiler proper: source, module and header. That modules compute what the host computes, on both emulators, is in
+// bench/board_test.cpp.
 
 #include "mote/compile/compile.hpp"
 
@@ -65,7 +66,8 @@ TEST(Program, keeps_what_the_model_gives_out_from_operators_in_place) {
   const auto q = Quantization::per_tensor(0.1f, 0);
   const auto x = g.add_tensor({"x", DType::i8, {1, 32}, q, nullptr});
   const auto logits = g.add_tensor({"logits", DType::i8, {1, 32}, Quantization::per_tensor(0.2f, 3), nullptr});
-  const auto unused = g.add_tensor({"unused", DType::i8, {1, 32}, Quantization::per_tensor(1.0f / 256.0f, -128), nullptr});
+  const auto unused =
+      g.add_tensor({"unused", DType::i8, {1, 32}, Quantization::per_tensor(1.0f / 256.0f, -128), nullptr});
   g.add_op({"requantize", Quantize{}, {x}, {logits}});
   g.add_op({"softmax", Softmax{}, {logits}, {unused}});
   g.set_inputs({x});
@@ -90,7 +92,8 @@ TEST(Program, refuses_constants_where_values_are_expected) {
   g.set_outputs({y});
   const auto program = make_program(g, {});
   ASSERT_FALSE(program);
-  EXPECT_EQ(program.error().message(), "unary 'table' reads the constant 'k' as a value, which has no device kernel; fold it into the model");
+  EXPECT_EQ(program.error().message(),
+            "unary 'table' reads the constant 'k' as a value, which has no device kernel; fold it into the model");
 }
 
 TEST(Program, names_cannot_break_out_of_comments) {

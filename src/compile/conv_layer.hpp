@@ -18,8 +18,11 @@ struct ConvLayer {
   std::span<const std::int8_t> weights;
   std::int32_t window;  // elements
 
-  [[nodiscard]] std::int32_t weight(std::int32_t c, std::int32_t i) const { return weights[static_cast<std::size_t>(c * window + i)]; }
-  /// Sum of products over all inputs, zero point taken for an ordinary value: least and greatest; and what the zero point adds.
+  [[nodiscard]] std::int32_t weight(std::int32_t c, std::int32_t i) const {
+    return weights[static_cast<std::size_t>(c * window + i)];
+  }
+  /// Sum of products over all inputs, zero point taken for an ordinary value: least and greatest; and what the zero
+  /// point adds.
   struct Range {
     std::int64_t low = 0, high = 0, zero = 0;
     bool live = false;
@@ -39,7 +42,14 @@ struct ConvLayer {
     const Range r = range(c);
     const auto k = static_cast<std::size_t>(c);
     // The zero point's part is taken off by the bias.
-    return {tables.multiplier[k], tables.shift[k], g.output_zero, g.clamp_low, g.clamp_high, static_cast<std::int32_t>(tables.bias[k] - r.zero), r.low, r.high};
+    return {tables.multiplier[k],
+            tables.shift[k],
+            g.output_zero,
+            g.clamp_low,
+            g.clamp_high,
+            static_cast<std::int32_t>(tables.bias[k] - r.zero),
+            r.low,
+            r.high};
   }
   [[nodiscard]] bool biases_fit() const {
     for (std::int32_t c = 0; c < g.out_c; ++c) {
@@ -53,7 +63,8 @@ struct ConvLayer {
 /// A word of the emitted constants.
 inline std::int64_t word(std::int64_t v) { return static_cast<std::int64_t>(static_cast<std::uint32_t>(v)); }
 
-/// A layer with a single output pixel whose window is the whole input, on a Cortex-M4; nothing where it is not, or not exact.
+/// A layer with a single output pixel whose window is the whole input, on a Cortex-M4; nothing where it is not, or not
+/// exact.
 [[nodiscard]] std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::string& symbol);
 
 }  // namespace mote::compile

@@ -11,17 +11,19 @@ namespace mote::compile {
 namespace {
 
 std::string array_text(const ConstantArray& array) {
-  std::string text = fmt::format("// {}: {} bytes\nalignas(4) const {} {}[{}] = {{", array.comment, array.bytes(), array.type, array.name,
-                                 array.values.size());
+  std::string text = fmt::format("// {}: {} bytes\nalignas(4) const {} {}[{}] = {{", array.comment, array.bytes(),
+                                 array.type, array.name, array.values.size());
   const std::size_t per_line = array.hexadecimal ? 12 : 20;
   for (std::size_t i = 0; i < array.values.size(); ++i) {
     text += i % per_line == 0 ? "\n    " : " ";
-    text += array.hexadecimal ? fmt::format("0x{:08x},", static_cast<std::uint32_t>(array.values[i])) : fmt::format("{},", array.values[i]);
+    text += array.hexadecimal ? fmt::format("0x{:08x},", static_cast<std::uint32_t>(array.values[i]))
+                              : fmt::format("{},", array.values[i]);
   }
   return text + "\n};\n";
 }
 
-/// Names come from users and model files: no line break, backslash or control character of theirs reaches the source text.
+/// Names come from users and model files: no line break, backslash or control character of theirs reaches the source
+/// text.
 std::string clean(std::string_view name) {
   std::string text(name);
   for (char& c : text) {
@@ -31,9 +33,10 @@ std::string clean(std::string_view name) {
 }
 
 std::string header_comment(const Program& program) {
-  std::string text = fmt::format("// Model '{}', compiled by mote. Generated: change the model, not this file.\n//\n", clean(program.model_name));
-  text += fmt::format("// Arena: {} bytes. Input at {} ({} bytes), output at {} ({} bytes).\n//\n", program.arena_bytes, program.input_offset,
-                      program.input_bytes, program.output_offset, program.output_bytes);
+  std::string text = fmt::format("// Model '{}', compiled by mote. Generated: change the model, not this file.\n//\n",
+                                 clean(program.model_name));
+  text += fmt::format("// Arena: {} bytes. Input at {} ({} bytes), output at {} ({} bytes).\n//\n", program.arena_bytes,
+                      program.input_offset, program.input_bytes, program.output_offset, program.output_bytes);
   text += "//  offset   bytes  steps    buffer\n";
   for (const PlacedBuffer& b : program.buffers) {
     text += fmt::format("// {:7} {:7}  {:2}..{:<4} {}", b.offset, b.bytes, b.first_step, b.last_step, clean(b.name));
@@ -128,8 +131,8 @@ std::string invoke_text(const Program& program) {
       "  auto* const base = static_cast<std::int8_t*>(arena);\n";
   for (const Step& step : program.steps) {
     if (step.op_index < 0) {
-      text += fmt::format("  {}(reinterpret_cast<const unsigned char*>(base + {}), base + {}, base + {});\n", step.name, step.inputs[0],
-                          step.output, step.scratch);
+      text += fmt::format("  {}(reinterpret_cast<const unsigned char*>(base + {}), base + {}, base + {});\n", step.name,
+                          step.inputs[0], step.output, step.scratch);
       continue;
     }
     text += fmt::format("  {}(", step.name);
@@ -152,8 +155,10 @@ std::vector<AssemblyFunction> assembly_functions(const Program& program) {
 }
 
 std::string emit_assembly(const Program& program) {
-  std::string text = fmt::format("@ Kernels of the model '{}', emitted by mote for its geometry.\n  .syntax unified\n  .cpu cortex-m4\n  .fpu fpv4-sp-d16\n  .thumb\n",
-                                 clean(program.model_name));
+  std::string text = fmt::format(
+      "@ Kernels of the model '{}', emitted by mote for its geometry.\n  .syntax unified\n  .cpu cortex-m4\n  .fpu "
+      "fpv4-sp-d16\n  .thumb\n",
+      clean(program.model_name));
   for (const AssemblyFunction& f : assembly_functions(program)) text += f.text;
   return text;
 }
@@ -164,12 +169,15 @@ std::string emit_cpp(const Program& program) {
 
   std::string text = header_comment(program) + "\n#include <cstdint>\n\n";
   for (const std::string& include : includes) text += fmt::format("#include \"{}\"\n", include);
-  text += "\n#define MOTE_OP [[gnu::noinline]] static\n#define MOTE_SMALL [[gnu::noinline, gnu::cold]] static  // size before speed\n#define MOTE_SHARED [[gnu::noinline, gnu::noclone]] static\n\n";
+  text +=
+      "\n#define MOTE_OP [[gnu::noinline]] static\n#define MOTE_SMALL [[gnu::noinline, gnu::cold]] static  // size "
+      "before speed\n#define MOTE_SHARED [[gnu::noinline, gnu::noclone]] static\n\n";
   if (program.features) text += program.features->source;
   text += "namespace mote::device {\nnamespace {\n";
   if (program.features) {
     text += fmt::format(
-        "\nMOTE_OP void features(const unsigned char* input, std::int8_t* output, void* scratch) {{ ::{}(input, output, scratch); }}\n",
+        "\nMOTE_OP void features(const unsigned char* input, std::int8_t* output, void* scratch) {{ ::{}(input, "
+        "output, scratch); }}\n",
         program.features->function);
   }
   for (const AssemblyFunction& f : assembly_functions(program)) text += declaration(f);
@@ -183,7 +191,8 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_move(")) text += kSharedMove;
   if (uses(program, "shared_lookup(")) text += kSharedLookup;
   for (const Step& step : program.steps) {
-    if (step.op_index >= 0) text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
+    if (step.op_index >= 0)
+      text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
   }
   return text + invoke_text(program);
 }

@@ -1,5 +1,5 @@
-// What the portable kernels and the choice of kernels must hold. The emitted kernels are compared with the executor, layer by layer, in
-// src/bench/layers_test.cpp.
+// What the portable kernels and the choice of kernels must hold. The emitted kernels are compared with the executor,
+// layer by layer, in src/bench/layers_test.cpp.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,8 +22,9 @@ std::int8_t* as_int8(Bytes& b) { return reinterpret_cast<std::int8_t*>(b.data())
 
 template <std::int32_t H, std::int32_t W, std::int32_t C>
 struct WholePool {
-  static constexpr std::int32_t in_h = H, in_w = W, channels = C, out_h = 1, out_w = 1, kernel_h = H, kernel_w = W, stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0,
-                                clamp_low = -128, clamp_high = 127;
+  static constexpr std::int32_t in_h = H, in_w = W, channels = C, out_h = 1, out_w = 1, kernel_h = H, kernel_w = W,
+                                stride_h = 1, stride_w = 1, pad_top = 0, pad_left = 0, clamp_low = -128,
+                                clamp_high = 127;
 };
 template <class Geometry>
 void expect_equal_averages(Rng& rng) {
@@ -80,7 +81,11 @@ graph::Graph uniform_conv(std::int32_t inputs, std::int8_t weight) {
   const auto in = g.add_tensor({"x", graph::DType::i8, {1, 1, 2, inputs}, q, nullptr});
   const auto out = g.add_tensor({"y", graph::DType::i8, {1, 1, 2, 4}, q, nullptr});
   const std::vector<std::int8_t> weights(static_cast<std::size_t>(4 * inputs), weight);
-  const auto w = g.add_tensor({"w", graph::DType::i8, {4, 1, 1, inputs}, graph::Quantization::per_tensor(0.001f, 0), graph::constant_data(std::span<const std::int8_t>(weights))});
+  const auto w = g.add_tensor({"w",
+                               graph::DType::i8,
+                               {4, 1, 1, inputs},
+                               graph::Quantization::per_tensor(0.001f, 0),
+                               graph::constant_data(std::span<const std::int8_t>(weights))});
   g.add_op({"op", graph::Conv2D{}, {in, w, graph::kNoTensor}, {out}});
   g.set_inputs({in});
   g.set_outputs({out});
@@ -107,7 +112,8 @@ TEST(AssemblyFunctions, hot_loops_fit_the_instruction_cache) {
     const graph::Graph g = random_conv(rng, depthwise);
     LoweringOptions options;
     options.share = rng.chance(0.3);
-    const LoweredOp lowered = depthwise ? lower_depthwise(g, g.ops()[0], "op", options) : lower_conv(g, g.ops()[0], "op", options);
+    const LoweredOp lowered =
+        depthwise ? lower_depthwise(g, g.ops()[0], "op", options) : lower_conv(g, g.ops()[0], "op", options);
     for (const AssemblyFunction& f : lowered.functions) {
       ++functions;
       EXPECT_LE(f.hot_bytes, 1000u) << f.name;

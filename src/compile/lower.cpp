@@ -19,7 +19,9 @@ struct Lowerer {
 
   Result<LoweredOp> operator()(const graph::Conv2D&) const { return lower_conv(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Dense&) const { return lower_conv(graph, op, symbol, options); }
-  Result<LoweredOp> operator()(const graph::DepthwiseConv2D&) const { return lower_depthwise(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::DepthwiseConv2D&) const {
+    return lower_depthwise(graph, op, symbol, options);
+  }
   Result<LoweredOp> operator()(const graph::Pool2D&) const { return lower_pool(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Add&) const {
     const auto& a = graph.tensor(op.inputs[0]);
@@ -50,8 +52,9 @@ struct Lowerer {
   }
   template <class Other>
   Result<LoweredOp> operator()(const Other&) const {
-    return fail(Code::unsupported, fmt::format("{} '{}' (output '{}') has no device kernel; docs/operators.md lists those that have", Other::kName,
-                                               op.name, graph.tensor(op.outputs[0]).name));
+    return fail(Code::unsupported,
+                fmt::format("{} '{}' (output '{}') has no device kernel; docs/operators.md lists those that have",
+                            Other::kName, op.name, graph.tensor(op.outputs[0]).name));
   }
 };
 
@@ -73,21 +76,31 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const bool wide = x.dtype == graph::DType::i16 && y.dtype == graph::DType::i16;
   const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
   if (!wide && (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
-    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 and int16 models are compiled; quantize it first ('mote convert --int8', or 'mote optimize' in a project)",
+    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 and int16 models are compiled; quantize "
+                                               "it first ('mote convert --int8', or 'mote optimize' in a project)",
                                                graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
   }
   if (const auto* pad = op.as<graph::Pad>(); wide && pad != nullptr && pad->value != 0.0f) {
-    return fail(Code::unsupported, fmt::format("pad '{}' pads int16 values with {}, only zero has a device kernel", op.name, pad->value));
+    return fail(Code::unsupported,
+                fmt::format("pad '{}' pads int16 values with {}, only zero has a device kernel", op.name, pad->value));
   }
-  const bool all_constant = std::ranges::all_of(op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
-  const bool takes_constants = op.as<graph::Add>() != nullptr || op.as<graph::Binary>() != nullptr || op.as<graph::Concat>() != nullptr;
-  if (const graph::Tensor& value = graph.tensor(op.inputs[0]); all_constant || (value.is_constant() && !takes_constants)) {
-    return fail(Code::unsupported, fmt::format("{} '{}' reads the constant '{}' as a value, which has no device kernel; fold it into the model",
-                                               graph::op_name(op.attributes), op.name, value.name));
+  const bool all_constant = std::ranges::all_of(
+      op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
+  const bool takes_constants =
+      op.as<graph::Add>() != nullptr || op.as<graph::Binary>() != nullptr || op.as<graph::Concat>() != nullptr;
+  if (const graph::Tensor& value = graph.tensor(op.inputs[0]);
+      all_constant || (value.is_constant() && !takes_constants)) {
+    return fail(
+        Code::unsupported,
+        fmt::format("{} '{}' reads the constant '{}' as a value, which has no device kernel; fold it into the model",
+                    graph::op_name(op.attributes), op.name, value.name));
   }
   const std::string symbol = fmt::format("op_{:02}_{}", op_index, graph::op_name(op.attributes));
-  MOTE_TRY(LoweredOp lowered, wide && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr ? lower_int16(graph, op, symbol) : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
-  lowered.summary = fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());
+  MOTE_TRY(LoweredOp lowered, wide && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
+                                  ? lower_int16(graph, op, symbol)
+                                  : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
+  lowered.summary =
+      fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());
   return lowered;
 }
 
@@ -99,14 +112,19 @@ std::string geometry_text(const std::string& symbol, const device::ConvGeometry&
       "    {}, {}, {}, {}, {}, {},  // kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w\n"
       "    {}, {}, {},  // pad_top, pad_left, multiplier\n"
       "    {}, {}, {}, {}}};  // input_zero, output_zero, clamp_low, clamp_high\n",
-      symbol, g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.stride_h, g.stride_w, g.dilation_h, g.dilation_w,
-      g.pad_top, g.pad_left, g.multiplier, g.input_zero, g.output_zero, g.clamp_low, g.clamp_high);
+      symbol, g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.stride_h, g.stride_w,
+      g.dilation_h, g.dilation_w, g.pad_top, g.pad_left, g.multiplier, g.input_zero, g.output_zero, g.clamp_low,
+      g.clamp_high);
 }
 
 std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& tables) {
   const auto add = [&](std::string_view what, std::string type, std::size_t bytes, auto&& values) {
-    lowered.constants.push_back({fmt::format("{}_{}", lowered.symbol, what), std::move(type), std::string(what) + " of each output channel", bytes,
-                                 false, {values.begin(), values.end()}});
+    lowered.constants.push_back({fmt::format("{}_{}", lowered.symbol, what),
+                                 std::move(type),
+                                 std::string(what) + " of each output channel",
+                                 bytes,
+                                 false,
+                                 {values.begin(), values.end()}});
   };
   add("bias", "std::int32_t", 4, tables.bias);
   add("multiplier", "std::int32_t", 4, tables.multiplier);
@@ -120,8 +138,8 @@ graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& o
   const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
   for (std::size_t c = 0; c < sums.size(); ++c) {
     if (sums[c] != 0) continue;
-    const std::int32_t result =
-        device::requantize(tables.bias[c], params, static_cast<std::int32_t>(c), g.output_zero, g.clamp_low, g.clamp_high);
+    const std::int32_t result = device::requantize(tables.bias[c], params, static_cast<std::int32_t>(c), g.output_zero,
+                                                   g.clamp_low, g.clamp_high);
     // 4 d * 2^30 / 2^31 / 2 = d: no rounding takes place.
     tables.bias[c] = 4 * (result - g.output_zero);
     tables.multiplier[c] = std::int32_t{1} << 30;

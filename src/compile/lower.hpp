@@ -10,10 +10,14 @@
 namespace mote::compile {
 
 /// Conv2D and Dense.
-[[nodiscard]] LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
-[[nodiscard]] LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
-[[nodiscard]] LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
-[[nodiscard]] LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                   const LoweringOptions& options);
+[[nodiscard]] LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                        const LoweringOptions& options);
+[[nodiscard]] LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                   const LoweringOptions& options);
+[[nodiscard]] LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                  const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
@@ -21,18 +25,25 @@ namespace mote::compile {
 [[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Concat, Slice, Transpose, Pad, Broadcast, Gather.
 [[nodiscard]] LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
-[[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                             const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Operators on int16 values that compute.
 [[nodiscard]] Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 
 // Compact forms of these (lower_compact.cpp); nothing where they are not exact.
-[[nodiscard]] std::optional<LoweredOp> compact_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
-[[nodiscard]] std::optional<LoweredOp> compact_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options);
-[[nodiscard]] std::optional<LoweredOp> compact_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] std::optional<LoweredOp> compact_conv(const graph::Graph& graph, const graph::Op& op,
+                                                    const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] std::optional<LoweredOp> compact_depthwise(const graph::Graph& graph, const graph::Op& op,
+                                                         const std::string& symbol, const LoweringOptions& options);
+[[nodiscard]] std::optional<LoweredOp> compact_add(const graph::Graph& graph, const graph::Op& op,
+                                                   const std::string& symbol);
 
 // Shared by the families.
+
+/// An operator that takes `kernel`, which stands in the header `include`.
+[[nodiscard]] LoweredOp lowered_op(const std::string& symbol, std::string kernel, std::string include);
 
 struct GeometryMember {
   const char* name;
@@ -41,9 +52,15 @@ struct GeometryMember {
 /// Definition of a geometry type whose members are compile-time constants.
 [[nodiscard]] std::string static_geometry(const std::string& symbol, std::initializer_list<GeometryMember> members);
 
-/// channel_tables(), in which a channel whose weights are all zero has ordinary parameters with the same constant result: those in the model follow from
-/// a scale that means nothing, and one such channel would keep the whole layer from the fast kernels.
-[[nodiscard]] graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op, const device::ConvGeometry& g);
+/// Definitions of SYMBOL_loops and SYMBOL_params, for for_pairs().
+[[nodiscard]] std::string pair_text(const std::string& symbol, const device::BroadcastGeometry& loops,
+                                    const device::PairParams& params);
+
+/// channel_tables(), in which a channel whose weights are all zero has ordinary parameters with the same constant
+/// result: those in the model follow from a scale that means nothing, and one such channel would keep the whole layer
+/// from the fast kernels.
+[[nodiscard]] graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op,
+                                                 const device::ConvGeometry& g);
 /// "constexpr ConvGeometry op_03_geometry{...};" with one member a line, named in comments.
 [[nodiscard]] std::string geometry_text(const std::string& symbol, const device::ConvGeometry& g);
 /// Bias, multiplier and shift arrays; returns the ChannelParams expression.

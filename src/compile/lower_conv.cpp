@@ -1,12 +1,13 @@
-// Conv2D and Dense. On a Cortex-M4 an assembly tile wherever it is exact (m4/conv_tile.hpp; single outputs: m4/dense_tile.hpp), else the portable kernel.
+// Conv2D and Dense. On a Cortex-M4 an assembly tile wherever it is exact (m4/conv_tile.hpp; single outputs:
+// m4/dense_tile.hpp), else the portable kernel.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
 
-#include "kernels/conv_tiles.hpp"
 #include "conv_layer.hpp"
+#include "kernels/conv_tiles.hpp"
 #include "lower.hpp"
 #include "m4/conv_tile.hpp"
 #include "m4/elementwise.hpp"
@@ -20,12 +21,12 @@ constexpr std::int32_t kUnlimited = 1 << 30;
 /// How a layer's windows are laid out in RAM.
 struct Windows {
   enum class Form { columns, rows } form = Form::columns;
-  bool vertical = false;         // rows: pairs are neighbours in a column
-  std::int32_t block = 2;        // pixels or rows at once
+  bool vertical = false;   // rows: pairs are neighbours in a column
+  std::int32_t block = 2;  // pixels or rows at once
   std::int32_t segments = 1;
-  std::int32_t run = 0;          // elements of the window in a segment
-  std::int32_t steps = 0;        // pairs of elements a segment, the last perhaps half empty
-  bool quads = false;            // elements in the order 0, 2, 1, 3
+  std::int32_t run = 0;    // elements of the window in a segment
+  std::int32_t steps = 0;  // pairs of elements a segment, the last perhaps half empty
+  bool quads = false;      // elements in the order 0, 2, 1, 3
   std::int32_t scratch_bytes = 0;
 };
 
@@ -126,7 +127,8 @@ std::optional<std::vector<std::int64_t>> pack_panels(const ConvLayer& layer, con
   const auto packed = [&](std::int32_t c, std::int32_t segment, std::int32_t i) {
     std::uint32_t word = 0;
     for (std::int32_t k = 0; k < 2; ++k) {
-      const std::int32_t lane = 256 * weight_at(layer, w, c, segment, i + k) + weight_at(layer, w, c + 1, segment, i + k);
+      const std::int32_t lane =
+          256 * weight_at(layer, w, c, segment, i + k) + weight_at(layer, w, c + 1, segment, i + k);
       fits = fits && lane >= -32768;
       word |= (static_cast<std::uint32_t>(lane) & 0xffffu) << (16 * k);
     }
@@ -161,7 +163,8 @@ class GroupParams {
       groups_.clear();
       exact_.clear();
       possible_ = true;
-      for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) add_group(device::group_channel(group, layer.g.out_c));
+      for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group)
+        add_group(device::group_channel(group, layer.g.out_c));
       if (!any_exact() || common) break;
     }
   }
@@ -170,7 +173,8 @@ class GroupParams {
     groups_.clear();
     exact_.clear();
     shift_ = -1;  // no saturating form
-    for (std::int32_t group = 0; group < device::tile_groups(layer_.g.out_c); ++group) add_group(device::group_channel(group, layer_.g.out_c));
+    for (std::int32_t group = 0; group < device::tile_groups(layer_.g.out_c); ++group)
+      add_group(device::group_channel(group, layer_.g.out_c));
   }
   [[nodiscard]] bool possible() const { return possible_; }
   [[nodiscard]] bool any_exact() const { return std::ranges::count(exact_, 1) != 0; }
@@ -209,7 +213,8 @@ class GroupParams {
     std::array<m4::LineForm, 4> lines{};
     for (std::int32_t k = 0; k < 4 && exists(first + k); ++k) {
       const bool high = k % 2 == 0;
-      const auto line = m4::find_line(rules_[static_cast<std::size_t>(first + k)], high ? 256 : 1, high ? shift_high() : shift_low(), !high);
+      const auto line = m4::find_line(rules_[static_cast<std::size_t>(first + k)], high ? 256 : 1,
+                                      high ? shift_high() : shift_low(), !high);
       if (!line) return std::nullopt;
       lines[static_cast<std::size_t>(k)] = *line;
     }
@@ -230,7 +235,8 @@ class GroupParams {
       const m4::ChannelRule& r = rules_[static_cast<std::size_t>(first + k)];
       const std::int32_t e = -r.shift;
       const std::int64_t limit = std::int64_t{1} << 23;  // 256 x fits 32 bits
-      if (e < m4::kExactShiftLow || e > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
+      if (e < m4::kExactShiftLow || e > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit)
+        return std::nullopt;
       const auto i = static_cast<std::size_t>(k);
       bias[i] = r.bias;
       multiplier[i] = r.multiplier;
@@ -259,20 +265,26 @@ class GroupParams {
   bool possible_ = true;
 };
 
-/// How far below the input the output must begin: after each block but the last, its end may not pass what the next block reads first.
+/// How far below the input the output must begin: after each block but the last, its end may not pass what the next
+/// block reads first.
 std::ptrdiff_t trail_of(const device::ConvGeometry& g, const Windows& w) {
   std::ptrdiff_t distance = -(std::ptrdiff_t{1} << 40);
-  const auto line = [&](std::int32_t oy) { return static_cast<std::ptrdiff_t>(std::max(oy * g.stride_h - g.pad_top, 0)) * g.in_w * g.in_c; };
+  const auto line = [&](std::int32_t oy) {
+    return static_cast<std::ptrdiff_t>(std::max(oy * g.stride_h - g.pad_top, 0)) * g.in_w * g.in_c;
+  };
   if (w.form == Windows::Form::rows) {
-    for (std::int32_t end = device::next_block(g.out_h, w.block, w.vertical); end < g.out_h; end += device::next_block(g.out_h - end, w.block, w.vertical)) {
+    for (std::int32_t end = device::next_block(g.out_h, w.block, w.vertical); end < g.out_h;
+         end += device::next_block(g.out_h - end, w.block, w.vertical)) {
       distance = std::max(distance, std::ptrdiff_t{end} * g.out_w * g.out_c - line(end));
     }
     return distance;
   }
   const std::int32_t pixels = g.out_h * g.out_w;
   const bool one_by_one = g.kernel_h * g.kernel_w == 1 && g.pad_top == 0 && g.pad_left == 0;
-  for (std::int32_t end = device::next_block(pixels, w.block, true); end < pixels; end += device::next_block(pixels - end, w.block, true)) {
-    const std::ptrdiff_t needed = line(end / g.out_w) + (one_by_one ? std::ptrdiff_t{end % g.out_w} * g.stride_w * g.in_c : 0);
+  for (std::int32_t end = device::next_block(pixels, w.block, true); end < pixels;
+       end += device::next_block(pixels - end, w.block, true)) {
+    const std::ptrdiff_t needed =
+        line(end / g.out_w) + (one_by_one ? std::ptrdiff_t{end % g.out_w} * g.stride_w * g.in_c : 0);
     distance = std::max(distance, std::ptrdiff_t{end} * g.out_c - needed);
   }
   return distance;
@@ -280,7 +292,8 @@ std::ptrdiff_t trail_of(const device::ConvGeometry& g, const Windows& w) {
 
 std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
-  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes, options.share, options.share && options.cycles_a_byte >= kLeastFlash);
+  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes, options.share,
+                                                        options.share && options.cycles_a_byte >= kLeastFlash);
   if (!windows || !layer.biases_fit()) return std::nullopt;
   const auto panels = pack_panels(layer, *windows);
   if (!panels) return std::nullopt;
@@ -295,14 +308,17 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   lowered.symbol = symbol;
   lowered.includes = {"kernels/conv_tiles.hpp"};
   lowered.geometry = geometry_text(symbol, g);
-  lowered.constants.push_back({symbol + "_panels", "std::uint32_t", "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, *panels});
-  lowered.constants.push_back({symbol + "_params", "std::uint32_t", "biases, multipliers and offsets of each group of 4 channels", 4, true, params.words()});
+  lowered.constants.push_back({symbol + "_panels", "std::uint32_t",
+                               "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, *panels});
+  lowered.constants.push_back({symbol + "_params", "std::uint32_t",
+                               "biases, multipliers and offsets of each group of 4 channels", 4, true, params.words()});
   m4::ConvTile tile = tile_of(layer, *windows);
   if (windows->form == Windows::Form::columns) {
     m4::ConvTile shared = tile;
     shared.shared = true;
     if (m4::can_emit(shared)) {
-      lowered.share_cycles = tiles * (m4::tile_cycles(shared, (layer.window + 1) / 2) - m4::tile_cycles(tile, (layer.window + 1) / 2));
+      lowered.share_cycles =
+          tiles * (m4::tile_cycles(shared, (layer.window + 1) / 2) - m4::tile_cycles(tile, (layer.window + 1) / 2));
       tile.shared = options.share;
     }
   }
@@ -320,35 +336,41 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
     tile.exact = true;
     lowered.functions.push_back(m4::emit_conv_tile(tile));
     exact = lowered.functions.back().name;
-    lowered.constants.push_back({symbol + "_exact", "std::uint8_t", "groups that need the exact end", 1, false, params.exact_groups()});
+    lowered.constants.push_back(
+        {symbol + "_exact", "std::uint8_t", "groups that need the exact end", 1, false, params.exact_groups()});
     groups = symbol + "_exact";
   }
   lowered.scratch_bytes = static_cast<std::size_t>(windows->scratch_bytes);
   lowered.trail = trail_of(g, *windows);
-  const std::string layer_text = fmt::format("tile_layer({0}_panels, {0}_params, {1}, {2}, {3}, {4}, {5})", symbol, groups, fast, exact,
-                                             2 * windows->steps * windows->segments, params.words_a_group());
+  const std::string layer_text =
+      fmt::format("tile_layer({0}_panels, {0}_params, {1}, {2}, {3}, {4}, {5})", symbol, groups, fast, exact,
+                  2 * windows->steps * windows->segments, params.words_a_group());
   const char* end = params.all_exact() ? "exact" : params.any_exact() ? "mixed" : "saturating";
   if (windows->form == Windows::Form::columns) {
     const bool pointwise = windows->quads && g.stride_h == 1 && g.stride_w == 1 && g.in_w == g.out_w;
     if (pointwise) lowered.functions.push_back(m4::emit_widen_pairs());
     lowered.kernel = fmt::format("conv_columns 2x4 {}, {} pixels a block", end, windows->block);
-    lowered.body = fmt::format("shared_conv_columns({}_geometry, {}, {}, x0, y, scratch, {}, {});", symbol, layer_text, pointwise ? "widen_pairs" : "nullptr", 2 * windows->steps, windows->block);
+    lowered.body = fmt::format("shared_conv_columns({}_geometry, {}, {}, x0, y, scratch, {}, {});", symbol, layer_text,
+                               pointwise ? "widen_pairs" : "nullptr", 2 * windows->steps, windows->block);
     if (pointwise && g.out_c <= g.in_c) lowered.may_reuse_inputs = {0};
   } else {
-    lowered.kernel = fmt::format("conv_rows 2x4 {}, {} rows a block{}", end, windows->block, windows->vertical ? ", vertical pairs" : "");
-    lowered.body = fmt::format("shared_conv_rows({}_geometry, {}, x0, y, scratch, {}, {});", symbol, layer_text, windows->vertical, windows->block);
+    lowered.kernel = fmt::format("conv_rows 2x4 {}, {} rows a block{}", end, windows->block,
+                                 windows->vertical ? ", vertical pairs" : "");
+    lowered.body = fmt::format("shared_conv_rows({}_geometry, {}, x0, y, scratch, {}, {});", symbol, layer_text,
+                               windows->vertical, windows->block);
   }
   return lowered;
 }
 
 LoweredOp portable(const ConvLayer& layer, const std::string& symbol) {
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = "conv2d portable";
-  lowered.includes = {"kernels/conv2d.hpp"};
+  LoweredOp lowered = lowered_op(symbol, "conv2d portable", "kernels/conv2d.hpp");
   lowered.geometry = geometry_text(symbol, layer.g);
-  lowered.constants.push_back(
-      {symbol + "_weights", "std::int8_t", "[out_c, kernel_h, kernel_w, in_c]", 1, false, {layer.weights.begin(), layer.weights.end()}});
+  lowered.constants.push_back({symbol + "_weights",
+                               "std::int8_t",
+                               "[out_c, kernel_h, kernel_w, in_c]",
+                               1,
+                               false,
+                               {layer.weights.begin(), layer.weights.end()}});
   const std::string params = add_channel_arrays(lowered, layer.tables);
   lowered.body = fmt::format("conv2d({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params);
   return lowered;
@@ -356,9 +378,11 @@ LoweredOp portable(const ConvLayer& layer, const std::string& symbol) {
 
 }  // namespace
 
-LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
+LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                     const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
-  const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(), g.kernel_h * g.kernel_w * g.in_c};
+  const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(),
+                        g.kernel_h * g.kernel_w * g.in_c};
   if (options.target == Target::armv7em && options.compact) {
     if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);
   } else if (options.target == Target::armv7em) {

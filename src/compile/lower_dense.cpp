@@ -23,7 +23,9 @@ std::vector<std::int32_t> group_starts(std::int32_t outputs) {
 std::optional<Words> pack_weights(const ConvLayer& layer) {
   Words words;
   bool fits = true;
-  const auto weight = [&](std::int32_t c, std::int32_t i) { return c < layer.g.out_c && i < layer.window ? layer.weight(c, i) : 0; };
+  const auto weight = [&](std::int32_t c, std::int32_t i) {
+    return c < layer.g.out_c && i < layer.window ? layer.weight(c, i) : 0;
+  };
   const auto packed = [&](std::int32_t c, std::int32_t low, std::int32_t high) {
     const auto lane = [&](std::int32_t i) {
       const std::int32_t v = 256 * weight(c, i) + weight(c + 1, i);
@@ -49,9 +51,12 @@ class Params {
     for (std::int32_t c = 0; c < layer.g.out_c; ++c) rules_.push_back(layer.rule(c));
     tile_.steps = (layer.window + 3) / 4;
     tile_.channels = std::min(layer.g.out_c, kGroup);
-    // A step is 136 bytes, a turn costs 4 cycles: six steps are what the instruction cache of 1 KB allows, one is enough for a few outputs.
+    // A step is 136 bytes, a turn costs 4 cycles: six steps are what the instruction cache of 1 KB allows, one is
+    // enough for a few outputs.
     tile_.body = layer.g.out_c > 4 * kGroup ? 6 : 1;
-    tile_.uniform = layer.g.out_c > kGroup && std::ranges::all_of(rules_, [&](const m4::ChannelRule& r) { return r.multiplier == rules_[0].multiplier && r.shift == rules_[0].shift; });
+    tile_.uniform = layer.g.out_c > kGroup && std::ranges::all_of(rules_, [&](const m4::ChannelRule& r) {
+                      return r.multiplier == rules_[0].multiplier && r.shift == rules_[0].shift;
+                    });
     std::int32_t least = 32;
     for (const m4::ChannelRule& r : rules_) {
       if (r.low != r.high) least = std::min(least, -r.shift);
@@ -75,14 +80,17 @@ class Params {
   [[nodiscard]] const m4::DenseTile& tile() const { return tile_; }
 
  private:
-  [[nodiscard]] const m4::ChannelRule* rule(std::int32_t c) const { return c < layer_.g.out_c ? &rules_[static_cast<std::size_t>(c)] : nullptr; }
+  [[nodiscard]] const m4::ChannelRule* rule(std::int32_t c) const {
+    return c < layer_.g.out_c ? &rules_[static_cast<std::size_t>(c)] : nullptr;
+  }
 
   static void add_bias_pair(Words& words, std::int64_t high, std::int64_t low) {
     words.push_back(word(high + low));
     words.push_back(word(low));
   }
 
-  /// One line for a channel without bias whose sums reach as far as those of all: the others are shifted by their biases.
+  /// One line for a channel without bias whose sums reach as far as those of all: the others are shifted by their
+  /// biases.
   std::optional<Words> saturating_uniform() const {
     m4::ChannelRule all = rules_[0];
     all.bias = 0;
@@ -96,7 +104,9 @@ class Params {
     if (!high || !low) return std::nullopt;
     Words words{word(high->multiplier), word(low->multiplier), word(low->offset)};
     for (const std::int32_t first : group_starts(layer_.g.out_c)) {
-      for (std::int32_t c = first; c < first + kGroup; c += 2) add_bias_pair(words, high->bias + 256 * std::int64_t{rule(c)->bias}, low->bias + std::int64_t{rule(c + 1)->bias});
+      for (std::int32_t c = first; c < first + kGroup; c += 2)
+        add_bias_pair(words, high->bias + 256 * std::int64_t{rule(c)->bias},
+                      low->bias + std::int64_t{rule(c + 1)->bias});
     }
     return words;
   }
@@ -108,7 +118,8 @@ class Params {
       for (std::int32_t k = 0; k < kGroup; ++k) {
         if (rule(first + k) == nullptr) continue;
         const bool high = k % 2 == 0;
-        const auto line = m4::find_line(*rule(first + k), high ? 256 : 1, high ? tile_.shift_high : tile_.shift_low, !high);
+        const auto line =
+            m4::find_line(*rule(first + k), high ? 256 : 1, high ? tile_.shift_high : tile_.shift_low, !high);
         if (!line) return std::nullopt;
         lines[static_cast<std::size_t>(k)] = *line;
       }
@@ -123,9 +134,13 @@ class Params {
 
   std::optional<Words> exact() const {
     const std::int64_t limit = std::int64_t{1} << 23;  // 256 x fits 32 bits
-    const auto rounding = [](const m4::ChannelRule& r) { return word((std::int64_t{1} << (-r.shift - 1)) + (std::int64_t{r.output_zero} << -r.shift)); };
+    const auto rounding = [](const m4::ChannelRule& r) {
+      return word((std::int64_t{1} << (-r.shift - 1)) + (std::int64_t{r.output_zero} << -r.shift));
+    };
     for (const m4::ChannelRule& r : rules_) {
-      if (-r.shift < m4::kExactShiftLow || -r.shift > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
+      if (-r.shift < m4::kExactShiftLow || -r.shift > m4::kExactShiftHigh || r.low + r.bias <= -limit ||
+          r.high + r.bias >= limit)
+        return std::nullopt;
     }
     Words words{word(rules_[0].multiplier), rounding(rules_[0]), -rules_[0].shift};
     for (const std::int32_t first : group_starts(layer_.g.out_c)) {
@@ -149,7 +164,8 @@ class Params {
 
 std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::string& symbol) {
   const device::ConvGeometry& g = layer.g;
-  const bool whole = g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0;
+  const bool whole =
+      g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0;
   if (!whole || !layer.biases_fit()) return std::nullopt;
   const auto weights = pack_weights(layer);
   Params params(layer);
@@ -160,12 +176,17 @@ std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::st
   lowered.symbol = symbol;
   lowered.includes = {"kernels/dense_tiles.hpp"};
   lowered.functions = {m4::emit_dense_tile(tile)};
-  lowered.constants.push_back({symbol + "_weights", "std::uint32_t", "256 * w[c] + w[c+1] in each half; groups of 8 outputs", 4, true, *weights});
-  lowered.constants.push_back({symbol + "_params", "std::uint32_t", "of the layer, then of each group of 8 outputs: biases, multipliers, offsets", 4, true, *words});
-  lowered.kernel = fmt::format("dense_tiles 1x8 {}{}", tile.exact ? "exact" : "saturating", tile.uniform ? ", uniform" : "");
+  lowered.constants.push_back({symbol + "_weights", "std::uint32_t",
+                               "256 * w[c] + w[c+1] in each half; groups of 8 outputs", 4, true, *weights});
+  lowered.constants.push_back({symbol + "_params", "std::uint32_t",
+                               "of the layer, then of each group of 8 outputs: biases, multipliers, offsets", 4, true,
+                               *words});
+  lowered.kernel =
+      fmt::format("dense_tiles 1x8 {}{}", tile.exact ? "exact" : "saturating", tile.uniform ? ", uniform" : "");
   lowered.scratch_bytes = static_cast<std::size_t>(2 * ((layer.window + 3) & ~3));
-  lowered.body = fmt::format("shared_dense_tiles({0}, {1}_weights, {1}_params, {2}, {3}, x0, y, scratch, {4}, {5});", lowered.functions[0].name, symbol,
-                             m4::kDenseLayerWords, m4::dense_group_words(tile), layer.window, g.out_c);
+  lowered.body = fmt::format("shared_dense_tiles({0}, {1}_weights, {1}_params, {2}, {3}, x0, y, scratch, {4}, {5});",
+                             lowered.functions[0].name, symbol, m4::kDenseLayerWords, m4::dense_group_words(tile),
+                             layer.window, g.out_c);
   lowered.trail = -(std::ptrdiff_t{1} << 40);  // all inputs are read before the first output is written
   return lowered;
 }

@@ -1,4 +1,5 @@
-// DepthwiseConv2D: on a Cortex-M4 an assembly tile over planes (m4/depthwise_tile.hpp) wherever it is exact, else the portable kernel.
+// DepthwiseConv2D: on a Cortex-M4 an assembly tile over planes (m4/depthwise_tile.hpp) wherever it is exact, else the
+// portable kernel.
 
 #include <fmt/format.h>
 
@@ -34,7 +35,14 @@ struct DepthwiseLayer {
     const auto k = static_cast<std::size_t>(c);
     const std::int64_t bias = tables.bias[k] - sum * g.input_zero;
     if (bias != static_cast<std::int32_t>(bias)) return std::nullopt;
-    return m4::ChannelRule{tables.multiplier[k], tables.shift[k], g.output_zero, g.clamp_low, g.clamp_high, static_cast<std::int32_t>(bias), low, high};
+    return m4::ChannelRule{tables.multiplier[k],
+                           tables.shift[k],
+                           g.output_zero,
+                           g.clamp_low,
+                           g.clamp_high,
+                           static_cast<std::int32_t>(bias),
+                           low,
+                           high};
   }
 };
 
@@ -56,7 +64,8 @@ m4::DepthwiseTile tile_of(const device::ConvGeometry& g, bool columns) {
   return t;
 }
 
-/// Rows or columns as a plane's lines: places beyond a multiple of four cost more than those of a whole tile. Nothing when neither can be emitted.
+/// Rows or columns as a plane's lines: places beyond a multiple of four cost more than those of a whole tile. Nothing
+/// when neither can be emitted.
 std::optional<bool> choose_columns(const device::ConvGeometry& g) {
   std::optional<bool> best;
   std::int32_t least = 0;
@@ -64,7 +73,8 @@ std::optional<bool> choose_columns(const device::ConvGeometry& g) {
     const device::PlaneAxis place = device::place_axis(g, columns), line = device::line_axis(g, columns);
     if (place.dilation != 1 || !m4::can_emit(tile_of(g, columns))) continue;
     // Measured for 3x3: about 56 cycles a tile, 22 and 11 a place for what is left, 12 a line.
-    const std::int32_t cost = line.out * (12 + place.out / 4 * 56 + (place.out % 4 > 0 ? 22 + 11 * (place.out % 4) : 0));
+    const std::int32_t cost =
+        line.out * (12 + place.out / 4 * 56 + (place.out % 4 > 0 ? 22 + 11 * (place.out % 4) : 0));
     if (best && cost >= least) continue;
     best = columns;
     least = cost;
@@ -75,11 +85,14 @@ std::optional<bool> choose_columns(const device::ConvGeometry& g) {
 std::int64_t word(std::int64_t v) { return static_cast<std::int64_t>(static_cast<std::uint32_t>(v)); }
 
 /// Weights, scaled, in pairs.
-void add_weights(const DepthwiseLayer& layer, const m4::DepthwiseTile& tile, bool columns, std::int32_t c, std::int32_t scale, std::vector<std::int64_t>& words) {
+void add_weights(const DepthwiseLayer& layer, const m4::DepthwiseTile& tile, bool columns, std::int32_t c,
+                 std::int32_t scale, std::vector<std::int64_t>& words) {
   if (tile.bytes) {
     for (std::int32_t k = 0; k < tile.kernel_lines; ++k) {
       std::uint32_t bytes = 0;
-      for (std::int32_t i = 0; i < 3; ++i) bytes |= (static_cast<std::uint32_t>(columns ? layer.weight(c, i, k) : layer.weight(c, k, i)) & 0xffu) << (8 * i);
+      for (std::int32_t i = 0; i < 3; ++i)
+        bytes |= (static_cast<std::uint32_t>(columns ? layer.weight(c, i, k) : layer.weight(c, k, i)) & 0xffu)
+                 << (8 * i);
       words.push_back(bytes);
     }
     return;
@@ -88,7 +101,8 @@ void add_weights(const DepthwiseLayer& layer, const m4::DepthwiseTile& tile, boo
   for (std::int32_t k = 0; k < tile.kernel_lines; ++k) {
     const auto lane = [&](std::int32_t place) {
       if (place < 0) return std::uint32_t{0};
-      return static_cast<std::uint32_t>(scale * (columns ? layer.weight(c, place, k) : layer.weight(c, k, place))) & 0xffffu;
+      return static_cast<std::uint32_t>(scale * (columns ? layer.weight(c, place, k) : layer.weight(c, k, place))) &
+             0xffffu;
     };
     for (std::int32_t i = 0; i < words_a_line; ++i) {
       const m4::WeightPair pair = m4::weight_pair(tile, i);
@@ -98,7 +112,9 @@ void add_weights(const DepthwiseLayer& layer, const m4::DepthwiseTile& tile, boo
 }
 
 /// All channels with one instruction and one shift: 256 * sums, of which the lower 8 bits hold the bias's fraction.
-std::optional<std::vector<std::int64_t>> saturating_words(const DepthwiseLayer& layer, const std::vector<m4::ChannelRule>& rules, m4::DepthwiseTile& tile, bool columns) {
+std::optional<std::vector<std::int64_t>> saturating_words(const DepthwiseLayer& layer,
+                                                          const std::vector<m4::ChannelRule>& rules,
+                                                          m4::DepthwiseTile& tile, bool columns) {
   std::int32_t least = 32;
   for (const m4::ChannelRule& r : rules) {
     if (r.low != r.high) least = std::min(least, -r.shift);
@@ -126,7 +142,9 @@ std::optional<std::vector<std::int64_t>> saturating_words(const DepthwiseLayer& 
 }
 
 /// Twice the sums; SMMLAR, sign, shift of the channel.
-std::optional<std::vector<std::int64_t>> exact_words(const DepthwiseLayer& layer, const std::vector<m4::ChannelRule>& rules, m4::DepthwiseTile& tile, bool columns) {
+std::optional<std::vector<std::int64_t>> exact_words(const DepthwiseLayer& layer,
+                                                     const std::vector<m4::ChannelRule>& rules, m4::DepthwiseTile& tile,
+                                                     bool columns) {
   tile.exact = true;
   tile.bytes = false;
   std::vector<std::int64_t> words;
@@ -134,7 +152,8 @@ std::optional<std::vector<std::int64_t>> exact_words(const DepthwiseLayer& layer
   for (std::size_t c = 0; c < rules.size(); ++c) {
     const m4::ChannelRule& r = rules[c];
     const std::int32_t e = -r.shift;
-    if (e < m4::kExactShiftLow || e > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit) return std::nullopt;
+    if (e < m4::kExactShiftLow || e > m4::kExactShiftHigh || r.low + r.bias <= -limit || r.high + r.bias >= limit)
+      return std::nullopt;
     add_weights(layer, tile, columns, static_cast<std::int32_t>(c), 2, words);
     words.push_back(word(2 * std::int64_t{r.bias}));
     words.push_back(word(r.multiplier));
@@ -148,7 +167,9 @@ std::optional<std::vector<std::int64_t>> exact_words(const DepthwiseLayer& layer
 std::int32_t band_lines(const device::ConvGeometry& g, bool columns, std::size_t bytes) {
   const std::int32_t total = device::line_axis(g, columns).out;
   std::int32_t lines = 1;
-  while (lines < total && static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, columns, lines + 1)) <= bytes) ++lines;
+  while (lines < total &&
+         static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, columns, lines + 1)) <= bytes)
+    ++lines;
   const std::int32_t bands = (total + lines - 1) / lines;
   return (total + bands - 1) / bands;
 }
@@ -180,17 +201,22 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
   LoweredOp lowered;
   lowered.symbol = symbol;
   // Stores with a moving address, and shorter loops: 8 cycles a tile.
-  if (can_share) lowered.share_cycles = std::int64_t{8} * m4::tiles_of_line(tile) * device::line_axis(g, *columns).out * g.out_c;
+  if (can_share)
+    lowered.share_cycles = std::int64_t{8} * m4::tiles_of_line(tile) * device::line_axis(g, *columns).out * g.out_c;
   lowered.includes = {"kernels/depthwise_planes.hpp"};
   lowered.geometry = geometry_text(symbol, g);
-  lowered.constants.push_back({symbol + "_params", "std::uint32_t", "pairs of weights, bias, multiplier of each channel", 4, true, *words});
+  lowered.constants.push_back(
+      {symbol + "_params", "std::uint32_t", "pairs of weights, bias, multiplier of each channel", 4, true, *words});
   lowered.functions = {m4::emit_depthwise_tile(tile), m4::emit_plane_gather()};
   const std::int32_t lines = band_lines(g, *columns, options.scratch_bytes);
   lowered.scratch_bytes = static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, *columns, lines));
-  lowered.kernel = fmt::format("depthwise_planes {}, {} {} at once", tile.exact ? "exact" : "saturating", lines, *columns ? "columns" : "rows");
-  lowered.body = fmt::format("shared_depthwise_planes({0}_geometry, plane_gather, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});", symbol, lowered.functions[0].name,
-                             m4::depthwise_words(tile), *columns, lines);
-  // Within a band the groups of channels are written one after the other, while the later ones still read the band from its begin on.
+  lowered.kernel = fmt::format("depthwise_planes {}, {} {} at once", tile.exact ? "exact" : "saturating", lines,
+                               *columns ? "columns" : "rows");
+  lowered.body = fmt::format(
+      "shared_depthwise_planes({0}_geometry, plane_gather, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});", symbol,
+      lowered.functions[0].name, m4::depthwise_words(tile), *columns, lines);
+  // Within a band the groups of channels are written one after the other, while the later ones still read the band from
+  // its begin on.
   if (!*columns && lines < g.out_h) {
     std::ptrdiff_t distance = 0;
     for (std::int32_t first = 0; first < g.out_h; first += lines) {
@@ -207,7 +233,8 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
 
 }  // namespace
 
-LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
+LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                          const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const DepthwiseLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>()};
   if (options.target == Target::armv7em && options.compact) {
@@ -215,12 +242,14 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
   } else if (options.target == Target::armv7em) {
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = "depthwise_conv2d portable";
-  lowered.includes = {"kernels/depthwise.hpp"};
+  LoweredOp lowered = lowered_op(symbol, "depthwise_conv2d portable", "kernels/depthwise.hpp");
   lowered.geometry = geometry_text(symbol, g);
-  lowered.constants.push_back({symbol + "_weights", "std::int8_t", "[kernel_h, kernel_w, channels]", 1, false, {layer.weights.begin(), layer.weights.end()}});
+  lowered.constants.push_back({symbol + "_weights",
+                               "std::int8_t",
+                               "[kernel_h, kernel_w, channels]",
+                               1,
+                               false,
+                               {layer.weights.begin(), layer.weights.end()}});
   const std::string params = add_channel_arrays(lowered, layer.tables);
   lowered.body = fmt::format("depthwise_conv2d({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params);
   return lowered;

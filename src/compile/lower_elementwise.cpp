@@ -13,34 +13,54 @@
 #include "m4/requantizer.hpp"
 
 namespace mote::compile {
+LoweredOp lowered_op(const std::string& symbol, std::string kernel, std::string include) {
+  LoweredOp lowered;
+  lowered.symbol = symbol;
+  lowered.kernel = std::move(kernel);
+  lowered.includes = {std::move(include)};
+  return lowered;
+}
+
 std::string static_geometry(const std::string& symbol, std::initializer_list<GeometryMember> members) {
   std::string text = fmt::format("struct {}_geometry {{\n", symbol);
-  for (const GeometryMember& m : members) text += fmt::format("  static constexpr std::int32_t {} = {};\n", m.name, m.value);
+  for (const GeometryMember& m : members)
+    text += fmt::format("  static constexpr std::int32_t {} = {};\n", m.name, m.value);
   return text + "};\n";
 }
 
-LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
+LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                     const LoweringOptions& options) {
   const device::PoolGeometry g = graph::pool_geometry(graph, op);
   const bool max = op.as<graph::Pool2D>()->kind == graph::PoolKind::max;
-  const bool whole = !max && g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0 &&
-                     g.in_h * g.in_w <= 256 && g.channels % 4 == 0 && options.target == Target::armv7em;
+  const bool whole = !max && g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w &&
+                     g.pad_top == 0 && g.pad_left == 0 && g.in_h * g.in_w <= 256 && g.channels % 4 == 0 &&
+                     options.target == Target::armv7em;
   const bool words = max && g.channels % 4 == 0 && options.target == Target::armv7em;
   LoweredOp lowered;
   lowered.symbol = symbol;
   lowered.kernel = whole ? "average_whole_dsp" : words ? "max_pool2d_dsp" : max ? "max_pool2d" : "average_pool2d";
   lowered.includes = {whole || words ? "kernels/pool_dsp.hpp" : "kernels/pool.hpp"};
-  lowered.geometry = static_geometry(
-      symbol, {{"in_h", g.in_h}, {"in_w", g.in_w}, {"channels", g.channels}, {"out_h", g.out_h}, {"out_w", g.out_w}, {"kernel_h", g.kernel_h},
-               {"kernel_w", g.kernel_w}, {"stride_h", g.stride_h}, {"stride_w", g.stride_w}, {"pad_top", g.pad_top}, {"pad_left", g.pad_left},
-               {"clamp_low", g.clamp_low}, {"clamp_high", g.clamp_high}});
+  lowered.geometry = static_geometry(symbol, {{"in_h", g.in_h},
+                                              {"in_w", g.in_w},
+                                              {"channels", g.channels},
+                                              {"out_h", g.out_h},
+                                              {"out_w", g.out_w},
+                                              {"kernel_h", g.kernel_h},
+                                              {"kernel_w", g.kernel_w},
+                                              {"stride_h", g.stride_h},
+                                              {"stride_w", g.stride_w},
+                                              {"pad_top", g.pad_top},
+                                              {"pad_left", g.pad_left},
+                                              {"clamp_low", g.clamp_low},
+                                              {"clamp_high", g.clamp_high}});
   lowered.body = fmt::format("{}({}_geometry{{}}, x0, y);", lowered.kernel, symbol);
   return lowered;
 }
 
 namespace {
 
-/// The end of the addition as one multiplication: a line through all sums that pairs of int8 values can have. Sums lie far apart, so that one exists
-/// nearly always.
+/// The end of the addition as one multiplication: a line through all sums that pairs of int8 values can have. Sums lie
+/// far apart, so that one exists nearly always.
 std::optional<m4::LineForm> line_of_sums(const device::AddGeometry& g, std::int32_t shift) {
   struct Outcome {
     std::int64_t sum;
@@ -65,25 +85,31 @@ std::optional<m4::LineForm> line_of_sums(const device::AddGeometry& g, std::int3
     steps.push_back({all[i - 1].y + 1, all[i - 1].sum + 1, false, true});
   }
   if (all.back().y < 127) steps.push_back({all.back().y + 1, all.back().sum + 1, false, true});
-  return m4::find_line(steps, std::ldexp(static_cast<double>(g.output_multiplier), 1 + shift + g.output_shift), 1, shift, false);
+  return m4::find_line(steps, std::ldexp(static_cast<double>(g.output_multiplier), 1 + shift + g.output_shift), 1,
+                       shift, false);
 }
 
 }  // namespace
 
-LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
+LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                    const LoweringOptions& options) {
   if (options.compact && options.target == Target::armv7em) {
     if (auto lowered = compact_add(graph, op, symbol)) return std::move(*lowered);
   }
   const device::AddGeometry g = graph::add_geometry(graph, op);
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = "add";
-  lowered.includes = {"kernels/add.hpp"};
-  lowered.geometry = static_geometry(
-      symbol, {{"count", g.count}, {"a_zero", g.a_zero}, {"a_multiplier", g.a_multiplier}, {"a_shift", g.a_shift}, {"b_zero", g.b_zero},
-               {"b_multiplier", g.b_multiplier}, {"b_shift", g.b_shift}, {"output_zero", g.output_zero},
-               {"output_multiplier", g.output_multiplier}, {"output_shift", g.output_shift}, {"clamp_low", g.clamp_low},
-               {"clamp_high", g.clamp_high}});
+  LoweredOp lowered = lowered_op(symbol, "add", "kernels/add.hpp");
+  lowered.geometry = static_geometry(symbol, {{"count", g.count},
+                                              {"a_zero", g.a_zero},
+                                              {"a_multiplier", g.a_multiplier},
+                                              {"a_shift", g.a_shift},
+                                              {"b_zero", g.b_zero},
+                                              {"b_multiplier", g.b_multiplier},
+                                              {"b_shift", g.b_shift},
+                                              {"output_zero", g.output_zero},
+                                              {"output_multiplier", g.output_multiplier},
+                                              {"output_shift", g.output_shift},
+                                              {"clamp_low", g.clamp_low},
+                                              {"clamp_high", g.clamp_high}});
   lowered.body = fmt::format("add({}_geometry{{}}, x0, x1, y);", symbol);
   lowered.may_reuse_inputs = {0, 1};
   constexpr std::int32_t kWorthTables = 512;  // elements: filling the tables costs as much as about 300
@@ -95,17 +121,19 @@ LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::s
   lowered.includes = {"kernels/add_tables.hpp"};
   lowered.functions = {m4::emit_add_tables(shift)};
   lowered.scratch_bytes = device::kAddTableBytes;
-  lowered.body = fmt::format("add_through_tables({}_geometry{{}}, {}, {}, {}, x0, x1, y, scratch);", symbol, lowered.functions[0].name, line->bias, line->multiplier);
+  lowered.body = fmt::format("add_through_tables({}_geometry{{}}, {}, {}, {}, x0, x1, y, scratch);", symbol,
+                             lowered.functions[0].name, line->bias, line->multiplier);
   return lowered;
 }
 
 LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   const device::SoftmaxGeometry g = graph::softmax_geometry(graph, op);
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = "softmax";
-  lowered.includes = {"kernels/softmax.hpp"};
-  lowered.geometry = static_geometry(symbol, {{"rows", g.rows}, {"depth", g.depth}, {"multiplier", g.multiplier}, {"shift", g.shift}, {"diff_min", g.diff_min}});
+  LoweredOp lowered = lowered_op(symbol, "softmax", "kernels/softmax.hpp");
+  lowered.geometry = static_geometry(symbol, {{"rows", g.rows},
+                                              {"depth", g.depth},
+                                              {"multiplier", g.multiplier},
+                                              {"shift", g.shift},
+                                              {"diff_min", g.diff_min}});
   lowered.body = fmt::format("softmax({}_geometry{{}}, x0, y);", symbol);
   lowered.small = g.rows * g.depth <= 64;
   lowered.may_reuse_inputs = {0};
@@ -114,12 +142,14 @@ LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const st
 
 LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   const device::RequantizeGeometry g = graph::requantize_geometry(graph, op);
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = "requantize_tensor";
-  lowered.includes = {"kernels/add.hpp"};
-  lowered.geometry = static_geometry(symbol, {{"count", g.count}, {"input_zero", g.input_zero}, {"multiplier", g.multiplier}, {"shift", g.shift},
-                                              {"output_zero", g.output_zero}, {"clamp_low", g.clamp_low}, {"clamp_high", g.clamp_high}});
+  LoweredOp lowered = lowered_op(symbol, "requantize_tensor", "kernels/add.hpp");
+  lowered.geometry = static_geometry(symbol, {{"count", g.count},
+                                              {"input_zero", g.input_zero},
+                                              {"multiplier", g.multiplier},
+                                              {"shift", g.shift},
+                                              {"output_zero", g.output_zero},
+                                              {"clamp_low", g.clamp_low},
+                                              {"clamp_high", g.clamp_high}});
   lowered.body = fmt::format("requantize_tensor({}_geometry{{}}, x0, y);", symbol);
   lowered.may_reuse_inputs = {0};
   return lowered;

@@ -1,7 +1,6 @@
 // int16 activations with int8 weights: portable kernels with their geometry at compile time.
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "lower.hpp"
 #include "mote/graph/moves.hpp"
@@ -18,7 +17,12 @@ LoweredOp convolution(const graph::Graph& graph, const graph::Op& op, const std:
   const auto weights = graph.tensor(op.inputs[1]).values<std::int8_t>();
   LoweredOp lowered;
   const auto add = [&](std::string_view what, std::string type, std::size_t bytes, auto&& values) {
-    lowered.constants.push_back({fmt::format("{}_{}", symbol, what), std::move(type), std::string(what), bytes, false, {values.begin(), values.end()}});
+    lowered.constants.push_back({fmt::format("{}_{}", symbol, what),
+                                 std::move(type),
+                                 std::string(what),
+                                 bytes,
+                                 false,
+                                 {values.begin(), values.end()}});
   };
   lowered.kernel = "conv2d_16x8";
   lowered.geometry = geometry_text(symbol, g);
@@ -26,8 +30,10 @@ LoweredOp convolution(const graph::Graph& graph, const graph::Op& op, const std:
   add("bias", "std::int64_t", 8, tables.wide_bias);
   add("multiplier", "std::int32_t", 4, tables.multiplier);
   add("shift", "std::int8_t", 1, tables.shift);
-  lowered.body = fmt::format("conv2d_16x8<{0}>({1}_geometry, {2}, {1}_weights, wide_channel_params({1}_bias, {1}_multiplier, {1}_shift), {3});",
-                             op.as<graph::DepthwiseConv2D>() != nullptr, symbol, kX, kY);
+  lowered.body = fmt::format(
+      "conv2d_16x8<{0}>({1}_geometry, {2}, {1}_weights, wide_channel_params({1}_bias, {1}_multiplier, {1}_shift), "
+      "{3});",
+      op.as<graph::DepthwiseConv2D>() != nullptr, symbol, kX, kY);
   return lowered;
 }
 
@@ -35,26 +41,30 @@ LoweredOp convolution(const graph::Graph& graph, const graph::Op& op, const std:
 
 Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   LoweredOp lowered;
-  if (op.as<graph::Conv2D>() != nullptr || op.as<graph::Dense>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr) {
+  if (op.as<graph::Conv2D>() != nullptr || op.as<graph::Dense>() != nullptr ||
+      op.as<graph::DepthwiseConv2D>() != nullptr) {
     lowered = convolution(graph, op, symbol);
   } else if (op.as<graph::Unary>() != nullptr) {
     const device::LeakyGeometry g = graph::leaky_geometry(graph, op);
     lowered.kernel = "leaky_relu_16";
-    lowered.geometry = static_geometry(symbol, {{"count", g.count}, {"multiplier", g.multiplier}, {"shift", g.shift}, {"negative_multiplier", g.negative_multiplier},
+    lowered.geometry = static_geometry(symbol, {{"count", g.count},
+                                                {"multiplier", g.multiplier},
+                                                {"shift", g.shift},
+                                                {"negative_multiplier", g.negative_multiplier},
                                                 {"negative_shift", g.negative_shift}});
     lowered.body = fmt::format("leaky_relu_16({}_geometry{{}}, {}, {});", symbol, kX, kY);
     lowered.may_reuse_inputs = {0};
   } else if (op.as<graph::Add>() != nullptr) {
     const auto &a = graph.tensor(op.inputs[0]), &b = graph.tensor(op.inputs[1]), &y = graph.tensor(op.outputs[0]);
     const auto loops = graph::broadcast_geometry(a.shape, b.shape, y.shape);
-    if (!loops || a.is_constant() || b.is_constant()) return fail(Code::unsupported, fmt::format("add '{}' of int16 broadcasts too far or has a constant side", op.name));
-    const device::PairParams p = graph::pair_params(graph, op);
+    if (!loops || a.is_constant() || b.is_constant())
+      return fail(Code::unsupported,
+                  fmt::format("add '{}' of int16 broadcasts too far or has a constant side", op.name));
     lowered.kernel = "for_pairs AddPair16";
-    lowered.geometry = fmt::format("constexpr BroadcastGeometry {0}_loops{{{{{1}}}, {{{2}}}, {{{3}}}}};\nconstexpr PairParams {0}_params{{{4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}}};\n",
-                                   symbol, fmt::join(loops->count, ", "), fmt::join(loops->a, ", "), fmt::join(loops->b, ", "), p.a_zero, p.a_multiplier, p.a_shift,
-                                   p.b_zero, p.b_multiplier, p.b_shift, p.output_zero, p.output_multiplier, p.output_shift, p.clamp_low, p.clamp_high);
-    lowered.body = fmt::format("for_pairs<AddPair16>({0}_loops, {0}_params, {1}, reinterpret_cast<const std::int16_t*>(x{3}), {2});", symbol, kX, kY,
-                               op.inputs[0] == op.inputs[1] ? 0 : 1);
+    lowered.geometry = pair_text(symbol, *loops, graph::pair_params(graph, op));
+    lowered.body = fmt::format(
+        "for_pairs<AddPair16>({0}_loops, {0}_params, {1}, reinterpret_cast<const std::int16_t*>(x{3}), {2});", symbol,
+        kX, kY, op.inputs[0] == op.inputs[1] ? 0 : 1);
   } else {
     return fail(Code::unsupported, fmt::format("{} '{}' has no int16 form", graph::op_name(op.attributes), op.name));
   }

@@ -28,16 +28,15 @@ std::string operand(LoweredOp& lowered, const graph::Graph& graph, const graph::
 }
 
 std::string move_text(const std::string& name, const device::MoveGeometry& g) {
-  return fmt::format("const MoveGeometry {}{{{}, {}, {}, {{{}}}, {{{}}}, {{{}}}}};\n", name, g.run, g.from_begin, g.to_begin, fmt::join(g.count, ", "),
-                     fmt::join(g.from, ", "), fmt::join(g.to, ", "));
+  return fmt::format("const MoveGeometry {}{{{}, {}, {}, {{{}}}, {{{}}}, {{{}}}}};\n", name, g.run, g.from_begin,
+                     g.to_begin, fmt::join(g.count, ", "), fmt::join(g.from, ", "), fmt::join(g.to, ", "));
 }
 
-LoweredOp lookup_op(const std::string& symbol, std::span<const std::int8_t> table, std::size_t count, std::string what) {
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = std::move(what);
-  lowered.includes = {"kernels/lookup.hpp"};
-  lowered.constants.push_back({symbol + "_table", "std::int8_t", "result for each byte, 0 to 255", 1, false, {table.begin(), table.end()}});
+LoweredOp lookup_op(const std::string& symbol, std::span<const std::int8_t> table, std::size_t count,
+                    std::string what) {
+  LoweredOp lowered = lowered_op(symbol, std::move(what), "kernels/lookup.hpp");
+  lowered.constants.push_back(
+      {symbol + "_table", "std::int8_t", "result for each byte, 0 to 255", 1, false, {table.begin(), table.end()}});
   lowered.body = fmt::format("shared_lookup({}_table, x0, y, {});", symbol, count);
   lowered.may_reuse_inputs = {0};
   return lowered;
@@ -56,16 +55,31 @@ Pair arithmetic_of(const graph::Op& op) {
   const auto* binary = op.as<graph::Binary>();
   if (binary == nullptr) return pair_of<device::AddPair>("AddPair");
   switch (binary->kind) {
-    case graph::BinaryKind::sub: return pair_of<device::SubPair>("SubPair");
-    case graph::BinaryKind::mul: return pair_of<device::MulPair>("MulPair");
-    case graph::BinaryKind::minimum: return pair_of<device::MinimumPair>("MinimumPair");
-    case graph::BinaryKind::prelu: return pair_of<device::PreluPair>("PreluPair");
-    case graph::BinaryKind::maximum: return pair_of<device::MaximumPair>("MaximumPair");
-    default: return pair_of<device::SquaredDifferencePair>("SquaredDifferencePair");
+    case graph::BinaryKind::sub:
+      return pair_of<device::SubPair>("SubPair");
+    case graph::BinaryKind::mul:
+      return pair_of<device::MulPair>("MulPair");
+    case graph::BinaryKind::minimum:
+      return pair_of<device::MinimumPair>("MinimumPair");
+    case graph::BinaryKind::prelu:
+      return pair_of<device::PreluPair>("PreluPair");
+    case graph::BinaryKind::maximum:
+      return pair_of<device::MaximumPair>("MaximumPair");
+    default:
+      return pair_of<device::SquaredDifferencePair>("SquaredDifferencePair");
   }
 }
 
 }  // namespace
+
+std::string pair_text(const std::string& symbol, const device::BroadcastGeometry& loops, const device::PairParams& p) {
+  return fmt::format(
+      "constexpr BroadcastGeometry {0}_loops{{{{{1}}}, {{{2}}}, {{{3}}}}};\n"
+      "constexpr PairParams {0}_params{{{4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}}};\n",
+      symbol, fmt::join(loops.count, ", "), fmt::join(loops.a, ", "), fmt::join(loops.b, ", "), p.a_zero,
+      p.a_multiplier, p.a_shift, p.b_zero, p.b_multiplier, p.b_shift, p.output_zero, p.output_multiplier,
+      p.output_shift, p.clamp_low, p.clamp_high);
+}
 
 LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   return lookup_op(symbol, graph::unary_table(graph, op), graph.tensor(op.outputs[0]).shape.elements(),
@@ -73,7 +87,8 @@ LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std:
 }
 
 Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
-  const graph::Tensor &a = graph.tensor(op.inputs[0]), &b = graph.tensor(op.inputs[1]), &y = graph.tensor(op.outputs[0]);
+  const graph::Tensor &a = graph.tensor(op.inputs[0]), &b = graph.tensor(op.inputs[1]),
+                      &y = graph.tensor(op.outputs[0]);
   const device::PairParams p = graph::pair_params(graph, op);
   const Pair arithmetic = arithmetic_of(op);
   // One operand is a number: a function of the other.
@@ -84,24 +99,22 @@ Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, con
     const std::int8_t constant = number.values<std::int8_t>()[0];
     for (std::int32_t v = -128; v < 128; ++v) {
       const auto value = static_cast<std::int8_t>(v);
-      table[static_cast<std::uint8_t>(v)] = first ? arithmetic.apply(p, constant, value) : arithmetic.apply(p, value, constant);
+      table[static_cast<std::uint8_t>(v)] =
+          first ? arithmetic.apply(p, constant, value) : arithmetic.apply(p, value, constant);
     }
     LoweredOp lowered = lookup_op(symbol, table, y.shape.elements(), "lookup, one operand is a number");
     lowered.may_reuse_inputs = {first ? std::size_t{1} : std::size_t{0}};
     return lowered;
   }
   const auto loops = graph::broadcast_geometry(a.shape, b.shape, y.shape);
-  if (!loops) return fail(Code::unsupported, fmt::format("{} '{}' broadcasts along too many dimensions", graph::op_name(op.attributes), op.name));
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = fmt::format("for_pairs {}", arithmetic.name);
-  lowered.includes = {"kernels/binary.hpp"};
-  lowered.geometry = fmt::format("constexpr BroadcastGeometry {0}_loops{{{{{1}}}, {{{2}}}, {{{3}}}}};\n"
-                                 "constexpr PairParams {0}_params{{{4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}}};\n",
-                                 symbol, fmt::join(loops->count, ", "), fmt::join(loops->a, ", "), fmt::join(loops->b, ", "), p.a_zero, p.a_multiplier, p.a_shift,
-                                 p.b_zero, p.b_multiplier, p.b_shift, p.output_zero, p.output_multiplier, p.output_shift, p.clamp_low, p.clamp_high);
+  if (!loops)
+    return fail(Code::unsupported,
+                fmt::format("{} '{}' broadcasts along too many dimensions", graph::op_name(op.attributes), op.name));
+  LoweredOp lowered = lowered_op(symbol, fmt::format("for_pairs {}", arithmetic.name), "kernels/binary.hpp");
+  lowered.geometry = pair_text(symbol, *loops, p);
   const std::string left = operand(lowered, graph, op, 0), right = operand(lowered, graph, op, 1);
-  lowered.body = fmt::format("for_pairs<{0}>({1}_loops, {1}_params, {2}, {3}, y);", arithmetic.name, symbol, left, right);
+  lowered.body =
+      fmt::format("for_pairs<{0}>({1}_loops, {1}_params, {2}, {3}, y);", arithmetic.name, symbol, left, right);
   for (std::size_t i = 0; i < 2; ++i) {
     if (graph.tensor(op.inputs[i]).shape == y.shape) lowered.may_reuse_inputs.push_back(i);
   }
@@ -118,22 +131,31 @@ LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std:
     const bool narrow = g.in_slices <= 32768;
     const auto indices = graph.tensor(op.inputs[1]).values<std::int32_t>();
     lowered.kernel = "gather";
-    lowered.constants.push_back({symbol + "_indices", narrow ? "std::int16_t" : "std::int32_t", "slices in their order", narrow ? std::size_t{2} : std::size_t{4}, false,
+    lowered.constants.push_back({symbol + "_indices",
+                                 narrow ? "std::int16_t" : "std::int32_t",
+                                 "slices in their order",
+                                 narrow ? std::size_t{2} : std::size_t{4},
+                                 false,
                                  {indices.begin(), indices.end()}});
-    lowered.geometry = static_geometry(symbol, {{"outer", g.outer}, {"in_slices", g.in_slices}, {"out_slices", g.out_slices}, {"slice_bytes", g.slice_bytes}});
-    lowered.body = fmt::format("gather({0}_geometry{{}}, {0}_indices, {1}, y);", symbol, operand(lowered, graph, op, 0));
+    lowered.geometry = static_geometry(
+        symbol,
+        {{"outer", g.outer}, {"in_slices", g.in_slices}, {"out_slices", g.out_slices}, {"slice_bytes", g.slice_bytes}});
+    lowered.body =
+        fmt::format("gather({0}_geometry{{}}, {0}_indices, {1}, y);", symbol, operand(lowered, graph, op, 0));
     return lowered;
   }
   const std::vector<graph::Move> moves = graph::moves(graph, op);
   lowered.kernel = fmt::format("move_elements, {} {}", moves.size(), moves.size() == 1 ? "copy" : "copies");
   if (op.as<graph::Pad>() != nullptr) {
     // int16 pads with zero alone (lower()), so that all bytes of an element are one.
-    lowered.body = fmt::format("fill_bytes(y, {}, {}); ", graph.tensor(op.outputs[0]).size_bytes(), static_cast<std::int8_t>(graph::pad_element(graph, op)[0]));
+    lowered.body = fmt::format("fill_bytes(y, {}, {}); ", graph.tensor(op.outputs[0]).size_bytes(),
+                               static_cast<std::int8_t>(graph::pad_element(graph, op)[0]));
   }
   for (std::size_t i = 0; i < moves.size(); ++i) {
     const std::string name = fmt::format("{}_move_{}", symbol, i);
     lowered.geometry += move_text(name, moves[i].geometry);
-    lowered.body += fmt::format("{}shared_move({}, {}, y);", i == 0 ? "" : "\n  ", name, operand(lowered, graph, op, moves[i].input));
+    lowered.body += fmt::format("{}shared_move({}, {}, y);", i == 0 ? "" : "\n  ", name,
+                                operand(lowered, graph, op, moves[i].input));
   }
   return lowered;
 }

@@ -8,21 +8,23 @@
 
 namespace mote::compile {
 
-Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol, const LoweringOptions& options) {
+Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                               const LoweringOptions& options) {
   const auto g = graph::reduce_geometry(graph, op);
   if (!g) return fail(Code::unsupported, fmt::format("reduce '{}' has too many separate axes", op.name));
   const graph::ReduceKind kind = op.as<graph::Reduce>()->kind;
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = fmt::format("reduce, {}", graph::name(kind));
-  lowered.includes = {"kernels/reduce.hpp"};
-  lowered.geometry = fmt::format("constexpr ReduceGeometry {}_geometry{{{{{}}}, {{{}}}, {{{}}}, {{{}}}, {}, {}, {}, {}}};\n", symbol, fmt::join(g->kept, ", "),
-                                 fmt::join(g->kept_stride, ", "), fmt::join(g->reduced, ", "), fmt::join(g->reduced_stride, ", "), g->input_offset, g->multiplier,
-                                 g->shift, g->output_zero);
-  const char* type = kind == graph::ReduceKind::maximum ? "LargestOf" : kind == graph::ReduceKind::minimum ? "SmallestOf" : "SumOf";
+  LoweredOp lowered = lowered_op(symbol, fmt::format("reduce, {}", graph::name(kind)), "kernels/reduce.hpp");
+  lowered.geometry =
+      fmt::format("constexpr ReduceGeometry {}_geometry{{{{{}}}, {{{}}}, {{{}}}, {{{}}}, {}, {}, {}, {}}};\n", symbol,
+                  fmt::join(g->kept, ", "), fmt::join(g->kept_stride, ", "), fmt::join(g->reduced, ", "),
+                  fmt::join(g->reduced_stride, ", "), g->input_offset, g->multiplier, g->shift, g->output_zero);
+  const char* type = kind == graph::ReduceKind::maximum   ? "LargestOf"
+                     : kind == graph::ReduceKind::minimum ? "SmallestOf"
+                                                          : "SumOf";
   lowered.body = fmt::format("reduce<{}>({}_geometry, x0, y);", type, symbol);
   const graph::Shape& x = graph.tensor(op.inputs[0]).shape;
-  const bool plane = x.rank() == 4 && x[0] == 1 && op.as<graph::Reduce>()->axes == std::vector<std::int32_t>{1, 2} && x[3] % 4 == 0 && x[1] * x[2] <= 256;
+  const bool plane = x.rank() == 4 && x[0] == 1 && op.as<graph::Reduce>()->axes == std::vector<std::int32_t>{1, 2} &&
+                     x[3] % 4 == 0 && x[1] * x[2] <= 256;
   const bool sums = kind == graph::ReduceKind::sum || kind == graph::ReduceKind::mean;
   if (plane && sums && options.target == Target::armv7em) {
     lowered.kernel = "reduce_planes_dsp";
@@ -34,24 +36,25 @@ Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, c
 
 LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   const device::ArgGeometry g = graph::arg_geometry(graph, op);
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = "arg_reduce";
-  lowered.includes = {"kernels/reduce.hpp"};
+  LoweredOp lowered = lowered_op(symbol, "arg_reduce", "kernels/reduce.hpp");
   lowered.small = true;
-  lowered.geometry = static_geometry(symbol, {{"outer", g.outer}, {"count", g.count}, {"inner", g.inner}, {"sign", g.sign}});
+  lowered.geometry =
+      static_geometry(symbol, {{"outer", g.outer}, {"count", g.count}, {"inner", g.inner}, {"sign", g.sign}});
   lowered.body = fmt::format("arg_reduce({}_geometry{{}}, x0, reinterpret_cast<std::int32_t*>(y));", symbol);
   return lowered;
 }
 
 LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   const device::ResizeGeometry g = graph::resize_geometry(graph, op);
-  LoweredOp lowered;
-  lowered.symbol = symbol;
-  lowered.kernel = "resize_bilinear";
-  lowered.includes = {"kernels/resize.hpp"};
-  lowered.geometry = static_geometry(symbol, {{"in_h", g.in_h}, {"in_w", g.in_w}, {"channels", g.channels}, {"out_h", g.out_h}, {"out_w", g.out_w},
-                                              {"scale_h", g.scale_h}, {"scale_w", g.scale_w}, {"half_pixel", g.half_pixel}});
+  LoweredOp lowered = lowered_op(symbol, "resize_bilinear", "kernels/resize.hpp");
+  lowered.geometry = static_geometry(symbol, {{"in_h", g.in_h},
+                                              {"in_w", g.in_w},
+                                              {"channels", g.channels},
+                                              {"out_h", g.out_h},
+                                              {"out_w", g.out_w},
+                                              {"scale_h", g.scale_h},
+                                              {"scale_w", g.scale_w},
+                                              {"half_pixel", g.half_pixel}});
   lowered.body = fmt::format("resize_bilinear({}_geometry{{}}, x0, y);", symbol);
   return lowered;
 }

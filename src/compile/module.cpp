@@ -19,7 +19,8 @@ namespace {
 
 using device::ModuleHeader;
 
-// The header is a gap at the start, filled after linking. Anything outside of code and constants stops the link or is found by check_elf.
+// The header is a gap at the start, filled after linking. Anything outside of code and constants stops the link or is
+// found by check_elf.
 constexpr const char* kModuleLinkScript = R"(
 ENTRY(mote_invoke)
 SECTIONS {
@@ -54,7 +55,8 @@ void* memset(void* to, int value, decltype(sizeof 0) n) {
 
 Result<void> check_elf(const board::ElfFile& elf) {
   for (const board::ElfSection& s : elf.sections()) {
-    if (s.allocated && s.bytes > 0 && s.writable) return fail(Code::internal, "the module has writable data in " + s.name);
+    if (s.allocated && s.bytes > 0 && s.writable)
+      return fail(Code::internal, "the module has writable data in " + s.name);
     const bool absolute = s.name.starts_with(".rel.text") || s.name.starts_with(".rel.rodata");
     if (absolute && s.bytes > 0) continue;  // judged by check_relocations
   }
@@ -64,10 +66,13 @@ Result<void> check_elf(const board::ElfFile& elf) {
 /// --emit-relocs keeps what the linker resolved; absolute words would break position independence.
 Result<void> check_relocations(const Toolchain& tools, const std::filesystem::path& elf) {
   MOTE_TRY(const ProcessResult listing, run_process({"arm-none-eabi-readelf", "-rW", elf.string()}));
-  if (listing.exit_code != 0) return fail(Code::internal, "arm-none-eabi-readelf could not read the module: " + listing.diagnostics);
-  for (const char* absolute : {"R_ARM_ABS32", "R_ARM_GOT", "R_ARM_MOVW_ABS", "R_ARM_MOVT_ABS", "R_ARM_THM_MOVW_ABS", "R_ARM_THM_MOVT_ABS", "R_ARM_TARGET"}) {
+  if (listing.exit_code != 0)
+    return fail(Code::internal, "arm-none-eabi-readelf could not read the module: " + listing.diagnostics);
+  for (const char* absolute : {"R_ARM_ABS32", "R_ARM_GOT", "R_ARM_MOVW_ABS", "R_ARM_MOVT_ABS", "R_ARM_THM_MOVW_ABS",
+                               "R_ARM_THM_MOVT_ABS", "R_ARM_TARGET"}) {
     if (listing.output.find(absolute) != std::string::npos) {
-      return fail(Code::internal, std::string("the module is not position independent: it has ") + absolute + " relocations");
+      return fail(Code::internal,
+                  std::string("the module is not position independent: it has ") + absolute + " relocations");
     }
   }
   static_cast<void>(tools);
@@ -80,25 +85,30 @@ struct LinkedModule {
   board::ElfFile elf;
 };
 
-Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source, const std::string& assembly, bool small) {
+Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source, const std::string& assembly,
+                                 bool small) {
   const auto folder = tools.folder();
   MOTE_TRY_VOID(write_file(folder / "model.cpp", source));
   MOTE_TRY_VOID(write_file(folder / "kernels.S", assembly));
   MOTE_TRY_VOID(write_file(folder / "header.cpp", kHeaderSource));
   MOTE_TRY_VOID(write_file(folder / "module.ld", kModuleLinkScript));
-  MOTE_TRY_VOID(tools.compile({small ? "-Os" : "-O2", "-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections", "-Wl,--build-id=none", "-T", "module.ld", "model.cpp",
-                               "kernels.S", "header.cpp", "-lgcc", "-o", "module.elf"}));
+  MOTE_TRY_VOID(tools.compile({small ? "-Os" : "-O2", "-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections",
+                               "-Wl,--build-id=none", "-T", "module.ld", "model.cpp", "kernels.S", "header.cpp",
+                               "-lgcc", "-o", "module.elf"}));
   MOTE_TRY(Bytes raw, read_file(folder / "module.elf"));
   MOTE_TRY(board::ElfFile elf, board::ElfFile::parse(raw));
   MOTE_TRY_VOID(check_elf(elf));
   MOTE_TRY_VOID(check_relocations(tools, folder / "module.elf"));
-  MOTE_TRY_VOID(tools.objcopy({"-O", "binary", "-j", ".header", "-j", ".text", "-j", ".rodata", "module.elf", "module.bin"}));
+  MOTE_TRY_VOID(
+      tools.objcopy({"-O", "binary", "-j", ".header", "-j", ".text", "-j", ".rodata", "module.elf", "module.bin"}));
   MOTE_TRY(Bytes image, read_file(folder / "module.bin"));
   return LinkedModule{std::move(image), std::move(raw), std::move(elf)};
 }
 
 nlohmann::json tensor_json(const graph::Tensor& t) {
-  nlohmann::json j{{"name", t.name}, {"type", graph::name(t.dtype)}, {"shape", std::vector<std::int32_t>(t.shape.dims().begin(), t.shape.dims().end())}};
+  nlohmann::json j{{"name", t.name},
+                   {"type", graph::name(t.dtype)},
+                   {"shape", std::vector<std::int32_t>(t.shape.dims().begin(), t.shape.dims().end())}};
   if (t.quantization.present()) {
     j["scale"] = t.quantization.scale();
     j["zero_point"] = t.quantization.zero_point();
@@ -107,7 +117,8 @@ nlohmann::json tensor_json(const graph::Tensor& t) {
 }
 
 std::string schema_text(const graph::Graph& graph, const CompileOptions& options) {
-  nlohmann::json j{{"model", graph.name()}, {"input", tensor_json(graph.input())}, {"output", tensor_json(graph.output())}};
+  nlohmann::json j{
+      {"model", graph.name()}, {"input", tensor_json(graph.input())}, {"output", tensor_json(graph.output())}};
   if (!options.labels.empty()) j["labels"] = options.labels;
   if (options.program.features) j["features"] = options.program.features->schema;
   if (!options.sensor_schema.empty()) j["sensor"] = options.sensor_schema;
@@ -127,7 +138,8 @@ void set_digest(Bytes& module) {
   std::ranges::copy(digest.bytes, header->digest);
 }
 
-Result<Bytes> assemble(const graph::Graph& graph, const CompileOptions& options, const Program& program, LinkedModule& linked) {
+Result<Bytes> assemble(const graph::Graph& graph, const CompileOptions& options, const Program& program,
+                       LinkedModule& linked) {
   ByteWriter out;
   out.append(linked.image);
   out.pad_to(4);
@@ -184,7 +196,8 @@ std::string part_of(const std::string& symbol) {
     while (end < symbol.size() && symbol[end] >= '0' && symbol[end] <= '9') ++end;
     if (end >= at + 5) return symbol.substr(at, end - at);
   }
-  if (symbol.find("shared_") != std::string::npos || symbol.find("_tile_") != std::string::npos) return "shared kernels";
+  if (symbol.find("shared_") != std::string::npos || symbol.find("_tile_") != std::string::npos)
+    return "shared kernels";
   if (symbol.find("feature") != std::string::npos) return "features";
   return "other";
 }
@@ -221,26 +234,38 @@ const board::ElfSymbol* find_function(const board::ElfFile& elf, const std::stri
 }
 
 Result<ModuleHeader> checked_header(ByteSpan module) {
-  if (module.size() < sizeof(ModuleHeader)) return fail(Code::malformed, "a module has at least 128 bytes, this has " + std::to_string(module.size()));
+  if (module.size() < sizeof(ModuleHeader))
+    return fail(Code::malformed, "a module has at least 128 bytes, this has " + std::to_string(module.size()));
   ModuleHeader header{};
   std::memcpy(&header, module.data(), sizeof header);
   if (header.magic != device::kModuleMagic) return fail(Code::malformed, "byte 0: not a module (wrong magic)");
-  if (header.abi != device::kModuleAbi) return fail(Code::unsupported, "byte 4: module ABI " + std::to_string(header.abi) + " is not known to this mote");
-  if (header.header_bytes != sizeof header || header.module_bytes != module.size()) return fail(Code::malformed, "byte 6: the header's sizes do not fit the file");
-  const auto inside = [](std::uint64_t offset, std::uint64_t bytes, std::uint64_t limit) { return offset + bytes <= limit; };
+  if (header.abi != device::kModuleAbi)
+    return fail(Code::unsupported, "byte 4: module ABI " + std::to_string(header.abi) + " is not known to this mote");
+  if (header.header_bytes != sizeof header || header.module_bytes != module.size())
+    return fail(Code::malformed, "byte 6: the header's sizes do not fit the file");
+  const auto inside = [](std::uint64_t offset, std::uint64_t bytes, std::uint64_t limit) {
+    return offset + bytes <= limit;
+  };
   if (header.arena_align == 0 || (header.arena_align & (header.arena_align - 1)) != 0 || header.arena_align > 4096) {
     return fail(Code::malformed, "byte 36: the arena's alignment is no power of two up to 4096");
   }
-  if (header.core != static_cast<std::uint32_t>(device::Core::cortex_m4f)) return fail(Code::unsupported, "byte 16: core " + std::to_string(header.core) + " is not known to this mote");
-  if (header.op_set > device::kOpSet) return fail(Code::unsupported, "byte 24: op-set " + std::to_string(header.op_set) + " is newer than this mote");
-  if (header.code_bytes > header.module_bytes) return fail(Code::malformed, "byte 12: more code than the module has bytes");
-  if (std::ranges::any_of(header.reserved, [](std::uint8_t b) { return b != 0; })) return fail(Code::malformed, "byte 92: reserved bytes are not zero");
+  if (header.core != static_cast<std::uint32_t>(device::Core::cortex_m4f))
+    return fail(Code::unsupported, "byte 16: core " + std::to_string(header.core) + " is not known to this mote");
+  if (header.op_set > device::kOpSet)
+    return fail(Code::unsupported, "byte 24: op-set " + std::to_string(header.op_set) + " is newer than this mote");
+  if (header.code_bytes > header.module_bytes)
+    return fail(Code::malformed, "byte 12: more code than the module has bytes");
+  if (std::ranges::any_of(header.reserved, [](std::uint8_t b) { return b != 0; }))
+    return fail(Code::malformed, "byte 92: reserved bytes are not zero");
   // A count above the file's size is refused before it is multiplied: the product could wrap.
-  if (header.vectors_count > module.size()) return fail(Code::malformed, "byte 72: more self-test vectors than the module has bytes");
+  if (header.vectors_count > module.size())
+    return fail(Code::malformed, "byte 72: more self-test vectors than the module has bytes");
   const std::uint64_t vector_bytes = (std::uint64_t{header.input_bytes} + header.output_bytes) * header.vectors_count;
-  if (!inside(header.entry_offset, 2, module.size()) || header.entry_offset < sizeof header || (header.entry_offset & 1) != 0 ||
-      !inside(header.schema_offset, header.schema_bytes, module.size()) || !inside(header.vectors_offset, vector_bytes, module.size()) ||
-      !inside(header.input_offset, header.input_bytes, header.arena_bytes) || !inside(header.output_offset, header.output_bytes, header.arena_bytes)) {
+  if (!inside(header.entry_offset, 2, module.size()) || header.entry_offset < sizeof header ||
+      (header.entry_offset & 1) != 0 || !inside(header.schema_offset, header.schema_bytes, module.size()) ||
+      !inside(header.vectors_offset, vector_bytes, module.size()) ||
+      !inside(header.input_offset, header.input_bytes, header.arena_bytes) ||
+      !inside(header.output_offset, header.output_bytes, header.arena_bytes)) {
     return fail(Code::malformed, "an offset of the module's header points outside");
   }
   return header;
@@ -257,7 +282,8 @@ std::string largest_parts(std::vector<FlashPart> parts) {
   std::ranges::sort(parts, std::greater{}, [](const FlashPart& p) { return p.code_bytes + p.constant_bytes; });
   std::string text;
   for (std::size_t i = 0; i < std::min<std::size_t>(parts.size(), 3); ++i) {
-    text += fmt::format("{}{} ({} bytes)", i == 0 ? "" : ", ", parts[i].name, parts[i].code_bytes + parts[i].constant_bytes);
+    text += fmt::format("{}{} ({} bytes)", i == 0 ? "" : ", ", parts[i].name,
+                        parts[i].code_bytes + parts[i].constant_bytes);
   }
   return text;
 }
@@ -267,12 +293,15 @@ std::string largest_parts(std::vector<FlashPart> parts) {
 namespace {
 
 /// The module and its parts; no firmware yet.
-Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options, bool small) {
+Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board,
+                                     const CompileOptions& options, bool small) {
   CompiledModel out;
   MOTE_TRY(out.program, make_program(graph, options.program));
   if (out.program.arena_bytes > board.ram_bytes) {
-    return fail(Code::too_large, fmt::format("the model needs an arena of {} bytes, {} has {} bytes of RAM; most at {}: {}", out.program.arena_bytes,
-                                             board.name, board.ram_bytes, peak_place(graph, out.program), fmt::join(out.program.peak_tensors, ", ")));
+    return fail(Code::too_large,
+                fmt::format("the model needs an arena of {} bytes, {} has {} bytes of RAM; most at {}: {}",
+                            out.program.arena_bytes, board.name, board.ram_bytes, peak_place(graph, out.program),
+                            fmt::join(out.program.peak_tensors, ", ")));
   }
   out.source = emit_cpp(out.program);
   MOTE_TRY(const Toolchain tools, Toolchain::create());
@@ -295,7 +324,8 @@ Result<CompiledModel> compile_module(const graph::Graph& graph, const board::Boa
 
 Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
   if (!board.emulated()) {
-    return fail(Code::unsupported, fmt::format("{} has a {} core; this version compiles for Cortex-M4F", board.name, board.core));
+    return fail(Code::unsupported,
+                fmt::format("{} has a {} core; this version compiles for Cortex-M4F", board.name, board.core));
   }
   CompileOptions chosen = options;
   MOTE_TRY(CompiledModel out, compile_module(graph, board, chosen, false));
@@ -305,8 +335,10 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
     bool small;
     bool compact = false;
   };
-  const std::size_t budget = options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);
-  for (const Attempt& attempt : {Attempt{100, false}, Attempt{400, false}, Attempt{kLeastFlash, false}, Attempt{kLeastFlash, true}, Attempt{kLeastFlash, false, true}}) {
+  const std::size_t budget =
+      options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);
+  for (const Attempt& attempt : {Attempt{100, false}, Attempt{400, false}, Attempt{kLeastFlash, false},
+                                 Attempt{kLeastFlash, true}, Attempt{kLeastFlash, false, true}}) {
     if (out.module.size() <= budget) break;
     chosen.program.lowering.cycles_a_byte = attempt.cycles_a_byte;
     chosen.program.lowering.compact = attempt.compact;
@@ -315,8 +347,9 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
     if (smaller.module.size() < out.module.size()) out = std::move(smaller);
   }
   if (out.module.size() > board.flash_bytes) {
-    return fail(Code::too_large, fmt::format("the module has {} bytes, {} has {} bytes of flash; largest: {}", out.module.size(), board.name,
-                                             board.flash_bytes, largest_parts(out.flash_parts)));
+    return fail(Code::too_large,
+                fmt::format("the module has {} bytes, {} has {} bytes of flash; largest: {}", out.module.size(),
+                            board.name, board.flash_bytes, largest_parts(out.flash_parts)));
   }
   MOTE_TRY(out.firmware, make_firmware(out.module, board));
   return out;
@@ -340,7 +373,8 @@ Result<ModuleInfo> read_module(ByteSpan module) {
   const ByteSpan schema = module.subspan(header.schema_offset, header.schema_bytes);
   info.schema.assign(schema.begin(), schema.end());
   for (std::uint32_t i = 0; i < header.vectors_count; ++i) {
-    const ByteSpan vector = module.subspan(header.vectors_offset + std::size_t{i} * (header.input_bytes + header.output_bytes));
+    const ByteSpan vector =
+        module.subspan(header.vectors_offset + std::size_t{i} * (header.input_bytes + header.output_bytes));
     const ByteSpan in = vector.first(header.input_bytes);
     const ByteSpan out = vector.subspan(header.input_bytes, header.output_bytes);
     info.vectors.emplace_back(Bytes(in.begin(), in.end()), Bytes(out.begin(), out.end()));
@@ -360,25 +394,37 @@ Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes) {
 
 namespace {
 
-Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, const char* main, const std::vector<std::string>& definitions) {
+Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, const char* main,
+                            const std::vector<std::string>& definitions) {
   MOTE_TRY(const ModuleHeader header, checked_header(module));
   MOTE_TRY(const Toolchain tools, Toolchain::create());
   MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
   const auto boards = [&](const char* file) { return (tools.device() / "boards" / file).string(); };
-  std::vector<std::string> arguments{"-O2", "-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments",
-                                     "-DMOTE_MODULE_FILE=\"module.bin\"", fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
-                                     fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes), fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes)};
+  std::vector<std::string> arguments{"-O2",
+                                     "-nostdlib",
+                                     "-nostartfiles",
+                                     "-Wl,--gc-sections",
+                                     "-Wl,--build-id=none",
+                                     "-Wl,--no-warn-rwx-segments",
+                                     "-DMOTE_MODULE_FILE=\"module.bin\"",
+                                     fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
+                                     fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes),
+                                     fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes)};
   arguments.insert(arguments.end(), definitions.begin(), definitions.end());
   // libgcc: a firmware may divide 64-bit numbers.
-  for (const std::string& last : {std::string("-T"), boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"), boards(main), std::string("-lgcc"),
-                                  std::string("-o"), std::string("firmware.elf")}) {
+  for (const std::string& last :
+       {std::string("-T"), boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"),
+        boards(main), std::string("-lgcc"), std::string("-o"), std::string("firmware.elf")}) {
     arguments.push_back(last);
   }
   auto built = tools.compile(arguments);
   if (!built && built.error().message().find("overflowed by") != std::string::npos) {
-    return fail(Code::too_large, fmt::format("{} has {} bytes of flash and {} of RAM: a module of {} bytes with an arena of {} leaves no room there for "
-                                             "the firmware that measures it",
-                                             board.name, board.flash_bytes, board.ram_bytes, module.size(), header.arena_bytes));
+    return fail(
+        Code::too_large,
+        fmt::format(
+            "{} has {} bytes of flash and {} of RAM: a module of {} bytes with an arena of {} leaves no room there for "
+            "the firmware that measures it",
+            board.name, board.flash_bytes, board.ram_bytes, module.size(), header.arena_bytes));
   }
   MOTE_TRY_VOID(built);
   return read_file(tools.folder() / "firmware.elf");
@@ -386,14 +432,20 @@ Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, cons
 
 }  // namespace
 
-Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) { return link_firmware(module, board, "bench_main.cpp", {}); }
+Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
+  return link_firmware(module, board, "bench_main.cpp", {});
+}
 
 Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board, const MlperfFirmware& o) {
   return link_firmware(module, board, "mlperf_main.cpp",
-                       {fmt::format("-DMOTE_MLPERF_MODEL=\"{}\"", o.model), fmt::format("-DMOTE_MLPERF_INPUT={}", static_cast<int>(o.input)),
-                        fmt::format("-DMOTE_MLPERF_RESULT={}", o.prints_error ? 1 : 0), fmt::format("-DMOTE_INPUT_SCALE={:.9e}f", o.input_quantization.scale()),
-                        fmt::format("-DMOTE_INPUT_ZERO={}", o.input_quantization.zero_point()), fmt::format("-DMOTE_OUTPUT_SCALE={:.9e}f", o.output_quantization.scale()),
-                        fmt::format("-DMOTE_OUTPUT_ZERO={}", o.output_quantization.zero_point()), fmt::format("-DMOTE_CLOCK_MHZ={}", board.clock_hz / 1'000'000)});
+                       {fmt::format("-DMOTE_MLPERF_MODEL=\"{}\"", o.model),
+                        fmt::format("-DMOTE_MLPERF_INPUT={}", static_cast<int>(o.input)),
+                        fmt::format("-DMOTE_MLPERF_RESULT={}", o.prints_error ? 1 : 0),
+                        fmt::format("-DMOTE_INPUT_SCALE={:.9e}f", o.input_quantization.scale()),
+                        fmt::format("-DMOTE_INPUT_ZERO={}", o.input_quantization.zero_point()),
+                        fmt::format("-DMOTE_OUTPUT_SCALE={:.9e}f", o.output_quantization.scale()),
+                        fmt::format("-DMOTE_OUTPUT_ZERO={}", o.output_quantization.zero_point()),
+                        fmt::format("-DMOTE_CLOCK_MHZ={}", board.clock_hz / 1'000'000)});
 }
 
 }  // namespace mote::compile

@@ -22,8 +22,8 @@ std::ptrdiff_t clearance(std::span<const Buffer> buffers, std::size_t below, std
 }
 
 /// Lowest offset at which buffer `index` collides with none of those placed already.
-std::size_t lowest_fit(std::span<const Buffer> buffers, std::span<const std::size_t> placed, const std::vector<std::size_t>& offsets,
-                       std::size_t index) {
+std::size_t lowest_fit(std::span<const Buffer> buffers, std::span<const std::size_t> placed,
+                       const std::vector<std::size_t>& offsets, std::size_t index) {
   struct Forbidden {
     std::ptrdiff_t low, high;  // offsets between, both excluded
   };
@@ -63,7 +63,8 @@ Placement place_in_order(std::span<const Buffer> buffers, std::span<const std::s
 }
 
 /// Moves single buffers to other places of the order and keeps what is no worse.
-void improve(std::span<const Buffer> buffers, std::vector<std::size_t> order, std::size_t rounds, std::size_t lower_bound, Placement& best) {
+void improve(std::span<const Buffer> buffers, std::vector<std::size_t> order, std::size_t rounds,
+             std::size_t lower_bound, Placement& best) {
   Rng rng(order.size());
   for (std::size_t round = 0; round < rounds && order.size() > 1 && best.bytes > lower_bound; ++round) {
     std::vector<std::size_t> candidate = order;
@@ -82,7 +83,11 @@ void improve(std::span<const Buffer> buffers, std::vector<std::size_t> order, st
 class ExactSearch {
  public:
   ExactSearch(std::span<const Buffer> buffers, Placement best, std::size_t lower_bound)
-      : buffers_(buffers), best_(std::move(best)), lower_bound_(lower_bound), offsets_(buffers.size(), 0), used_(buffers.size(), false) {}
+      : buffers_(buffers),
+        best_(std::move(best)),
+        lower_bound_(lower_bound),
+        offsets_(buffers.size(), 0),
+        used_(buffers.size(), false) {}
 
   Placement run() {
     descend(0);
@@ -150,7 +155,8 @@ void find_peak(std::span<const Buffer> buffers, ArenaPlan& plan) {
 Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, const PlanEffort& effort) {
   for (const Buffer& b : buffers) {
     if (b.first > b.last) return fail(Code::invalid_argument, "buffer '" + b.name + "' ends before it begins");
-    if (!std::has_single_bit(b.align)) return fail(Code::invalid_argument, "buffer '" + b.name + "' has an alignment that is not a power of two");
+    if (!std::has_single_bit(b.align))
+      return fail(Code::invalid_argument, "buffer '" + b.name + "' has an alignment that is not a power of two");
   }
   for (const Buffer& b : buffers) {
     if (b.trails && (b.trails->buffer >= buffers.size() || buffers[b.trails->buffer].last != b.first)) {
@@ -174,19 +180,27 @@ Result<ArenaPlan> plan_arena(std::span<const Buffer> buffers, const PlanEffort& 
     best = std::move(candidate);
     best_order = order;
   };
-  keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
+  keep_better(attempt(
+      [&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].first < buffers[b].first; }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return length(a) > length(b); }));
   // Outputs before the inputs they trail: the input then finds its place close above.
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].first > buffers[b].first; }));
   keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes > buffers[b].bytes; }));
-  keep_better(attempt([&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
-  // What lives for a single step (scratch) after all else: it finds its place beside chains of trailing buffers, which would not find theirs around it.
+  keep_better(attempt(
+      [&](std::size_t a, std::size_t b) { return buffers[a].bytes * length(a) > buffers[b].bytes * length(b); }));
+  // What lives for a single step (scratch) after all else: it finds its place beside chains of trailing buffers, which
+  // would not find theirs around it.
   const auto scratch = [&](std::size_t i) { return length(i) == 1; };
-  keep_better(attempt([&](std::size_t a, std::size_t b) { return scratch(a) != scratch(b) ? scratch(b) : buffers[a].bytes > buffers[b].bytes; }));
-  keep_better(attempt([&](std::size_t a, std::size_t b) { return scratch(a) != scratch(b) ? scratch(b) : buffers[a].first > buffers[b].first; }));
+  keep_better(attempt([&](std::size_t a, std::size_t b) {
+    return scratch(a) != scratch(b) ? scratch(b) : buffers[a].bytes > buffers[b].bytes;
+  }));
+  keep_better(attempt([&](std::size_t a, std::size_t b) {
+    return scratch(a) != scratch(b) ? scratch(b) : buffers[a].first > buffers[b].first;
+  }));
   improve(buffers, std::move(best_order), effort.rounds, plan.peak_live_bytes, best);
-  if (buffers.size() <= effort.exact_limit && best.bytes > plan.peak_live_bytes) best = ExactSearch(buffers, std::move(best), plan.peak_live_bytes).run();
+  if (buffers.size() <= effort.exact_limit && best.bytes > plan.peak_live_bytes)
+    best = ExactSearch(buffers, std::move(best), plan.peak_live_bytes).run();
   plan.offsets = std::move(best.offsets);
   plan.arena_bytes = best.bytes;
   return plan;

@@ -13,10 +13,12 @@ void expect_no_overlap(const std::vector<Buffer>& buffers, const ArenaPlan& plan
     EXPECT_LE(plan.offsets[i] + buffers[i].bytes, plan.arena_bytes);
     for (std::size_t k = 0; k < i; ++k) {
       const bool together = buffers[i].first <= buffers[k].last && buffers[k].first <= buffers[i].last;
-      const bool apart = plan.offsets[i] + buffers[i].bytes <= plan.offsets[k] || plan.offsets[k] + buffers[k].bytes <= plan.offsets[i];
+      const bool apart = plan.offsets[i] + buffers[i].bytes <= plan.offsets[k] ||
+                         plan.offsets[k] + buffers[k].bytes <= plan.offsets[i];
       const auto trailing = [&](std::size_t a, std::size_t b) {
         return buffers[a].trails && buffers[a].trails->buffer == b &&
-               static_cast<std::ptrdiff_t>(plan.offsets[b]) - static_cast<std::ptrdiff_t>(plan.offsets[a]) >= buffers[a].trails->distance;
+               static_cast<std::ptrdiff_t>(plan.offsets[b]) - static_cast<std::ptrdiff_t>(plan.offsets[a]) >=
+                   buffers[a].trails->distance;
       };
       EXPECT_TRUE(!together || apart || trailing(i, k) || trailing(k, i)) << i << " and " << k;
     }
@@ -43,7 +45,8 @@ TEST(Planner, an_output_that_trails_its_input_shares_bytes_and_keeps_its_distanc
   // A convolution that doubles the channels: the input lies in the upper half of the output.
   const std::vector<Buffer> growing{{"x", 18432, 0, 1}, {"y", 36864, 1, 2, 4, Buffer::Trail{0, 18432}}};
   EXPECT_EQ(plan_arena(growing)->arena_bytes, 36864u);
-  const std::vector<Buffer> window{{"x", 16384, 0, 1}, {"y", 16384, 1, 2, 4, Buffer::Trail{0, 512}}, {"scratch", 1000, 1, 1}};
+  const std::vector<Buffer> window{
+      {"x", 16384, 0, 1}, {"y", 16384, 1, 2, 4, Buffer::Trail{0, 512}}, {"scratch", 1000, 1, 1}};
   EXPECT_EQ(plan_arena(window)->arena_bytes, 16384u + 512u + 1000u);
   EXPECT_EQ(plan_arena(window)->peak_live_bytes, 16384u + 512u + 1000u);
   Rng rng(5);
@@ -51,7 +54,8 @@ TEST(Planner, an_output_that_trails_its_input_shares_bytes_and_keeps_its_distanc
     std::vector<Buffer> chain;
     for (std::size_t i = 0; i < 1 + rng.below(12); ++i) {
       Buffer b{"b", 4 * (1 + rng.below(2000)), i, i + 1};
-      if (i > 0 && rng.chance(0.7)) b.trails = Buffer::Trail{i - 1, static_cast<std::ptrdiff_t>(rng.below(4000)) - 1000};
+      if (i > 0 && rng.chance(0.7))
+        b.trails = Buffer::Trail{i - 1, static_cast<std::ptrdiff_t>(rng.below(4000)) - 1000};
       chain.push_back(b);
     }
     const auto plan = plan_arena(chain);
@@ -66,7 +70,8 @@ TEST(Planner, refuses_to_trail_what_lives_on) {
 }
 
 TEST(Planner, chain_needs_only_its_two_largest_neighbours) {
-  const std::vector<Buffer> chain{{"a", 784, 0, 0}, {"b", 12544, 0, 1}, {"c", 3136, 1, 2}, {"d", 7840, 2, 3}, {"e", 1960, 3, 3}};
+  const std::vector<Buffer> chain{
+      {"a", 784, 0, 0}, {"b", 12544, 0, 1}, {"c", 3136, 1, 2}, {"d", 7840, 2, 3}, {"e", 1960, 3, 3}};
   const auto plan = plan_arena(chain);
   EXPECT_EQ(plan->arena_bytes, 12544u + 3136u);
   EXPECT_EQ(plan->peak_live_bytes, 12544u + 3136u);

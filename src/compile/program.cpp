@@ -30,7 +30,11 @@ class ProgramBuilder {
  public:
   /// `ops`: one an operator of the graph; they outlive the builder.
   ProgramBuilder(const Graph& graph, const ProgramOptions& options, std::vector<const LoweredOp*> ops)
-      : graph_(graph), options_(options), ops_(std::move(ops)), owner_(graph.tensors().size()), lives_(graph.tensors().size()) {
+      : graph_(graph),
+        options_(options),
+        ops_(std::move(ops)),
+        owner_(graph.tensors().size()),
+        lives_(graph.tensors().size()) {
     std::iota(owner_.begin(), owner_.end(), TensorId{0});
   }
 
@@ -132,7 +136,13 @@ class ProgramBuilder {
     program_.peak_step = plan_.peak_step;
     for (const std::size_t b : plan_.peak_buffers) program_.peak_tensors.push_back(buffers[b].name);
     for (std::size_t b = 0; b < buffers.size(); ++b) {
-      program_.buffers.push_back({buffers[b].name, {}, plan_.offsets[b], buffers[b].bytes, buffers[b].first, buffers[b].last, b >= tensor_buffers && b != raw_buffer_});
+      program_.buffers.push_back({buffers[b].name,
+                                  {},
+                                  plan_.offsets[b],
+                                  buffers[b].bytes,
+                                  buffers[b].first,
+                                  buffers[b].last,
+                                  b >= tensor_buffers && b != raw_buffer_});
     }
     for (TensorId id = 0; id < static_cast<TensorId>(graph_.tensors().size()); ++id) {
       if (root(id) != id) program_.buffers[buffer_of_[index(root(id))]].aliases.push_back(graph_.tensor(id).name);
@@ -140,7 +150,8 @@ class ProgramBuilder {
     return {};
   }
 
-  /// Lets an operator's output trail its input where both have buffers of their own and the input is read for the last time.
+  /// Lets an operator's output trail its input where both have buffers of their own and the input is read for the last
+  /// time.
   void trail(std::size_t i, std::vector<Buffer>& buffers) const {
     const graph::Op& op = graph_.ops()[i];
     if (!ops_[i]->trail || !is_value(op.inputs[0])) return;
@@ -150,7 +161,9 @@ class ProgramBuilder {
   }
 
   [[nodiscard]] std::size_t offset_of(TensorId id) const { return plan_.offsets[buffer_of_[index(root(id))]]; }
-  [[nodiscard]] std::size_t scratch_offset(std::size_t step) const { return scratch_of_[step] == kNever ? 0 : plan_.offsets[scratch_of_[step]]; }
+  [[nodiscard]] std::size_t scratch_offset(std::size_t step) const {
+    return scratch_of_[step] == kNever ? 0 : plan_.offsets[scratch_of_[step]];
+  }
 
   void make_steps() {
     const TensorId in = graph_.inputs()[0];
@@ -160,13 +173,24 @@ class ProgramBuilder {
     program_.output_offset = offset_of(out);
     program_.output_bytes = graph_.tensor(out).size_bytes();
     if (options_.features) {
-      program_.steps.push_back({"features", "features -> " + graph_.tensor(in).shape.text(), options_.features->function, {program_.input_offset},
-                                offset_of(in), scratch_offset(0), -1});
+      program_.steps.push_back({"features",
+                                "features -> " + graph_.tensor(in).shape.text(),
+                                options_.features->function,
+                                {program_.input_offset},
+                                offset_of(in),
+                                scratch_offset(0),
+                                -1});
     }
     for (std::size_t i = 0; i < program_.ops.size(); ++i) {
       const LoweredOp& lowered = program_.ops[i];
       if (lowered.is_view) continue;
-      Step step{lowered.symbol, lowered.summary, lowered.kernel, {}, offset_of(graph_.ops()[i].outputs[0]), scratch_offset(step_of(i)), static_cast<std::int32_t>(i)};
+      Step step{lowered.symbol,
+                lowered.summary,
+                lowered.kernel,
+                {},
+                offset_of(graph_.ops()[i].outputs[0]),
+                scratch_offset(step_of(i)),
+                static_cast<std::int32_t>(i)};
       for (const TensorId id : graph_.ops()[i].inputs) {
         if (is_value(id)) step.inputs.push_back(offset_of(id));
       }
@@ -194,7 +218,8 @@ constexpr std::size_t kUsualSize = 2;
 /// Every operator lowered for each scratch size that was asked for.
 class Variants {
  public:
-  Variants(const Graph& graph, const ProgramOptions& options) : graph_(graph), options_(options), lowered_(graph.ops().size()) {}
+  Variants(const Graph& graph, const ProgramOptions& options)
+      : graph_(graph), options_(options), lowered_(graph.ops().size()) {}
 
   Result<const LoweredOp*> get(std::size_t op, std::size_t size, bool share) {
     auto& slot = lowered_[op][size + (share ? kScratchSizes.size() : 0)];
@@ -214,10 +239,12 @@ class Variants {
   std::vector<std::array<std::unique_ptr<LoweredOp>, 2 * kScratchSizes.size()>> lowered_;
 };
 
-/// Chooses each operator's scratch: first as little RAM as possible, then as much scratch as that, or the budget, leaves.
+/// Chooses each operator's scratch: first as little RAM as possible, then as much scratch as that, or the budget,
+/// leaves.
 class ScratchSearch {
  public:
-  ScratchSearch(const Graph& graph, const ProgramOptions& options) : graph_(graph), options_(options), variants_(graph, options) {}
+  ScratchSearch(const Graph& graph, const ProgramOptions& options)
+      : graph_(graph), options_(options), variants_(graph, options) {}
 
   Result<Program> run() {
     choice_.assign(graph_.ops().size(), kUsualSize);
@@ -329,8 +356,8 @@ class ScratchSearch {
 
 Result<Program> make_program(const Graph& graph, const ProgramOptions& options) {
   if (graph.inputs().size() != 1 || graph.outputs().size() != 1) {
-    return fail(Code::unsupported,
-                fmt::format("the model has {} inputs and {} outputs; one of each is compiled", graph.inputs().size(), graph.outputs().size()));
+    return fail(Code::unsupported, fmt::format("the model has {} inputs and {} outputs; one of each is compiled",
+                                               graph.inputs().size(), graph.outputs().size()));
   }
   return ScratchSearch(graph, options).run();
 }

@@ -19,7 +19,8 @@ std::string with_word(const std::string& text, const std::string& from, const st
   std::string out;
   std::size_t done = 0;
   for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1)) {
-    const bool begins = at == 0 || !part_of_word(text[at - 1]), ends = at + from.size() == text.size() || !part_of_word(text[at + from.size()]);
+    const bool begins = at == 0 || !part_of_word(text[at - 1]),
+               ends = at + from.size() == text.size() || !part_of_word(text[at + from.size()]);
     if (!begins || !ends || at < done) continue;
     out += text.substr(done, at - done) + to;
     done = at + from.size();
@@ -36,7 +37,9 @@ std::vector<EmbeddedFile> needed_headers(std::string_view source) {
     const std::string_view text = texts.back();
     texts.pop_back();
     for (const EmbeddedFile& file : embedded_device_files()) {
-      if (text.find(fmt::format("#include \"{}\"", file.path)) == std::string_view::npos || !seen.insert(file.path).second) continue;
+      if (text.find(fmt::format("#include \"{}\"", file.path)) == std::string_view::npos ||
+          !seen.insert(file.path).second)
+        continue;
       needed.push_back(file);
       texts.push_back(file.text);
     }
@@ -47,9 +50,12 @@ std::vector<EmbeddedFile> needed_headers(std::string_view source) {
 
 std::string c_type(graph::DType type) {
   switch (type) {
-    case graph::DType::i16: return "int16_t";
-    case graph::DType::i32: return "int32_t";
-    default: return "int8_t";
+    case graph::DType::i16:
+      return "int16_t";
+    case graph::DType::i32:
+      return "int32_t";
+    default:
+      return "int8_t";
   }
 }
 
@@ -67,7 +73,12 @@ std::string hex_bytes(ByteSpan bytes) {
 class Package {
  public:
   Package(const graph::Graph& graph, const SourcePackageOptions& options, Program program)
-      : graph_(graph), o_(options), program_(std::move(program)), functions_(assembly_functions(program_)), name_(options.name), upper_(upper(options.name)) {}
+      : graph_(graph),
+        o_(options),
+        program_(std::move(program)),
+        functions_(assembly_functions(program_)),
+        name_(options.name),
+        upper_(upper(options.name)) {}
 
   std::vector<SourceFile> build() {
     const bool headers_beside = o_.framework != Framework::cmake;
@@ -75,13 +86,24 @@ class Package {
     const std::string source = prefixed(emit_cpp(program_)) + api();
     add("src/" + name_ + ".cpp", source);
     if (!functions_.empty()) add("src/" + name_ + "_kernels.S", assembly_guard() + prefixed(emit_assembly(program_)));
-    for (const EmbeddedFile& file : needed_headers(source)) add("src/" + std::string(file.path), std::string(file.text));
+    for (const EmbeddedFile& file : needed_headers(source))
+      add("src/" + std::string(file.path), std::string(file.text));
     switch (o_.framework) {
-      case Framework::cmake: cmake(); break;
-      case Framework::arduino: arduino(); break;
-      case Framework::zephyr: zephyr(); break;
-      case Framework::esp_idf: esp_idf(); break;
-      case Framework::platformio: platformio(); break;
+      case Framework::cmake:
+        cmake();
+        break;
+      case Framework::arduino:
+        arduino();
+        break;
+      case Framework::zephyr:
+        zephyr();
+        break;
+      case Framework::esp_idf:
+        esp_idf();
+        break;
+      case Framework::platformio:
+        platformio();
+        break;
     }
     add("README.md", readme());
     return std::move(files_);
@@ -98,7 +120,8 @@ class Package {
   }
 
   [[nodiscard]] std::string assembly_guard() const {
-    return "#if !defined(__ARM_ARCH_7EM__) || !defined(__ARM_FP)\n#error \"these kernels are for Cortex-M4F and M7: export the model for another board\"\n#endif\n";
+    return "#if !defined(__ARM_ARCH_7EM__) || !defined(__ARM_FP)\n#error \"these kernels are for Cortex-M4F and M7: "
+           "export the model for another board\"\n#endif\n";
   }
 
   [[nodiscard]] const graph::Tensor& input() const { return graph_.input(); }
@@ -146,9 +169,10 @@ int {0}_invoke(void* arena);
 
 #endif
 )",
-                       name_, o_.version, upper_, program_.arena_bytes, program_.arena_align, input().shape.elements(), c_type(input().dtype), input().shape.text(),
-                       input().quantization.scale(), input().quantization.zero_point(), output().shape.elements(), c_type(output().dtype), output().shape.text(),
-                       output().quantization.scale(), output().quantization.zero_point());
+                       name_, o_.version, upper_, program_.arena_bytes, program_.arena_align, input().shape.elements(),
+                       c_type(input().dtype), input().shape.text(), input().quantization.scale(),
+                       input().quantization.zero_point(), output().shape.elements(), c_type(output().dtype),
+                       output().shape.text(), output().quantization.scale(), output().quantization.zero_point());
   }
 
   [[nodiscard]] std::string api() const {
@@ -164,7 +188,8 @@ extern "C" int {0}_invoke(void* arena) {{
   return static_cast<int>({0}_invoke_arena(arena));
 }}
 )",
-                       name_, upper_, c_type(input().dtype), c_type(output().dtype), program_.input_offset, program_.output_offset, program_.arena_align);
+                       name_, upper_, c_type(input().dtype), c_type(output().dtype), program_.input_offset,
+                       program_.output_offset, program_.arena_align);
   }
 
   /// A main function in C; `print` is how the framework speaks.
@@ -185,9 +210,11 @@ static int check_{0}(void) {{
                        name_, upper_, hex_bytes(o_.input), hex_bytes(o_.output), program_.arena_align);
   }
   [[nodiscard]] std::string example_c() const {
-    return fmt::format("#include <stdio.h>\n#include <string.h>\n\n#include \"{0}.h\"\n\n{1}\nint main(void) {{\n  const int result = check_{0}();\n"
-                       "  printf(\"{0} %s: %s\\n\", {0}_version(), result == 0 ? \"ok\" : \"wrong output\");\n  return result;\n}}\n",
-                       name_, check_vector());
+    return fmt::format(
+        "#include <stdio.h>\n#include <string.h>\n\n#include \"{0}.h\"\n\n{1}\nint main(void) {{\n  const int result = "
+        "check_{0}();\n"
+        "  printf(\"{0} %s: %s\\n\", {0}_version(), result == 0 ? \"ok\" : \"wrong output\");\n  return result;\n}}\n",
+        name_, check_vector());
   }
 
   [[nodiscard]] std::string sources(std::string_view prefix) const {
@@ -210,56 +237,80 @@ if(CMAKE_CURRENT_SOURCE_DIR STREQUAL CMAKE_SOURCE_DIR)
   target_link_libraries({0}_example PRIVATE {0})
 endif()
 )",
-                                      name_, o_.version.substr(0, o_.version.find_first_of("-+")), sources(""), functions_.empty() ? "" : " ASM"));
+                                      name_, o_.version.substr(0, o_.version.find_first_of("-+")), sources(""),
+                                      functions_.empty() ? "" : " ASM"));
     add("example/main.c", example_c());
   }
   void arduino() {
-    add("library.properties", fmt::format("name={0}\nversion={1}\nauthor=mote\nmaintainer=mote\nsentence=The model {0} as a library.\nparagraph=Five C functions; all RAM is one "
-                                          "arena of {2} bytes.\ncategory=Data Processing\nurl=https://github.com/\narchitectures=*\nincludes={0}.h\n",
-                                          name_, o_.version, program_.arena_bytes));
-    add(fmt::format("examples/{0}/{0}.ino", name_), fmt::format("#include <string.h>\n\n#include <{0}.h>\n\n{1}\nvoid setup() {{\n  Serial.begin(115200);\n}}\n\nvoid loop() {{\n"
-                                                               "  const unsigned long begin = micros();\n  const int result = check_{0}();\n  const unsigned long end = micros();\n"
-                                                               "  Serial.print(result == 0 ? \"ok, \" : \"wrong output, \");\n  Serial.print(end - begin);\n"
-                                                               "  Serial.println(\" us\");\n  delay(1000);\n}}\n",
-                                                               name_, check_vector()));
+    add("library.properties",
+        fmt::format(
+            "name={0}\nversion={1}\nauthor=mote\nmaintainer=mote\nsentence=The model {0} as a library.\nparagraph=Five "
+            "C functions; all RAM is one "
+            "arena of {2} bytes.\ncategory=Data Processing\nurl=https://github.com/\narchitectures=*\nincludes={0}.h\n",
+            name_, o_.version, program_.arena_bytes));
+    add(fmt::format("examples/{0}/{0}.ino", name_),
+        fmt::format("#include <string.h>\n\n#include <{0}.h>\n\n{1}\nvoid setup() {{\n  "
+                    "Serial.begin(115200);\n}}\n\nvoid loop() {{\n"
+                    "  const unsigned long begin = micros();\n  const int result = check_{0}();\n  const unsigned long "
+                    "end = micros();\n"
+                    "  Serial.print(result == 0 ? \"ok, \" : \"wrong output, \");\n  Serial.print(end - begin);\n"
+                    "  Serial.println(\" us\");\n  delay(1000);\n}}\n",
+                    name_, check_vector()));
   }
   void zephyr() {
     add("zephyr/module.yml", fmt::format("name: {0}\nbuild:\n  cmake: zephyr\n  kconfig: zephyr/Kconfig\n", name_));
-    add("zephyr/Kconfig", fmt::format("config {1}\n\tbool \"The model {0}\"\n\tdepends on CPP\n\thelp\n\t  Five C functions; all RAM is one arena of {2} bytes.\n", name_, upper_,
-                                      program_.arena_bytes));
-    add("zephyr/CMakeLists.txt", fmt::format("if(CONFIG_{0})\n  zephyr_library_named({1})\n  zephyr_library_sources({2})\n  zephyr_library_include_directories(../src)\n"
-                                             "  zephyr_include_directories(../src)\nendif()\n",
-                                             upper_, name_, sources("../")));
-    add("samples/check/CMakeLists.txt", fmt::format("cmake_minimum_required(VERSION 3.20)\nlist(APPEND ZEPHYR_EXTRA_MODULES ${{CMAKE_CURRENT_SOURCE_DIR}}/../..)\n"
-                                                    "find_package(Zephyr REQUIRED HINTS $ENV{{ZEPHYR_BASE}})\nproject({0}_check)\ntarget_sources(app PRIVATE main.c)\n",
-                                                    name_));
+    add("zephyr/Kconfig", fmt::format("config {1}\n\tbool \"The model {0}\"\n\tdepends on CPP\n\thelp\n\t  Five C "
+                                      "functions; all RAM is one arena of {2} bytes.\n",
+                                      name_, upper_, program_.arena_bytes));
+    add("zephyr/CMakeLists.txt",
+        fmt::format("if(CONFIG_{0})\n  zephyr_library_named({1})\n  zephyr_library_sources({2})\n  "
+                    "zephyr_library_include_directories(../src)\n"
+                    "  zephyr_include_directories(../src)\nendif()\n",
+                    upper_, name_, sources("../")));
+    add("samples/check/CMakeLists.txt",
+        fmt::format("cmake_minimum_required(VERSION 3.20)\nlist(APPEND ZEPHYR_EXTRA_MODULES "
+                    "${{CMAKE_CURRENT_SOURCE_DIR}}/../..)\n"
+                    "find_package(Zephyr REQUIRED HINTS $ENV{{ZEPHYR_BASE}})\nproject({0}_check)\ntarget_sources(app "
+                    "PRIVATE main.c)\n",
+                    name_));
     add("samples/check/prj.conf", fmt::format("CONFIG_CPP=y\nCONFIG_STD_CPP17=y\nCONFIG_FPU=y\nCONFIG_{}=y\n", upper_));
     add("samples/check/main.c", example_c());
   }
   void esp_idf() {
-    add("CMakeLists.txt", fmt::format("idf_component_register(SRCS {} INCLUDE_DIRS src)\ntarget_compile_features(${{COMPONENT_LIB}} PRIVATE cxx_std_17)\n", sources("")));
-    add("idf_component.yml", fmt::format("version: \"{1}\"\ndescription: The model {0} as a component\ndependencies:\n  idf: \">=4.4\"\n", name_, o_.version));
-    add("examples/check/CMakeLists.txt", fmt::format("cmake_minimum_required(VERSION 3.16)\nset(EXTRA_COMPONENT_DIRS ${{CMAKE_CURRENT_SOURCE_DIR}}/../..)\n"
-                                                     "include($ENV{{IDF_PATH}}/tools/cmake/project.cmake)\nproject({}_check)\n",
-                                                     name_));
+    add("CMakeLists.txt", fmt::format("idf_component_register(SRCS {} INCLUDE_DIRS "
+                                      "src)\ntarget_compile_features(${{COMPONENT_LIB}} PRIVATE cxx_std_17)\n",
+                                      sources("")));
+    add("idf_component.yml",
+        fmt::format("version: \"{1}\"\ndescription: The model {0} as a component\ndependencies:\n  idf: \">=4.4\"\n",
+                    name_, o_.version));
+    add("examples/check/CMakeLists.txt",
+        fmt::format(
+            "cmake_minimum_required(VERSION 3.16)\nset(EXTRA_COMPONENT_DIRS ${{CMAKE_CURRENT_SOURCE_DIR}}/../..)\n"
+            "include($ENV{{IDF_PATH}}/tools/cmake/project.cmake)\nproject({}_check)\n",
+            name_));
     add("examples/check/main/CMakeLists.txt", "idf_component_register(SRCS main.c)\n");
-    add("examples/check/main/main.c", with_word(example_c(), "int main(void)", "int check(void)") + "\nvoid app_main(void) { (void)check(); }\n");
+    add("examples/check/main/main.c",
+        with_word(example_c(), "int main(void)", "int check(void)") + "\nvoid app_main(void) { (void)check(); }\n");
   }
   void platformio() {
-    add("library.json", fmt::format("{{\n  \"name\": \"{0}\",\n  \"version\": \"{1}\",\n  \"description\": \"The model {0}: five C functions, one arena of {2} bytes\",\n"
-                                    "  \"frameworks\": \"*\",\n  \"platforms\": \"*\",\n  \"build\": {{\"flags\": [\"-I src\"], \"unflags\": [\"-std=gnu++11\"], \"srcDir\": \"src\"}}\n}}\n",
+    add("library.json", fmt::format("{{\n  \"name\": \"{0}\",\n  \"version\": \"{1}\",\n  \"description\": \"The model "
+                                    "{0}: five C functions, one arena of {2} bytes\",\n"
+                                    "  \"frameworks\": \"*\",\n  \"platforms\": \"*\",\n  \"build\": {{\"flags\": "
+                                    "[\"-I src\"], \"unflags\": [\"-std=gnu++11\"], \"srcDir\": \"src\"}}\n}}\n",
                                     name_, o_.version, program_.arena_bytes));
     add("examples/check/main.c", example_c());
   }
 
   [[nodiscard]] std::string readme() const {
     static constexpr const char* kUse[] = {
-        "`add_subdirectory` this folder and link the target `{0}`. On its own it builds the example: `cmake -B build && cmake --build build && build/{0}_example`.",
+        "`add_subdirectory` this folder and link the target `{0}`. On its own it builds the example: `cmake -B build "
+        "&& cmake --build build && build/{0}_example`.",
         "Put this folder into the libraries folder of the Arduino IDE, and open the example `{0}`.",
         "Add this folder to `ZEPHYR_EXTRA_MODULES` and set `CONFIG_{1}=y`. `samples/check` is an application.",
         "Put this folder into `components/`, or name it in `EXTRA_COMPONENT_DIRS`. `examples/check` is a project.",
         "Put this folder into `lib/`, with `build_flags = -std=gnu++17`. `examples/check` shows a run."};
-    return fmt::format(R"(# {0} {2}
+    return fmt::format(
+        R"(# {0} {2}
 
 The model '{3}', compiled by mote to source. {4}
 
@@ -279,10 +330,12 @@ use({0}_output(arena));
 
 {0}.h says the rest. The example runs a known input and compares every byte of the output.
 )",
-                       name_, upper_, o_.version, graph_.name(), fmt::format(fmt::runtime(kUse[static_cast<std::size_t>(o_.framework)]), name_, upper_), c_type(input().dtype),
-                       input().shape.text(), input().quantization.scale(), input().quantization.zero_point(), c_type(output().dtype), output().shape.text(),
-                       output().quantization.scale(), output().quantization.zero_point(), program_.arena_bytes, program_.arena_align,
-                       functions_.empty() ? "any with a C++17 compiler" : "Cortex-M4F or M7 (assembly kernels)", program_.input_bytes);
+        name_, upper_, o_.version, graph_.name(),
+        fmt::format(fmt::runtime(kUse[static_cast<std::size_t>(o_.framework)]), name_, upper_), c_type(input().dtype),
+        input().shape.text(), input().quantization.scale(), input().quantization.zero_point(), c_type(output().dtype),
+        output().shape.text(), output().quantization.scale(), output().quantization.zero_point(), program_.arena_bytes,
+        program_.arena_align, functions_.empty() ? "any with a C++17 compiler" : "Cortex-M4F or M7 (assembly kernels)",
+        program_.input_bytes);
   }
 
   const graph::Graph& graph_;
@@ -308,9 +361,12 @@ std::string c_name(std::string_view name) {
 }
 
 Result<std::vector<SourceFile>> source_package(const graph::Graph& graph, const SourcePackageOptions& options) {
-  if (options.name != c_name(options.name)) return fail(Code::invalid_argument, "'" + options.name + "' is no name for C functions: letters, digits and underscores");
+  if (options.name != c_name(options.name))
+    return fail(Code::invalid_argument,
+                "'" + options.name + "' is no name for C functions: letters, digits and underscores");
   static const std::regex semantic(R"((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?)");
-  if (!std::regex_match(options.version, semantic)) return fail(Code::invalid_argument, "'" + options.version + "' is no semantic version such as 1.2.0");
+  if (!std::regex_match(options.version, semantic))
+    return fail(Code::invalid_argument, "'" + options.version + "' is no semantic version such as 1.2.0");
   MOTE_TRY(Program program, make_program(graph, options.program));
   if (options.input.size() != program.input_bytes || options.output.size() != program.output_bytes) {
     return fail(Code::invalid_argument, "the example's vector is not of the model's size");

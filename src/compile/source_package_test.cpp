@@ -1,4 +1,5 @@
-// Exported source, built and run: every framework's files with this machine's compiler (portable kernels), and the assembly with the cross compiler.
+// Exported source, built and run: every framework's files with this machine's compiler (portable kernels), and the
+// assembly with the cross compiler.
 
 #include "mote/compile/source_package.hpp"
 
@@ -22,9 +23,13 @@ graph::Graph small_model() {
   Rng rng(3);
   Graph g("small model");
   const Quantization q = Quantization::per_tensor(0.05f, -3);
-  const auto value = [&](const char* name, Shape shape) { return g.add_tensor({name, DType::i8, std::move(shape), q, nullptr}); };
-  const TensorId x = value("x", {1, 8, 8, 4}), a = value("a", {1, 8, 8, 8}), b = value("b", {1, 8, 8, 8}), y = value("y", {1, 8, 8, 8});
-  const TensorId w = testing::random_weights(g, rng, {8, 3, 3, 4}, 0, 8, q, 2.0), d = testing::random_weights(g, rng, {1, 3, 3, 8}, 3, 8, q, 2.0);
+  const auto value = [&](const char* name, Shape shape) {
+    return g.add_tensor({name, DType::i8, std::move(shape), q, nullptr});
+  };
+  const TensorId x = value("x", {1, 8, 8, 4}), a = value("a", {1, 8, 8, 8}), b = value("b", {1, 8, 8, 8}),
+                 y = value("y", {1, 8, 8, 8});
+  const TensorId w = testing::random_weights(g, rng, {8, 3, 3, 4}, 0, 8, q, 2.0),
+                 d = testing::random_weights(g, rng, {1, 3, 3, 8}, 3, 8, q, 2.0);
   g.add_op({"conv", Conv2D{1, 1, 1, 1, {1, 1, 1, 1}, Activation::relu}, {x, w}, {a}});
   g.add_op({"depthwise", DepthwiseConv2D{1, 1, 1, 1, 1, {1, 1, 1, 1}, Activation::none}, {a, d}, {b}});
   g.add_op({"sum", Add{}, {a, b}, {y}});
@@ -57,9 +62,10 @@ TEST(SourcePackage, of_cmake_builds_here_and_checks_its_vector) {
   const auto files = source_package(g, options_for(g, Framework::cmake, Target::portable));
   ASSERT_TRUE(files.has_value()) << files.error().message();
   write_package(folder.path(), *files);
-  for (const std::vector<std::string>& command : {std::vector<std::string>{"cmake", "-S", folder.path().string(), "-B", (folder.path() / "build").string()},
-                                                  {"cmake", "--build", (folder.path() / "build").string()},
-                                                  {(folder.path() / "build/small_example").string()}}) {
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"cmake", "-S", folder.path().string(), "-B", (folder.path() / "build").string()},
+        {"cmake", "--build", (folder.path() / "build").string()},
+        {(folder.path() / "build/small_example").string()}}) {
     const auto run = run_process(command);
     ASSERT_TRUE(run.has_value());
     ASSERT_EQ(run->exit_code, 0) << run->output << run->diagnostics;
@@ -89,18 +95,24 @@ TEST(SourcePackage, of_every_framework_compiles_and_its_example_runs) {
     // An Arduino sketch and an ESP-IDF application have another main: a few lines of the framework stand in.
     std::string main = "#include <stdio.h>\n";
     if (example.ends_with(".ino")) {
-      main = "#include <cstdio>\nunsigned long micros() { return 0; }\nvoid delay(int) {}\nbool wrong = false;\nstruct S { void begin(long) {} void print(const char* s) { wrong = s[0] != 'o'; } "
-             "void print(unsigned long) {} void println(const char*) {} } Serial;\n#include \"" + example + "\"\nint main() { setup(); loop(); return wrong; }\n";
+      main =
+          "#include <cstdio>\nunsigned long micros() { return 0; }\nvoid delay(int) {}\nbool wrong = false;\nstruct S "
+          "{ void begin(long) {} void print(const char* s) { wrong = s[0] != 'o'; } "
+          "void print(unsigned long) {} void println(const char*) {} } Serial;\n#include \"" +
+          example + "\"\nint main() { setup(); loop(); return wrong; }\n";
       ASSERT_TRUE(write_file(folder.path() / "main.cpp", as_bytes(main)));
       example = "main.cpp";
     } else if (framework_names()[f] == "esp-idf") {
-      ASSERT_TRUE(write_file(folder.path() / "main.c", as_bytes("#include \"" + example + "\"\nint main(void) { return check(); }\n")));
+      ASSERT_TRUE(write_file(folder.path() / "main.c",
+                             as_bytes("#include \"" + example + "\"\nint main(void) { return check(); }\n")));
       example = "main.c";
     }
     const std::string path = folder.path().string();
     for (const std::vector<std::string>& command :
-         {std::vector<std::string>{"c++", "-std=c++17", "-O1", "-Wall", "-Werror", "-I", path + "/include", "-I", path + "/src", "-c", path + "/src/small.cpp", "-o", path + "/small.o"},
-          {example.ends_with(".c") ? "cc" : "c++", "-Wall", "-I", path + "/include", "-I", path + "/src", "-I", path, "-c", path + "/" + example, "-o", path + "/main.o"},
+         {std::vector<std::string>{"c++", "-std=c++17", "-O1", "-Wall", "-Werror", "-I", path + "/include", "-I",
+                                   path + "/src", "-c", path + "/src/small.cpp", "-o", path + "/small.o"},
+          {example.ends_with(".c") ? "cc" : "c++", "-Wall", "-I", path + "/include", "-I", path + "/src", "-I", path,
+           "-c", path + "/" + example, "-o", path + "/main.o"},
           {"c++", path + "/small.o", path + "/main.o", "-o", path + "/check"},
           {path + "/check"}}) {
       const auto run = run_process(command);
@@ -115,7 +127,9 @@ TEST(SourcePackage, for_cortex_m4_assembles_and_two_models_link) {
   const graph::Graph g = small_model();
   TemporaryFolder folder = *TemporaryFolder::create("export");
   const std::string path = folder.path().string();
-  const std::vector<std::string> core{"arm-none-eabi-g++", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-O2", "-std=c++17", "-fno-exceptions", "-fno-rtti"};
+  const std::vector<std::string> core{"arm-none-eabi-g++", "-mcpu=cortex-m4",   "-mthumb",
+                                      "-mfloat-abi=hard",  "-mfpu=fpv4-sp-d16", "-O2",
+                                      "-std=c++17",        "-fno-exceptions",   "-fno-rtti"};
   std::vector<std::string> link = core;
   for (const char* name : {"first", "second"}) {
     SourcePackageOptions o = options_for(g, Framework::cmake, Target::armv7em);
@@ -126,7 +140,8 @@ TEST(SourcePackage, for_cortex_m4_assembles_and_two_models_link) {
     for (const std::string& source : {std::string(".cpp"), std::string("_kernels.S")}) {
       std::vector<std::string> command = core;
       const std::string object = path + "/" + name + source + ".o";
-      command.insert(command.end(), {"-I", path + "/" + name + "/include", "-I", path + "/" + name + "/src", "-c", path + "/" + name + "/src/" + name + source, "-o", object});
+      command.insert(command.end(), {"-I", path + "/" + name + "/include", "-I", path + "/" + name + "/src", "-c",
+                                     path + "/" + name + "/src/" + name + source, "-o", object});
       const auto run = run_process(command);
       ASSERT_TRUE(run.has_value());
       ASSERT_EQ(run->exit_code, 0) << run->diagnostics;

@@ -8,9 +8,10 @@
 namespace mote::compile {
 namespace {
 
-// -fno-schedule-insns: gcc's first scheduling pass hoists loads over multiply-accumulates and spills accumulators (measured 1.4x slower).
-// -falign-loops=8, -fno-section-anchors: hot loops on fetch boundaries, fewer unaligned wide instructions.
-// -fno-tree-loop-distribute-patterns: loops are not turned into calls of memcpy and memset, which a module does not have.
+// -fno-schedule-insns: gcc's first scheduling pass hoists loads over multiply-accumulates and spills accumulators
+// (measured 1.4x slower). -falign-loops=8, -fno-section-anchors: hot loops on fetch boundaries, fewer unaligned wide
+// instructions. -fno-tree-loop-distribute-patterns: loops are not turned into calls of memcpy and memset, which a
+// module does not have.
 const std::vector<std::string> kFlags{"-std=c++17",
                                       "-mcpu=cortex-m4",
                                       "-mthumb",
@@ -60,7 +61,9 @@ std::string compiler_version() {
 
 Result<Toolchain> Toolchain::create() {
   if (find_program("arm-none-eabi-g++").empty()) {
-    return fail(Code::not_found, "the cross compiler arm-none-eabi-g++ is not installed; './dev build' installs it (Debian package gcc-arm-none-eabi)");
+    return fail(Code::not_found,
+                "the cross compiler arm-none-eabi-g++ is not installed; './dev build' installs it (Debian package "
+                "gcc-arm-none-eabi)");
   }
   MOTE_TRY(TemporaryFolder folder, TemporaryFolder::create("mote-compile"));
   for (const EmbeddedFile& file : embedded_device_files()) {

@@ -10,7 +10,8 @@
 
 namespace mote::compile {
 
-/// A folder with device/ laid out in it and the compiler's flags. Sources come from the binary itself: nothing has to be installed beside it.
+/// A folder with device/ laid out in it and the compiler's flags. Sources come from the binary itself: nothing has to
+/// be installed beside it.
 class Toolchain {
  public:
   /// @error not_found  arm-none-eabi-g++ is missing.   @error io

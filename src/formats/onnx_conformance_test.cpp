@@ -1,5 +1,7 @@
-// Every operator case of ONNX's own test data (Debian's libonnx-testdata): it gives the recorded outputs, or it is refused. What each case does stands in a checked-in table,
-// docs/onnx-conformance.txt, which MOTE_UPDATE=1 writes anew. Cases pass weights as inputs; where a model is refused for that, the recorded inputs become constants, all but the first.
+// Every operator case of ONNX's own test data (Debian's libonnx-testdata): it gives the recorded outputs, or it is
+// refused. What each case does stands in a checked-in table, docs/onnx-conformance.txt, which MOTE_UPDATE=1 writes
+// anew. Cases pass weights as inputs; where a model is refused for that, the recorded inputs become constants, all but
+// the first.
 
 #include <gtest/gtest.h>
 
@@ -52,10 +54,14 @@ double difference(const graph::Tensor& expected, graph::DType got_type, ByteSpan
   };
   for (std::size_t i = 0; i < expected.shape.elements(); ++i) {
     double e = 0.0;
-    if (expected.dtype == graph::DType::f32) e = static_cast<double>(expected.values<float>()[i]);
-    else if (expected.dtype == graph::DType::i64) e = static_cast<double>(expected.values<std::int64_t>()[i]);
-    else if (expected.dtype == graph::DType::i32) e = expected.values<std::int32_t>()[i];
-    else return 1e9;
+    if (expected.dtype == graph::DType::f32)
+      e = static_cast<double>(expected.values<float>()[i]);
+    else if (expected.dtype == graph::DType::i64)
+      e = static_cast<double>(expected.values<std::int64_t>()[i]);
+    else if (expected.dtype == graph::DType::i32)
+      e = expected.values<std::int32_t>()[i];
+    else
+      return 1e9;
     double g = 0.0;
     if (got_type == graph::DType::f32) {
       float v;
@@ -94,13 +100,16 @@ std::string verdict(const fs::path& folder) {
   }
   if (!model) {
     std::string why = model.error().message();
-    return (model.error().code() == Code::unsupported || model.error().code() == Code::too_large ? "not supported: " : "refused: ") + why.substr(0, 150);
+    return (model.error().code() == Code::unsupported || model.error().code() == Code::too_large ? "not supported: "
+                                                                                                 : "refused: ") +
+           why.substr(0, 150);
   }
   Bytes input;
   std::size_t next = 0;
   for (const graph::TensorId id : model->inputs()) {
     // Inputs that nobody reads are still inputs.
-    if (next >= inputs.size() || inputs[next].size_bytes() != model->tensor(id).size_bytes()) return "wrong: its inputs are not those recorded";
+    if (next >= inputs.size() || inputs[next].size_bytes() != model->tensor(id).size_bytes())
+      return "wrong: its inputs are not those recorded";
     input.insert(input.end(), inputs[next].data->begin(), inputs[next].data->end());
     ++next;
   }
@@ -114,7 +123,8 @@ std::string verdict(const fs::path& folder) {
     std::size_t at = 0;
     for (std::size_t i = 0; i < model->outputs().size(); ++i) {
       const graph::Tensor& y = model->tensor(model->outputs()[i]);
-      if (i >= data->outputs.size() || data->outputs[i].shape.elements() != y.shape.elements()) return "wrong: output of another size";
+      if (i >= data->outputs.size() || data->outputs[i].shape.elements() != y.shape.elements())
+        return "wrong: output of another size";
       const double d = difference(data->outputs[i], y.dtype, ByteSpan(output).subspan(at, y.size_bytes()));
       if (d > 1e-5) return "wrong: differs by " + std::to_string(d) + (g == &*model ? "" : " after optimization");
       at += y.size_bytes();
@@ -143,8 +153,9 @@ TEST(OnnxConformance, every_case_does_what_the_table_says) {
     for (const auto& [name, text] : verdicts) std::printf("%s  %s\n", name.c_str(), text.c_str());
   }
   const fs::path file = fs::path(MOTE_SOURCE_DIR) / "docs/onnx-conformance.txt";
-  const std::string heading = "# Written by src/formats/onnx_conformance_test.cpp: the operator cases of libonnx-testdata 1.12. " + std::to_string(passed) + " of " +
-                              std::to_string(verdicts.size()) + " pass.\n";
+  const std::string heading =
+      "# Written by src/formats/onnx_conformance_test.cpp: the operator cases of libonnx-testdata 1.12. " +
+      std::to_string(passed) + " of " + std::to_string(verdicts.size()) + " pass.\n";
   if (std::getenv("MOTE_UPDATE") != nullptr) {
     ASSERT_TRUE(write_file(file, as_bytes(heading + table)));
     return;

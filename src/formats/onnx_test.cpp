@@ -38,8 +38,10 @@ class Builder {
     auto& type = *info.mutable_type()->mutable_tensor_type();
     type.set_elem_type(1);
     for (const std::int64_t d : dims) {
-      if (d > 0) type.mutable_shape()->add_dim()->set_dim_value(d);
-      else type.mutable_shape()->add_dim()->set_dim_param("batch");
+      if (d > 0)
+        type.mutable_shape()->add_dim()->set_dim_value(d);
+      else
+        type.mutable_shape()->add_dim()->set_dim_param("batch");
     }
   }
   void weights(const std::string& name, const std::vector<std::int64_t>& dims) {
@@ -140,28 +142,49 @@ TEST(Onnx, refuses_in_one_sentence_with_the_place) {
     return model ? std::string() : model.error().message();
   };
   EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(1)->set_op_type("LSTM"); }),
-              HasSubstr("bad.onnx: node 1 (LSTM giving \"r0\"): mote does not have this operator; those it has are listed in docs/operators-onnx.md"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(1)->set_domain("my.ops"); }), HasSubstr("domain \"my.ops\""));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(1)->set_input(0, "nothing"); }), HasSubstr("\"nothing\", is not computed by a node before"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(0)->set_input(1, "picture"); }), HasSubstr("must be a constant"));
+              HasSubstr("bad.onnx: node 1 (LSTM giving \"r0\"): mote does not have this operator; those it has are "
+                        "listed in docs/operators-onnx.md"));
+  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(1)->set_domain("my.ops"); }),
+              HasSubstr("domain \"my.ops\""));
+  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(1)->set_input(0, "nothing"); }),
+              HasSubstr("\"nothing\", is not computed by a node before"));
+  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(0)->set_input(1, "picture"); }),
+              HasSubstr("must be a constant"));
   EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_node(1)->set_output(0, "c0"); }), HasSubstr("exists already"));
-  EXPECT_THAT(refusal([](Builder& b) { b.file().mutable_opset_import(0)->set_version(5); }), HasSubstr("operator set 5"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_initializer(0)->set_dims(0, 9); }), HasSubstr("bytes of data"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_initializer(0)->set_dims(0, std::int64_t{1} << 40); }), HasSubstr("dimension"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_initializer(0)->set_data_location(1); }), HasSubstr("another file"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_output(0)->set_name("never"); }), HasSubstr("not computed by any node"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim(2)->clear_dim_value(); }),
+  EXPECT_THAT(refusal([](Builder& b) { b.file().mutable_opset_import(0)->set_version(5); }),
+              HasSubstr("operator set 5"));
+  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_initializer(0)->set_dims(0, 9); }),
+              HasSubstr("bytes of data"));
+  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_initializer(0)->set_dims(0, std::int64_t{1} << 40); }),
+              HasSubstr("dimension"));
+  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_initializer(0)->set_data_location(1); }),
+              HasSubstr("another file"));
+  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_output(0)->set_name("never"); }),
+              HasSubstr("not computed by any node"));
+  EXPECT_THAT(refusal([](Builder& b) {
+                b.graph()
+                    .mutable_input(0)
+                    ->mutable_type()
+                    ->mutable_tensor_type()
+                    ->mutable_shape()
+                    ->mutable_dim(2)
+                    ->clear_dim_value();
+              }),
               HasSubstr("dimension 2 (\"\") is not fixed"));
-  EXPECT_THAT(refusal([](Builder& b) { b.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(11); }), HasSubstr("type 11"));
+  EXPECT_THAT(
+      refusal([](Builder& b) { b.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->set_elem_type(11); }),
+      HasSubstr("type 11"));
   EXPECT_THAT(refusal([](Builder& b) { b.graph().clear_input(); }), HasSubstr("no input"));
-  EXPECT_THAT(read_onnx(as_bytes("\x08\x07 not at all"), "x.onnx").error().message(), HasSubstr("this is no ONNX model"));
+  EXPECT_THAT(read_onnx(as_bytes("\x08\x07 not at all"), "x.onnx").error().message(),
+              HasSubstr("this is no ONNX model"));
 }
 
 TEST(Onnx, survives_every_changed_byte) {
   const Bytes sound = residual().bytes();
   std::size_t readable = 0;
   for (std::size_t at = 0; at < sound.size(); ++at) {
-    for (const std::uint8_t byte : {std::uint8_t{0}, std::uint8_t{0xff}, static_cast<std::uint8_t>(sound[at] ^ 1), static_cast<std::uint8_t>(sound[at] + 8)}) {
+    for (const std::uint8_t byte : {std::uint8_t{0}, std::uint8_t{0xff}, static_cast<std::uint8_t>(sound[at] ^ 1),
+                                    static_cast<std::uint8_t>(sound[at] + 8)}) {
       Bytes damaged = sound;
       damaged[at] = byte;
       const auto model = read_onnx(damaged, "bad.onnx");

@@ -1,4 +1,5 @@
-// Each operator that mote reads, as a model of its own: TensorFlow Lite's built-in kernels and mote must agree, float within 1e-5 and int8 byte for byte.
+// Each operator that mote reads, as a model of its own: TensorFlow Lite's built-in kernels and mote must agree, float
+// within 1e-5 and int8 byte for byte.
 
 #include <gtest/gtest.h>
 
@@ -53,7 +54,9 @@ class OneOperator {
     const ByteSpan raw = bytes_of(std::span<const std::int32_t>(values));
     op().inputs.push_back(constant(fb::TensorType::INT32, std::move(shape), raw, nullptr));
   }
-  void integers(const std::vector<std::int32_t>& values) { integers(values, {static_cast<std::int32_t>(values.size())}); }
+  void integers(const std::vector<std::int32_t>& values) {
+    integers(values, {static_cast<std::int32_t>(values.size())});
+  }
   /// A constant of the values' type.
   void operand(const Value& v, std::uint64_t seed) {
     Rng rng(seed);
@@ -65,8 +68,10 @@ class OneOperator {
       bytes.push_back(static_cast<std::int8_t>(rng.between(-128, 127)));
       floats.push_back(v.scale * static_cast<float>(bytes.back() - v.zero));
     }
-    const std::int32_t id = integer_ ? constant(fb::TensorType::INT8, v.shape, bytes_of(std::span<const std::int8_t>(bytes)), quantization(v))
-                                     : constant(fb::TensorType::FLOAT32, v.shape, bytes_of(std::span<const float>(floats)), nullptr);
+    const std::int32_t id =
+        integer_
+            ? constant(fb::TensorType::INT8, v.shape, bytes_of(std::span<const std::int8_t>(bytes)), quantization(v))
+            : constant(fb::TensorType::FLOAT32, v.shape, bytes_of(std::span<const float>(floats)), nullptr);
     op().inputs.push_back(id);
   }
   void indices(const std::vector<std::int32_t>& shape) {
@@ -92,7 +97,8 @@ class OneOperator {
     q->zero_point = {v.zero};
     return q;
   }
-  std::int32_t add(fb::TensorType type, std::vector<std::int32_t> shape, std::uint32_t buffer, std::unique_ptr<fb::QuantizationParametersT> q) {
+  std::int32_t add(fb::TensorType type, std::vector<std::int32_t> shape, std::uint32_t buffer,
+                   std::unique_ptr<fb::QuantizationParametersT> q) {
     auto t = std::make_unique<fb::TensorT>();
     t->name = "t" + std::to_string(graph().tensors.size());
     t->type = type;
@@ -102,8 +108,12 @@ class OneOperator {
     graph().tensors.push_back(std::move(t));
     return static_cast<std::int32_t>(graph().tensors.size()) - 1;
   }
-  std::int32_t tensor(const Value& v) { return add(integer_ ? fb::TensorType::INT8 : fb::TensorType::FLOAT32, v.shape, 0, integer_ ? quantization(v) : nullptr); }
-  std::int32_t constant(fb::TensorType type, std::vector<std::int32_t> shape, ByteSpan raw, std::unique_ptr<fb::QuantizationParametersT> q) {
+  std::int32_t tensor(const Value& v) {
+    return add(integer_ ? fb::TensorType::INT8 : fb::TensorType::FLOAT32, v.shape, 0,
+               integer_ ? quantization(v) : nullptr);
+  }
+  std::int32_t constant(fb::TensorType type, std::vector<std::int32_t> shape, ByteSpan raw,
+                        std::unique_ptr<fb::QuantizationParametersT> q) {
     auto buffer = std::make_unique<fb::BufferT>();
     buffer->data.assign(raw.begin(), raw.end());
     model_.buffers.push_back(std::move(buffer));
@@ -145,7 +155,8 @@ std::function<void(OneOperator&)> two(Value a, Value b, Value y, Options options
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  const auto add = [&](std::string name, B code, std::int32_t f, std::int32_t i, std::function<void(OneOperator&)> build) {
+  const auto add = [&](std::string name, B code, std::int32_t f, std::int32_t i,
+                       std::function<void(OneOperator&)> build) {
     all.push_back({std::move(name), code, f, i, std::move(build)});
   };
   const Value x{kPlane, 0.05f, -3}, positive{kPlane, 0.02f, -128};
@@ -190,7 +201,8 @@ std::vector<Case> cases() {
     });
   }
   // Two elements.
-  const Value y{kPlane, 0.08f, 7}, z{kPlane, 0.11f, -9}, row{{1, 1, 1, 3}, 0.08f, 7}, column{{1, 4, 1, 1}, 0.06f, 4}, number{{1}, 0.03f, -20};
+  const Value y{kPlane, 0.08f, 7}, z{kPlane, 0.11f, -9}, row{{1, 1, 1, 3}, 0.08f, 7}, column{{1, 4, 1, 1}, 0.06f, 4},
+      number{{1}, 0.03f, -20};
   fb::AddOptionsT relu;
   relu.activation = fb::ActivationFunction::RELU;
   for (const auto& [what, b] : {std::pair{"", y}, {", a row", row}, {", a column", column}, {", a number", number}}) {
@@ -268,8 +280,10 @@ std::vector<Case> cases() {
     std::vector<std::int32_t> begin, end, stride, shape;
     int begin_mask, end_mask, shrink_mask;
   };
-  for (const Strided& s : {Strided{{0, 1, 0, 0}, {1, 4, 6, 3}, {1, 2, 3, 1}, {1, 2, 2, 3}, 0, 0, 0}, Strided{{0, -1, 5, 0}, {1, 0, 0, 3}, {1, -1, -2, 1}, {1, 3, 3, 3}, 0, 0, 0},
-                           Strided{{0, 0, 5, 0}, {1, 0, 0, 3}, {1, -1, -2, 1}, {1, 4, 3, 3}, 2, 6, 0}, Strided{{0, 2, 0, -1}, {1, 3, 6, 3}, {1, 1, 1, 1}, {1, 6}, 0, 0, 10}}) {
+  for (const Strided& s : {Strided{{0, 1, 0, 0}, {1, 4, 6, 3}, {1, 2, 3, 1}, {1, 2, 2, 3}, 0, 0, 0},
+                           Strided{{0, -1, 5, 0}, {1, 0, 0, 3}, {1, -1, -2, 1}, {1, 3, 3, 3}, 0, 0, 0},
+                           Strided{{0, 0, 5, 0}, {1, 0, 0, 3}, {1, -1, -2, 1}, {1, 4, 3, 3}, 2, 6, 0},
+                           Strided{{0, 2, 0, -1}, {1, 3, 6, 3}, {1, 1, 1, 1}, {1, 6}, 0, 0, 10}}) {
     add("strided_slice", B::STRIDED_SLICE, 1, 2, [=](OneOperator& o) {
       o.input(x);
       o.integers(s.begin);
@@ -320,15 +334,16 @@ std::vector<Case> cases() {
   }
   for (const auto& [align, half] : {std::pair{false, false}, {true, false}, {false, true}}) {
     for (const auto& size : {std::vector<std::int32_t>{8, 9}, {3, 2}, {4, 12}}) {
-      add("resize_nearest_neighbor", B::RESIZE_NEAREST_NEIGHBOR, align || half ? 3 : 1, align || half ? 3 : 2, [=](OneOperator& o) {
-        o.input(x);
-        o.integers(size);
-        o.output({{1, size[0], size[1], 3}});
-        fb::ResizeNearestNeighborOptionsT options;
-        options.align_corners = align;
-        options.half_pixel_centers = half;
-        o.options(options);
-      });
+      add("resize_nearest_neighbor", B::RESIZE_NEAREST_NEIGHBOR, align || half ? 3 : 1, align || half ? 3 : 2,
+          [=](OneOperator& o) {
+            o.input(x);
+            o.integers(size);
+            o.output({{1, size[0], size[1], 3}});
+            fb::ResizeNearestNeighborOptionsT options;
+            options.align_corners = align;
+            options.half_pixel_centers = half;
+            o.options(options);
+          });
     }
   }
   // Other orders and shapes.
@@ -397,7 +412,8 @@ std::vector<Case> cases() {
   struct Axes {
     std::vector<std::int32_t> axes, shape;
   };
-  for (const Axes& a : {Axes{{1, 2}, {1, 1, 1, 3}}, Axes{{-1}, {1, 4, 6, 1}}, Axes{{1, 3}, {1, 1, 6, 1}}, Axes{{2}, {1, 4, 1, 3}}, Axes{{1, 2, 3}, {1, 1, 1, 1}}}) {
+  for (const Axes& a : {Axes{{1, 2}, {1, 1, 1, 3}}, Axes{{-1}, {1, 4, 6, 1}}, Axes{{1, 3}, {1, 1, 6, 1}},
+                        Axes{{2}, {1, 4, 1, 3}}, Axes{{1, 2, 3}, {1, 1, 1, 1}}}) {
     for (const bool keeps : {true, false}) {
       Value out{a.shape};
       if (!keeps) {
@@ -467,8 +483,9 @@ std::vector<Case> cases() {
     fb::Padding padding;
     std::int32_t stride, kernel, h, w;
   };
-  for (const Transposed& t : {Transposed{fb::Padding::SAME, 2, 3, 8, 12}, Transposed{fb::Padding::VALID, 2, 3, 9, 13}, Transposed{fb::Padding::SAME, 1, 3, 4, 6},
-                              Transposed{fb::Padding::VALID, 3, 2, 12, 18}, Transposed{fb::Padding::SAME, 2, 4, 7, 11}}) {
+  for (const Transposed& t : {Transposed{fb::Padding::SAME, 2, 3, 8, 12}, Transposed{fb::Padding::VALID, 2, 3, 9, 13},
+                              Transposed{fb::Padding::SAME, 1, 3, 4, 6}, Transposed{fb::Padding::VALID, 3, 2, 12, 18},
+                              Transposed{fb::Padding::SAME, 2, 4, 7, 11}}) {
     add("transpose_conv", B::TRANSPOSE_CONV, 1, 1, [=](OneOperator& o) {
       o.integers({1, t.h, t.w, 5});
       o.operand({{5, t.kernel, t.kernel, 3}, 0.01f, 0}, 4);
@@ -565,20 +582,25 @@ TEST(TfliteOperatorsAgree, one_by_one) {
         different += a[k] != b[k] ? 1 : 0;
         largest = std::max(largest, std::abs(static_cast<std::int8_t>(a[k]) - static_cast<std::int8_t>(b[k])));
       }
-      // This TensorFlow Lite takes means and sums in float and without saturating, and rounds convolutions once; today's reference kernels do neither.
+      // This TensorFlow Lite takes means and sums in float and without saturating, and rounds convolutions once;
+      // today's reference kernels do neither.
       const bool older = here[i].name.starts_with("mean") || here[i].name.starts_with("sum") ||
-                         (here[i].name.ends_with("written by mote") && (here[i].name.starts_with("fully") || here[i].name.starts_with("batch")));
+                         (here[i].name.ends_with("written by mote") &&
+                          (here[i].name.starts_with("fully") || here[i].name.starts_with("batch")));
       if (older && largest <= 1) continue;
       EXPECT_EQ(different, 0u) << here[i].name << ": of " << a.size() << ", at most by " << largest;
     } else {
-      const std::span<const float> p(reinterpret_cast<const float*>(a.data()), a.size() / 4), q(reinterpret_cast<const float*>(b.data()), b.size() / 4);
-      for (std::size_t k = 0; k < p.size(); ++k) ASSERT_LE(std::fabs(p[k] - q[k]), 1e-5f * std::max(1.0f, std::fabs(q[k]))) << here[i].name << " at " << k;
+      const std::span<const float> p(reinterpret_cast<const float*>(a.data()), a.size() / 4),
+          q(reinterpret_cast<const float*>(b.data()), b.size() / 4);
+      for (std::size_t k = 0; k < p.size(); ++k)
+        ASSERT_LE(std::fabs(p[k] - q[k]), 1e-5f * std::max(1.0f, std::fabs(q[k]))) << here[i].name << " at " << k;
     }
   }
   std::printf("    %zu models of one operator\n", jobs.size());
 }
 
-/// Every word of every such file becomes something else: it reads, and then can be run, written and read again, or it is refused.
+/// Every word of every such file becomes something else: it reads, and then can be run, written and read again, or it
+/// is refused.
 TEST(TfliteOperatorsDamaged, never_crash) {
   std::size_t files = 0, readable = 0;
   for (const Case& c : cases()) {
@@ -612,8 +634,11 @@ TEST(TfliteOperatorsDamaged, never_crash) {
           const auto again = read_tflite(*written, c.name);
           ASSERT_TRUE(again) << c.name << ": " << again.error().message();
           // Not floats: zeros that stand in the model and zeros that a layer pads differ where a weight is no number.
-          if (integer && graph::input_bytes(*model) + graph::output_bytes(*model) < 100'000 && test::run(*model, Bytes(graph::input_bytes(*model)))) {
-            EXPECT_EQ(*test::run(*model, Bytes(graph::input_bytes(*model))), *test::run(*again, Bytes(graph::input_bytes(*model)))) << c.name;
+          if (integer && graph::input_bytes(*model) + graph::output_bytes(*model) < 100'000 &&
+              test::run(*model, Bytes(graph::input_bytes(*model)))) {
+            EXPECT_EQ(*test::run(*model, Bytes(graph::input_bytes(*model))),
+                      *test::run(*again, Bytes(graph::input_bytes(*model))))
+                << c.name;
           }
         }
       }

@@ -59,14 +59,12 @@ INSTANTIATE_TEST_SUITE_P(
         RealFile{"mlperf_tiny/kws_ref_model.tflite", 13, ""}, RealFile{"mlperf_tiny/vww_96_int8.tflite", 31, ""},
         RealFile{"mlperf_tiny/pretrainedResnet_quant.tflite", 16, ""}, RealFile{"mlperf_tiny/ad01_int8.tflite", 10, ""},
         RealFile{"mlperf_tiny/str_ww_ref_model.tflite", 11, ""}, RealFile{"mlperf_kws/kws_ref_model.tflite", 13, ""},
-        RealFile{"mlperf_kws/kws_ref_model_float32.tflite", 13, ""},
-        RealFile{"tflm/person_detect.tflite", 31, ""}, RealFile{"tflm/hello_world_int8.tflite", 3, ""},
-        RealFile{"tflm/hello_world_float.tflite", 3, ""}, RealFile{"tflm/micro_speech_quantized.tflite", 4, ""},
-        RealFile{"tflm/simple_add_model.tflite", 1, ""},
+        RealFile{"mlperf_kws/kws_ref_model_float32.tflite", 13, ""}, RealFile{"tflm/person_detect.tflite", 31, ""},
+        RealFile{"tflm/hello_world_int8.tflite", 3, ""}, RealFile{"tflm/hello_world_float.tflite", 3, ""},
+        RealFile{"tflm/micro_speech_quantized.tflite", 4, ""}, RealFile{"tflm/simple_add_model.tflite", 1, ""},
         RealFile{"tflm/audio_preprocessor_int8.tflite", 0, "SignalWindow"},
-        RealFile{"tflm/audio_preprocessor_float.tflite", 0, "SignalWindow"},
-        RealFile{"seanet/add/add0.tflite", 1, ""}, RealFile{"seanet/conv/conv0.tflite", 1, ""},
-        RealFile{"seanet/leaky_relu/leaky_relu0.tflite", 1, ""}));
+        RealFile{"tflm/audio_preprocessor_float.tflite", 0, "SignalWindow"}, RealFile{"seanet/add/add0.tflite", 1, ""},
+        RealFile{"seanet/conv/conv0.tflite", 1, ""}, RealFile{"seanet/leaky_relu/leaky_relu0.tflite", 1, ""}));
 
 // ---- our own files
 // --------------------------------------------------------------------------------------------------------------

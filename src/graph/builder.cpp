@@ -17,7 +17,8 @@ TensorId Builder::constant(std::string name, Shape shape, float deviation, float
   if (deviation > 0.0f) {
     for (float& v : values) v = mean + deviation * static_cast<float>(rng_.normal());
   }
-  return graph_.add_tensor({std::move(name), DType::f32, std::move(shape), {}, constant_data(std::span<const float>(values))});
+  return graph_.add_tensor(
+      {std::move(name), DType::f32, std::move(shape), {}, constant_data(std::span<const float>(values))});
 }
 
 TensorId Builder::append(std::string_view name, Attributes attributes, std::vector<TensorId> inputs, Shape shape) {
@@ -62,8 +63,8 @@ TensorId Builder::depthwise(std::string_view name, TensorId x, Window window, bo
   const Shape in = shape(x);
   const std::string base(name);
   const Pads pads = pads_for(in, window);
-  std::vector<TensorId> inputs{
-      x, constant(base + "/weights", {1, window.kernel_h, window.kernel_w, in[3]}, he_deviation(window.kernel_h * window.kernel_w))};
+  std::vector<TensorId> inputs{x, constant(base + "/weights", {1, window.kernel_h, window.kernel_w, in[3]},
+                                           he_deviation(window.kernel_h * window.kernel_w))};
   if (bias) inputs.push_back(constant(base + "/bias", {in[3]}, 0.0f));
   DepthwiseConv2D attributes;
   attributes.stride_h = window.stride_h;
@@ -98,7 +99,8 @@ TensorId Builder::add(std::string_view name, TensorId a, TensorId b) { return ap
 
 TensorId Builder::pool(std::string_view name, TensorId x, PoolKind kind, Window window) {
   const Pads pads = pads_for(shape(x), window);
-  const Pool2D attributes{kind, window.kernel_h, window.kernel_w, window.stride_h, window.stride_w, pads, Activation::none};
+  const Pool2D attributes{kind, window.kernel_h, window.kernel_w, window.stride_h, window.stride_w,
+                          pads, Activation::none};
   return append(name, attributes, {x}, windowed(shape(x), window, pads, shape(x)[3]));
 }
 
@@ -107,9 +109,13 @@ TensorId Builder::global_average_pool(std::string_view name, TensorId x) {
   return pool(name, x, PoolKind::average, {in[1], in[2], in[1], in[2], false});
 }
 
-TensorId Builder::dropout(std::string_view name, TensorId x, float rate) { return append(name, Dropout{rate}, {x}, shape(x)); }
+TensorId Builder::dropout(std::string_view name, TensorId x, float rate) {
+  return append(name, Dropout{rate}, {x}, shape(x));
+}
 
-TensorId Builder::reshape(std::string_view name, TensorId x, Shape to) { return append(name, Reshape{}, {x}, std::move(to)); }
+TensorId Builder::reshape(std::string_view name, TensorId x, Shape to) {
+  return append(name, Reshape{}, {x}, std::move(to));
+}
 
 TensorId Builder::softmax(std::string_view name, TensorId x) { return append(name, Softmax{}, {x}, shape(x)); }
 

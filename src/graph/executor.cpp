@@ -43,8 +43,9 @@ Result<void> Executor::run(ByteSpan input, std::span<std::uint8_t> output) {
   const Graph& graph = state_->graph;
   const std::size_t takes = input_bytes(graph), gives = output_bytes(graph);
   if (input.size() != takes || output.size() != gives) {
-    return fail(Code::invalid_argument, "the model takes " + std::to_string(takes) + " bytes and gives " + std::to_string(gives) + ", asked were " +
-                                            std::to_string(input.size()) + " and " + std::to_string(output.size()));
+    return fail(Code::invalid_argument, "the model takes " + std::to_string(takes) + " bytes and gives " +
+                                            std::to_string(gives) + ", asked were " + std::to_string(input.size()) +
+                                            " and " + std::to_string(output.size()));
   }
   for (const TensorId id : graph.inputs()) {
     Bytes& to = state_->values[static_cast<std::size_t>(id)];

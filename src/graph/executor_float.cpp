@@ -1,4 +1,5 @@
-// Float reference loops: plain, in double where sums are long, so that they can serve as the truth for everything faster.
+// Float reference loops: plain, in double where sums are long, so that they can serve as the truth for everything
+// faster.
 
 #include <algorithm>
 #include <cmath>
@@ -18,10 +19,14 @@ using Step = std::function<void()>;
 
 float activate(float v, Activation activation) {
   switch (activation) {
-    case Activation::none: return v;
-    case Activation::relu: return std::max(v, 0.0f);
-    case Activation::relu6: return std::clamp(v, 0.0f, 6.0f);
-    case Activation::relu_n1_to_1: return std::clamp(v, -1.0f, 1.0f);
+    case Activation::none:
+      return v;
+    case Activation::relu:
+      return std::max(v, 0.0f);
+    case Activation::relu6:
+      return std::clamp(v, 0.0f, 6.0f);
+    case Activation::relu_n1_to_1:
+      return std::clamp(v, -1.0f, 1.0f);
   }
   return v;
 }
@@ -39,7 +44,8 @@ void for_taps(const device::ConvGeometry& g, std::int32_t oy, std::int32_t ox, V
   }
 }
 
-void conv(const device::ConvGeometry& g, const float* x, const float* w, const float* bias, Activation activation, float* y) {
+void conv(const device::ConvGeometry& g, const float* x, const float* w, const float* bias, Activation activation,
+          float* y) {
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
     for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
       for (std::int32_t oc = 0; oc < g.out_c; ++oc) {
@@ -55,7 +61,8 @@ void conv(const device::ConvGeometry& g, const float* x, const float* w, const f
   }
 }
 
-void depthwise(const device::ConvGeometry& g, const float* x, const float* w, const float* bias, Activation activation, float* y) {
+void depthwise(const device::ConvGeometry& g, const float* x, const float* w, const float* bias, Activation activation,
+               float* y) {
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
     for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
       for (std::int32_t oc = 0; oc < g.out_c; ++oc) {
@@ -95,7 +102,8 @@ void softmax(const float* x, float* y, std::size_t rows, std::size_t depth, floa
   for (std::size_t r = 0; r < rows; ++r, x += depth, y += depth) {
     const float highest = *std::max_element(x, x + depth);
     double sum = 0.0;
-    for (std::size_t c = 0; c < depth; ++c) sum += std::exp(static_cast<double>(beta) * static_cast<double>(x[c] - highest));
+    for (std::size_t c = 0; c < depth; ++c)
+      sum += std::exp(static_cast<double>(beta) * static_cast<double>(x[c] - highest));
     for (std::size_t c = 0; c < depth; ++c) {
       y[c] = static_cast<float>(std::exp(static_cast<double>(beta) * static_cast<double>(x[c] - highest)) / sum);
     }
@@ -122,11 +130,21 @@ void reduce(const device::ReduceGeometry& g, ReduceKind kind, const float* x, fl
           }
         }
         switch (kind) {
-          case ReduceKind::sum: *y++ = static_cast<float>(sum); break;
-          case ReduceKind::mean: *y++ = static_cast<float>(sum / count); break;
-          case ReduceKind::maximum: *y++ = high; break;
-          case ReduceKind::minimum: *y++ = low; break;
-          case ReduceKind::product: *y++ = static_cast<float>(product); break;
+          case ReduceKind::sum:
+            *y++ = static_cast<float>(sum);
+            break;
+          case ReduceKind::mean:
+            *y++ = static_cast<float>(sum / count);
+            break;
+          case ReduceKind::maximum:
+            *y++ = high;
+            break;
+          case ReduceKind::minimum:
+            *y++ = low;
+            break;
+          case ReduceKind::product:
+            *y++ = static_cast<float>(product);
+            break;
         }
       }
     }
@@ -141,8 +159,10 @@ void resize(const device::ResizeGeometry& g, ResizeMode mode, const float* x, fl
   };
   const auto place = [&](std::int32_t i, std::int32_t from, std::int32_t to) {
     const bool corners = mode == ResizeMode::align_corners && to > 1;
-    const float scale = corners ? static_cast<float>(from - 1) / static_cast<float>(to - 1) : static_cast<float>(from) / static_cast<float>(to);
-    const float at = mode == ResizeMode::half_pixel ? (static_cast<float>(i) + 0.5f) * scale - 0.5f : static_cast<float>(i) * scale;
+    const float scale = corners ? static_cast<float>(from - 1) / static_cast<float>(to - 1)
+                                : static_cast<float>(from) / static_cast<float>(to);
+    const float at =
+        mode == ResizeMode::half_pixel ? (static_cast<float>(i) + 0.5f) * scale - 0.5f : static_cast<float>(i) * scale;
     const std::int32_t low = std::max(static_cast<std::int32_t>(std::floor(at)), 0);
     return Place{low, std::min(static_cast<std::int32_t>(std::ceil(at)), from - 1), at - static_cast<float>(low)};
   };
@@ -150,10 +170,13 @@ void resize(const device::ResizeGeometry& g, ResizeMode mode, const float* x, fl
     const Place v = place(oy, g.in_h, g.out_h);
     for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
       const Place h = place(ox, g.in_w, g.out_w);
-      const auto at = [&](std::int32_t row, std::int32_t column, std::int32_t c) { return x[(row * g.in_w + column) * g.channels + c]; };
+      const auto at = [&](std::int32_t row, std::int32_t column, std::int32_t c) {
+        return x[(row * g.in_w + column) * g.channels + c];
+      };
       for (std::int32_t c = 0; c < g.channels; ++c) {
-        *y++ = at(v.low, h.low, c) * (1 - v.weight) * (1 - h.weight) + at(v.high, h.low, c) * v.weight * (1 - h.weight) +
-               at(v.low, h.high, c) * (1 - v.weight) * h.weight + at(v.high, h.high, c) * v.weight * h.weight;
+        *y++ = at(v.low, h.low, c) * (1 - v.weight) * (1 - h.weight) +
+               at(v.high, h.low, c) * v.weight * (1 - h.weight) + at(v.low, h.high, c) * (1 - v.weight) * h.weight +
+               at(v.high, h.high, c) * v.weight * h.weight;
       }
     }
   }
@@ -165,7 +188,9 @@ struct FloatStep {
   const std::vector<const std::uint8_t*>& inputs;
   float* y;
 
-  [[nodiscard]] const float* in(std::size_t i) const { return i < inputs.size() ? reinterpret_cast<const float*>(inputs[i]) : nullptr; }
+  [[nodiscard]] const float* in(std::size_t i) const {
+    return i < inputs.size() ? reinterpret_cast<const float*>(inputs[i]) : nullptr;
+  }
   [[nodiscard]] std::size_t count() const { return graph.tensor(op.outputs[0]).shape.elements(); }
 
   template <class Function>
@@ -177,25 +202,34 @@ struct FloatStep {
 
   template <class Function>
   [[nodiscard]] Result<Step> pairs(Activation activation, Function f) const {
-    const auto loops = broadcast_geometry(graph.tensor(op.inputs[0]).shape, graph.tensor(op.inputs[1]).shape, graph.tensor(op.outputs[0]).shape);
-    if (!loops) return fail(Code::unsupported, std::string(op_name(op.attributes)) + " '" + op.name + "' broadcasts along too many dimensions");
+    const auto loops = broadcast_geometry(graph.tensor(op.inputs[0]).shape, graph.tensor(op.inputs[1]).shape,
+                                          graph.tensor(op.outputs[0]).shape);
+    if (!loops)
+      return fail(Code::unsupported,
+                  std::string(op_name(op.attributes)) + " '" + op.name + "' broadcasts along too many dimensions");
     return Step([g = *loops, p = in(0), q = in(1), activation, f, out = y] {
       for_broadcast(g, p, q, out, [&](float a, float b) { return activate(f(a, b), activation); });
     });
   }
 
   Result<Step> operator()(const Conv2D& a) const {
-    return Step([g = conv_geometry(graph, op), x = in(0), w = in(1), b = in(2), act = a.activation, out = y] { conv(g, x, w, b, act, out); });
+    return Step([g = conv_geometry(graph, op), x = in(0), w = in(1), b = in(2), act = a.activation, out = y] {
+      conv(g, x, w, b, act, out);
+    });
   }
   Result<Step> operator()(const Dense& a) const {
-    return Step([g = conv_geometry(graph, op), x = in(0), w = in(1), b = in(2), act = a.activation, out = y] { conv(g, x, w, b, act, out); });
+    return Step([g = conv_geometry(graph, op), x = in(0), w = in(1), b = in(2), act = a.activation, out = y] {
+      conv(g, x, w, b, act, out);
+    });
   }
   Result<Step> operator()(const DepthwiseConv2D& a) const {
-    return Step([g = conv_geometry(graph, op), x = in(0), w = in(1), b = in(2), act = a.activation, out = y] { depthwise(g, x, w, b, act, out); });
+    return Step([g = conv_geometry(graph, op), x = in(0), w = in(1), b = in(2), act = a.activation, out = y] {
+      depthwise(g, x, w, b, act, out);
+    });
   }
   Result<Step> operator()(const BatchNorm& a) const {
-    return Step([n = count(), channels = static_cast<std::size_t>(graph.tensor(op.inputs[0]).shape.back()), x = in(0), gamma = in(1),
-                 beta = in(2), mean = in(3), variance = in(4), epsilon = a.epsilon, out = y] {
+    return Step([n = count(), channels = static_cast<std::size_t>(graph.tensor(op.inputs[0]).shape.back()), x = in(0),
+                 gamma = in(1), beta = in(2), mean = in(3), variance = in(4), epsilon = a.epsilon, out = y] {
       for (std::size_t i = 0; i < n; ++i) {
         const std::size_t c = i % channels;
         out[i] = (x[i] - mean[c]) / std::sqrt(variance[c] + epsilon) * gamma[c] + beta[c];
@@ -210,13 +244,20 @@ struct FloatStep {
   }
   Result<Step> operator()(const Binary& a) const {
     switch (a.kind) {
-      case BinaryKind::sub: return pairs(a.activation, [](float p, float q) { return p - q; });
-      case BinaryKind::mul: return pairs(a.activation, [](float p, float q) { return p * q; });
-      case BinaryKind::div: return pairs(a.activation, [](float p, float q) { return p / q; });
-      case BinaryKind::minimum: return pairs(a.activation, [](float p, float q) { return std::min(p, q); });
-      case BinaryKind::maximum: return pairs(a.activation, [](float p, float q) { return std::max(p, q); });
-      case BinaryKind::squared_difference: return pairs(a.activation, [](float p, float q) { return (p - q) * (p - q); });
-      case BinaryKind::prelu: return pairs(a.activation, [](float p, float q) { return p < 0.0f ? p * q : p; });
+      case BinaryKind::sub:
+        return pairs(a.activation, [](float p, float q) { return p - q; });
+      case BinaryKind::mul:
+        return pairs(a.activation, [](float p, float q) { return p * q; });
+      case BinaryKind::div:
+        return pairs(a.activation, [](float p, float q) { return p / q; });
+      case BinaryKind::minimum:
+        return pairs(a.activation, [](float p, float q) { return std::min(p, q); });
+      case BinaryKind::maximum:
+        return pairs(a.activation, [](float p, float q) { return std::max(p, q); });
+      case BinaryKind::squared_difference:
+        return pairs(a.activation, [](float p, float q) { return (p - q) * (p - q); });
+      case BinaryKind::prelu:
+        return pairs(a.activation, [](float p, float q) { return p < 0.0f ? p * q : p; });
     }
     return fail(Code::internal, "an unknown kind of binary operator");
   }
@@ -236,12 +277,16 @@ struct FloatStep {
     return Step([g = *g, kind = a.kind, x = in(0), out = y] { reduce(g, kind, x, out); });
   }
   Result<Step> operator()(const ArgReduce&) const {
-    return Step([g = arg_geometry(graph, op), x = in(0), out = reinterpret_cast<std::int32_t*>(y)] { device::arg_reduce(g, x, out); });
+    return Step([g = arg_geometry(graph, op), x = in(0), out = reinterpret_cast<std::int32_t*>(y)] {
+      device::arg_reduce(g, x, out);
+    });
   }
   Result<Step> operator()(const ResizeBilinear& a) const {
     return Step([g = resize_geometry(graph, op), mode = a.mode, x = in(0), out = y] { resize(g, mode, x, out); });
   }
-  Result<Step> operator()(const Dropout&) const { return elementwise([](float v) { return v; }); }
+  Result<Step> operator()(const Dropout&) const {
+    return elementwise([](float v) { return v; });
+  }
   template <class Integer>
   Result<Step> operator()(const Integer&) const {
     return fail(Code::unsupported, std::string(Integer::kName) + " '" + op.name + "' has no float form");
@@ -250,8 +295,8 @@ struct FloatStep {
 
 }  // namespace
 
-Result<std::function<void()>> prepare_float(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
-                                            std::uint8_t* output) {
+Result<std::function<void()>> prepare_float(const Graph& graph, const Op& op,
+                                            const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output) {
   return std::visit(FloatStep{graph, op, inputs, reinterpret_cast<float*>(output)}, op.attributes);
 }
 

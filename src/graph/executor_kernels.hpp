@@ -9,23 +9,29 @@
 namespace mote::graph::executor {
 
 /// A call that computes `op` from `inputs` to `output`; parameters are prepared once.
-[[nodiscard]] Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+[[nodiscard]] Result<std::function<void()>> prepare(const Graph& graph, const Op& op,
+                                                    const std::vector<const std::uint8_t*>& inputs,
                                                     std::uint8_t* output);
 
 /// The same for float operators (reference loops) and int8 operators (the device's portable kernels).
-[[nodiscard]] Result<std::function<void()>> prepare_float(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+[[nodiscard]] Result<std::function<void()>> prepare_float(const Graph& graph, const Op& op,
+                                                          const std::vector<const std::uint8_t*>& inputs,
                                                           std::uint8_t* output);
-[[nodiscard]] Result<std::function<void()>> prepare_int8(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+[[nodiscard]] Result<std::function<void()>> prepare_int8(const Graph& graph, const Op& op,
+                                                         const std::vector<const std::uint8_t*>& inputs,
                                                          std::uint8_t* output);
 
 /// Arithmetic on i32 and i64, which stands in models for shapes: add, binary, abs, neg.
-[[nodiscard]] Result<std::function<void()>> prepare_integers(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+[[nodiscard]] Result<std::function<void()>> prepare_integers(const Graph& graph, const Op& op,
+                                                             const std::vector<const std::uint8_t*>& inputs,
                                                              std::uint8_t* output);
 
-[[nodiscard]] Result<std::function<void()>> prepare_int16(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs,
+[[nodiscard]] Result<std::function<void()>> prepare_int16(const Graph& graph, const Op& op,
+                                                          const std::vector<const std::uint8_t*>& inputs,
                                                           std::uint8_t* output);
 
 /// Operators that move elements, of any type.
-[[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op, const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);
+[[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op,
+                                                  const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);
 
 }  // namespace mote::graph::executor

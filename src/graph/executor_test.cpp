@@ -47,7 +47,8 @@ TEST(Requantize, division_rounds_ties_away_from_zero) {
     Rng rng(static_cast<std::uint64_t>(e));
     for (int i = 0; i < 1000; ++i) {
       const auto x = static_cast<std::int32_t>(rng.next());
-      ASSERT_EQ(device::rounding_divide_by_pot(x, e), static_cast<std::int32_t>(std::round(std::ldexp(static_cast<double>(x), -e))));
+      ASSERT_EQ(device::rounding_divide_by_pot(x, e),
+                static_cast<std::int32_t>(std::round(std::ldexp(static_cast<double>(x), -e))));
     }
   }
 }
@@ -79,7 +80,9 @@ TEST(Softmax, int8_probabilities_are_within_one_step_of_the_real_ones) {
 TEST(HostConv, equals_the_portable_device_kernels) {
   Rng rng(31);
   for (int trial = 0; trial < 600; ++trial) {
-    const auto pick = [&](std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng.between(low, high)); };
+    const auto pick = [&](std::int64_t low, std::int64_t high) {
+      return static_cast<std::int32_t>(rng.between(low, high));
+    };
     device::ConvGeometry g{};
     g.multiplier = trial % 2 == 0 ? 0 : pick(1, 3);
     g.in_h = pick(1, 8), g.in_w = pick(1, 8), g.in_c = pick(1, 40);
@@ -91,7 +94,8 @@ TEST(HostConv, equals_the_portable_device_kernels) {
     g.input_zero = pick(-128, 127), g.output_zero = pick(-128, 127), g.clamp_low = -128, g.clamp_high = 127;
     const std::size_t taps = static_cast<std::size_t>(g.kernel_h) * static_cast<std::size_t>(g.kernel_w);
     std::vector<std::int8_t> x(static_cast<std::size_t>(g.in_h * g.in_w * g.in_c));
-    std::vector<std::int8_t> w(taps * static_cast<std::size_t>(g.out_c) * static_cast<std::size_t>(g.multiplier > 0 ? 1 : g.in_c));
+    std::vector<std::int8_t> w(taps * static_cast<std::size_t>(g.out_c) *
+                               static_cast<std::size_t>(g.multiplier > 0 ? 1 : g.in_c));
     for (auto* values : {&x, &w}) {
       for (auto& v : *values) v = static_cast<std::int8_t>(pick(-128, 127));
     }

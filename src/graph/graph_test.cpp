@@ -40,7 +40,11 @@ TEST(Graph, text_form_keeps_odd_names_and_quantization) {
   x.name = "out";
   const TensorId out = g.add_tensor(x);
   const std::vector<std::int8_t> values{1, 2, 3};
-  const TensorId w = g.add_tensor({"w", DType::i8, {1, 1, 1, 3}, {{0.1f, 1e-30f, 3.0f}, {0, 0, 0}, 3}, constant_data(std::span<const std::int8_t>(values))});
+  const TensorId w = g.add_tensor({"w",
+                                   DType::i8,
+                                   {1, 1, 1, 3},
+                                   {{0.1f, 1e-30f, 3.0f}, {0, 0, 0}, 3},
+                                   constant_data(std::span<const std::int8_t>(values))});
   g.add_op({"dw", DepthwiseConv2D{}, {in, w, kNoTensor}, {out}});
   g.set_inputs({in});
   g.set_outputs({out});
@@ -53,9 +57,15 @@ TEST(Graph, text_form_keeps_odd_names_and_quantization) {
 TEST(Graph, parse_refuses_with_the_line_number) {
   const std::string good = print(zoo("mlp"));
   EXPECT_TRUE(parse(good));
-  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-           {"op dense", "op dance"}, {"f32 [1,28", "f33 [1,28"}, {"[1,28,28,1]", "[1,28,-28,1]"}, {"{activation none}", "{activation norm}"},
-           {"{activation none}", "{colour none}"}, {"inputs \"input\"", "inputs \"ghost\""}, {"-> \"dense1\"", "-> \"dense9\""}, {" data ", " data !"}}) {
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"op dense", "op dance"},
+                                                        {"f32 [1,28", "f33 [1,28"},
+                                                        {"[1,28,28,1]", "[1,28,-28,1]"},
+                                                        {"{activation none}", "{activation norm}"},
+                                                        {"{activation none}", "{colour none}"},
+                                                        {"inputs \"input\"", "inputs \"ghost\""},
+                                                        {"-> \"dense1\"", "-> \"dense9\""},
+                                                        {" data ", " data !"}}) {
     std::string bad = good;
     bad.replace(bad.find(from), from.size(), to);
     const auto refused = parse(bad);
@@ -74,17 +84,26 @@ TEST(Graph, verify_names_what_is_wrong) {
   using ::testing::Test;
   EXPECT_NE(broken([](Graph& g) { g.tensor(0).shape = {1, 28, 0, 1}; }).find("shape"), std::string::npos);
   EXPECT_NE(broken([](Graph& g) { g.ops()[0].inputs[0] = 9999; }).find("does not exist"), std::string::npos);
-  EXPECT_NE(broken([](Graph& g) { std::swap(g.ops()[0], g.ops()[1]); }).find("before it is computed"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { std::swap(g.ops()[0], g.ops()[1]); }).find("before it is computed"),
+            std::string::npos);
   EXPECT_NE(broken([](Graph& g) { g.ops()[1].outputs = g.ops()[0].outputs; }).find("written twice"), std::string::npos);
   EXPECT_NE(broken([](Graph& g) { g.tensor(1).name = g.tensor(0).name; }).find("two tensors"), std::string::npos);
   EXPECT_NE(broken([](Graph& g) { g.set_outputs({}); }).find("no output"), std::string::npos);
-  EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].outputs[0]).shape = {1, 3, 3, 16}; }).find("output tensor says"), std::string::npos);
-  EXPECT_NE(broken([](Graph& g) { g.tensor(0).quantization = Quantization::per_tensor(NAN, 0); }).find("scale"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) {
+              g.tensor(g.ops()[0].outputs[0]).shape = {1, 3, 3, 16};
+            }).find("output tensor says"),
+            std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { g.tensor(0).quantization = Quantization::per_tensor(NAN, 0); }).find("scale"),
+            std::string::npos);
   EXPECT_NE(broken([](Graph& g) { g.tensor(0).shape = {65536, 65536, 65536, 65536}; }).find("2^30"), std::string::npos);
-  EXPECT_NE(broken([](Graph& g) { std::get<Conv2D>(g.ops()[0].attributes).dilation_h = INT32_MAX; }).find("dilation"), std::string::npos);
-  EXPECT_NE(broken([](Graph& g) { std::get<Conv2D>(g.ops()[0].attributes).pads.left = 3; }).find("padding 3"), std::string::npos);
-  EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].inputs[1]).dtype = DType::i32; }).find("as f32"), std::string::npos);
-  EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].inputs[1]).data = nullptr; }).find("before it is computed"), std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { std::get<Conv2D>(g.ops()[0].attributes).dilation_h = INT32_MAX; }).find("dilation"),
+            std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { std::get<Conv2D>(g.ops()[0].attributes).pads.left = 3; }).find("padding 3"),
+            std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].inputs[1]).dtype = DType::i32; }).find("as f32"),
+            std::string::npos);
+  EXPECT_NE(broken([](Graph& g) { g.tensor(g.ops()[0].inputs[1]).data = nullptr; }).find("before it is computed"),
+            std::string::npos);
 }
 
 /// An int8 dense layer after a change; what verify says of it.
@@ -95,7 +114,8 @@ std::string broken_dense(const std::function<void(Graph&)>& change) {
   const auto y = g.add_tensor({"y", DType::i8, {1, 2}, q, nullptr});
   const std::vector<std::int8_t> w{1, 2, 3, 4};
   const std::vector<std::int32_t> b{5, 6};
-  const auto weights = g.add_tensor({"w", DType::i8, {2, 2}, {{0.1f, 0.2f}, {0, 0}, 0}, constant_data(std::span<const std::int8_t>(w))});
+  const auto weights =
+      g.add_tensor({"w", DType::i8, {2, 2}, {{0.1f, 0.2f}, {0, 0}, 0}, constant_data(std::span<const std::int8_t>(w))});
   const auto bias = g.add_tensor({"b", DType::i32, {2}, {}, constant_data(std::span<const std::int32_t>(b))});
   g.add_op({"dense", Dense{}, {x, weights, bias}, {y}});
   g.set_inputs({x});
@@ -108,11 +128,14 @@ std::string broken_dense(const std::function<void(Graph&)>& change) {
 
 TEST(Graph, verify_holds_what_executor_and_compiler_rely_on) {
   using ::testing::HasSubstr;
-  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(2).quantization.axis = 1; }), HasSubstr("axis 1, its channels are axis 0"));
+  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(2).quantization.axis = 1; }),
+              HasSubstr("axis 1, its channels are axis 0"));
   EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(2).quantization.zero_points = {0, 1}; }), HasSubstr("symmetric"));
-  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(0).quantization.zero_points = {200}; }), HasSubstr("zero point 200"));
+  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(0).quantization.zero_points = {200}; }),
+              HasSubstr("zero point 200"));
   EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(3).dtype = DType::f32; }), HasSubstr("'b' as i32, it is f32"));
-  EXPECT_THAT(broken_dense([](Graph& g) { g.ops()[0].attributes = Dequantize{}, g.ops()[0].inputs = {0}; }), HasSubstr("i8 into f32 is possible"));
+  EXPECT_THAT(broken_dense([](Graph& g) { g.ops()[0].attributes = Dequantize{}, g.ops()[0].inputs = {0}; }),
+              HasSubstr("i8 into f32 is possible"));
   EXPECT_THAT(broken_dense([](Graph& g) {
                 g.ops()[0].attributes = Softmax{}, g.ops()[0].inputs = {0};
                 g.tensor(0).shape = g.tensor(1).shape = Shape{};
@@ -167,7 +190,8 @@ TEST(Quantization, fixed_multiplier_reproduces_the_factor) {
 }
 
 TEST(Quantization, activation_range_contains_zero_exactly) {
-  for (const Range range : {Range{0.0f, 6.0f}, Range{-1.0f, 1.0f}, Range{0.3f, 2.0f}, Range{-5.0f, -1.0f}, Range{0.0f, 0.0f}}) {
+  for (const Range range :
+       {Range{0.0f, 6.0f}, Range{-1.0f, 1.0f}, Range{0.3f, 2.0f}, Range{-5.0f, -1.0f}, Range{0.0f, 0.0f}}) {
     const Quantization q = activation_quantization(range);
     EXPECT_GE(q.zero_point(), -128);
     EXPECT_LE(q.zero_point(), 127);

@@ -8,7 +8,8 @@ namespace {
 constexpr std::int32_t kLanes = 32;  // int16 in 512 bits
 
 /// Window of one output pixel minus the zero point; outside is 0.
-void fill_column(const device::ConvGeometry& g, const std::int8_t* x, std::int32_t oy, std::int32_t ox, std::int16_t* column) {
+void fill_column(const device::ConvGeometry& g, const std::int8_t* x, std::int32_t oy, std::int32_t ox,
+                 std::int16_t* column) {
   for (std::int32_t ky = 0; ky < g.kernel_h; ++ky) {
     const std::int32_t iy = oy * g.stride_h - g.pad_top + ky * g.dilation_h;
     for (std::int32_t kx = 0; kx < g.kernel_w; ++kx, column += g.in_c) {
@@ -43,20 +44,22 @@ HostConvScratch prepare_host_conv(const device::ConvGeometry& g, const std::int8
   return scratch;
 }
 
-void host_conv2d(const device::ConvGeometry& g, const std::int8_t* x, const device::ChannelParams& params, std::int8_t* y, HostConvScratch& scratch) {
+void host_conv2d(const device::ConvGeometry& g, const std::int8_t* x, const device::ChannelParams& params,
+                 std::int8_t* y, HostConvScratch& scratch) {
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
     for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
       fill_column(g, x, oy, ox, scratch.column.data());
       for (std::int32_t c = 0; c < g.out_c; ++c) {
-        const std::int32_t sum = params.bias[c] + dot(scratch.weights.data() + std::ptrdiff_t{c} * scratch.padded, scratch.column.data(), scratch.padded);
+        const std::int32_t sum = params.bias[c] + dot(scratch.weights.data() + std::ptrdiff_t{c} * scratch.padded,
+                                                      scratch.column.data(), scratch.padded);
         *y++ = device::requantize(sum, params, c, g.output_zero, g.clamp_low, g.clamp_high);
       }
     }
   }
 }
 
-void host_depthwise(const device::ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const device::ChannelParams& params,
-                    std::int8_t* y, HostConvScratch& scratch) {
+void host_depthwise(const device::ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights,
+                    const device::ChannelParams& params, std::int8_t* y, HostConvScratch& scratch) {
   scratch.sums.resize(static_cast<std::size_t>(g.out_c));
   std::int32_t* const sums = scratch.sums.data();
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
@@ -77,7 +80,8 @@ void host_depthwise(const device::ConvGeometry& g, const std::int8_t* x, const s
           }
         }
       }
-      for (std::int32_t c = 0; c < g.out_c; ++c) y[c] = device::requantize(sums[c], params, c, g.output_zero, g.clamp_low, g.clamp_high);
+      for (std::int32_t c = 0; c < g.out_c; ++c)
+        y[c] = device::requantize(sums[c], params, c, g.output_zero, g.clamp_low, g.clamp_high);
     }
   }
 }

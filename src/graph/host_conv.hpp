@@ -1,6 +1,7 @@
 #pragma once
-// Private to the module: the portable int8 convolutions arranged so that a host compiler vectorises them. Same sums in another order; integer
-// addition does not care, so the bytes are those of device/kernels (executor_test holds them against each other).
+// Private to the module: the portable int8 convolutions arranged so that a host compiler vectorises them. Same sums in
+// another order; integer addition does not care, so the bytes are those of device/kernels (executor_test holds them
+// against each other).
 
 #include <cstdint>
 #include <vector>
@@ -19,9 +20,10 @@ struct HostConvScratch {
 };
 
 [[nodiscard]] HostConvScratch prepare_host_conv(const device::ConvGeometry& g, const std::int8_t* weights);
-void host_conv2d(const device::ConvGeometry& g, const std::int8_t* x, const device::ChannelParams& params, std::int8_t* y, HostConvScratch& scratch);
+void host_conv2d(const device::ConvGeometry& g, const std::int8_t* x, const device::ChannelParams& params,
+                 std::int8_t* y, HostConvScratch& scratch);
 
-void host_depthwise(const device::ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const device::ChannelParams& params,
-                    std::int8_t* y, HostConvScratch& scratch);
+void host_depthwise(const device::ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights,
+                    const device::ChannelParams& params, std::int8_t* y, HostConvScratch& scratch);
 
 }  // namespace mote::graph

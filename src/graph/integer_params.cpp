@@ -66,7 +66,7 @@ device::PoolGeometry pool_geometry(const Graph& graph, const Op& op) {
   const Shape& x = graph.tensor(op.inputs[0]).shape;
   const Tensor& y = graph.tensor(op.outputs[0]);
   const ClampLimits limits = clamp_limits(a.activation, y.quantization);
-  return {x[1],       x[2],       x[3],       y.shape[1], y.shape[2], a.kernel_h, a.kernel_w,
+  return {x[1],       x[2],       x[3],       y.shape[1],  y.shape[2], a.kernel_h, a.kernel_w,
           a.stride_h, a.stride_w, a.pads.top, a.pads.left, limits.low, limits.high};
 }
 
@@ -78,13 +78,21 @@ device::AddGeometry add_geometry(const Graph& graph, const Op& op) {
   const double twice = 2.0 * static_cast<double>(std::max(a.scale(), b.scale()));
   const FixedMultiplier ma = fixed_multiplier(static_cast<double>(a.scale()) / twice);
   const FixedMultiplier mb = fixed_multiplier(static_cast<double>(b.scale()) / twice);
-  const FixedMultiplier my = fixed_multiplier(twice / (static_cast<double>(1 << 20) * static_cast<double>(y.quantization.scale())));
+  const FixedMultiplier my =
+      fixed_multiplier(twice / (static_cast<double>(1 << 20) * static_cast<double>(y.quantization.scale())));
   const ClampLimits limits = clamp_limits(activation_of(op), y.quantization);
   return {static_cast<std::int32_t>(y.shape.elements()),
-          a.zero_point(), ma.mantissa, ma.shift,
-          b.zero_point(), mb.mantissa, mb.shift,
-          y.quantization.zero_point(), my.mantissa, my.shift,
-          limits.low, limits.high};
+          a.zero_point(),
+          ma.mantissa,
+          ma.shift,
+          b.zero_point(),
+          mb.mantissa,
+          mb.shift,
+          y.quantization.zero_point(),
+          my.mantissa,
+          my.shift,
+          limits.low,
+          limits.high};
 }
 
 device::PairParams pair_params(const Graph& graph, const Op& op) {
@@ -92,7 +100,8 @@ device::PairParams pair_params(const Graph& graph, const Op& op) {
   const Quantization& b = graph.tensor(op.inputs[1]).quantization;
   const Quantization& y = graph.tensor(op.outputs[0]).quantization;
   const DType type = graph.tensor(op.outputs[0]).dtype;
-  const double scale_a = static_cast<double>(a.scale()), scale_b = static_cast<double>(b.scale()), scale_y = static_cast<double>(y.scale());
+  const double scale_a = static_cast<double>(a.scale()), scale_b = static_cast<double>(b.scale()),
+               scale_y = static_cast<double>(y.scale());
   const ClampLimits limits = clamp_limits(activation_of(op), y, type);
   device::PairParams p{a.zero_point(), 0, 0, b.zero_point(), 0, 0, y.zero_point(), 0, 0, limits.low, limits.high};
   const Binary* binary = op.as<Binary>();
@@ -121,7 +130,8 @@ device::PairParams pair_params(const Graph& graph, const Op& op) {
   p.b_multiplier = mb.mantissa;
   p.b_shift = mb.shift;
   const bool squared = binary != nullptr && binary->kind == BinaryKind::squared_difference;
-  set_output(squared ? twice * twice / (static_cast<double>(1 << 14) * scale_y) : twice / (static_cast<double>(type == DType::i16 ? 1 << 15 : 1 << 20) * scale_y));
+  set_output(squared ? twice * twice / (static_cast<double>(1 << 14) * scale_y)
+                     : twice / (static_cast<double>(type == DType::i16 ? 1 << 15 : 1 << 20) * scale_y));
   return p;
 }
 
@@ -130,15 +140,17 @@ device::LeakyGeometry leaky_geometry(const Graph& graph, const Op& op) {
   const auto factor = static_cast<double>(x.quantization.scale() / y.quantization.scale());  // in float, as there
   const auto slope = static_cast<double>(x.quantization.scale() * op.as<Unary>()->alpha / y.quantization.scale());
   const FixedMultiplier above = fixed_multiplier(factor), below = fixed_multiplier(std::fabs(slope));
-  return {static_cast<std::int32_t>(y.shape.elements()), above.mantissa, above.shift, slope < 0.0 ? -below.mantissa : below.mantissa, below.shift};
+  return {static_cast<std::int32_t>(y.shape.elements()), above.mantissa, above.shift,
+          slope < 0.0 ? -below.mantissa : below.mantissa, below.shift};
 }
 
 device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op) {
   const Tensor& x = graph.tensor(op.inputs[0]);
   constexpr int kIntegerBits = 5;  // of the scaled difference
-  const double factor = std::min(static_cast<double>(op.as<Softmax>()->beta) * static_cast<double>(x.quantization.scale()) *
-                                     static_cast<double>(1 << (31 - kIntegerBits)),
-                                 2147483647.0);
+  const double factor =
+      std::min(static_cast<double>(op.as<Softmax>()->beta) * static_cast<double>(x.quantization.scale()) *
+                   static_cast<double>(1 << (31 - kIntegerBits)),
+               2147483647.0);
   const FixedMultiplier m = fixed_multiplier(factor);
   // Differences beyond this radius would overflow Q5.26; their probability is 0.
   const double radius = ((1 << kIntegerBits) - 1) * std::ldexp(1.0, 31 - kIntegerBits) / std::ldexp(1.0, m.shift);
@@ -154,9 +166,16 @@ device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op) {
 device::RequantizeGeometry requantize_geometry(const Graph& graph, const Op& op) {
   const Quantization& x = graph.tensor(op.inputs[0]).quantization;
   const Tensor& y = graph.tensor(op.outputs[0]);
-  const FixedMultiplier m = fixed_multiplier(static_cast<double>(x.scale()) / static_cast<double>(y.quantization.scale()));
+  const FixedMultiplier m =
+      fixed_multiplier(static_cast<double>(x.scale()) / static_cast<double>(y.quantization.scale()));
   const ClampLimits limits = clamp_limits(activation_of(op), y.quantization);
-  return {static_cast<std::int32_t>(y.shape.elements()), x.zero_point(), m.mantissa, m.shift, y.quantization.zero_point(), limits.low, limits.high};
+  return {static_cast<std::int32_t>(y.shape.elements()),
+          x.zero_point(),
+          m.mantissa,
+          m.shift,
+          y.quantization.zero_point(),
+          limits.low,
+          limits.high};
 }
 
 ChannelTables channel_tables(const Graph& graph, const Op& op) {

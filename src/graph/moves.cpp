@@ -33,7 +33,8 @@ std::vector<Loop> joined(const std::vector<Loop>& loops) {
 }
 
 /// Adds the copies of nested loops: more than the kernel has are unrolled from the outside.
-void add_moves(std::vector<Move>& moves, std::size_t input, std::int32_t element, std::int32_t from, std::int32_t to, std::vector<Loop> loops) {
+void add_moves(std::vector<Move>& moves, std::size_t input, std::int32_t element, std::int32_t from, std::int32_t to,
+               std::vector<Loop> loops) {
   std::int32_t run = element;
   if (!loops.empty() && loops.back().from == 1 && loops.back().to == 1) {
     run = loops.back().count * element;
@@ -43,7 +44,8 @@ void add_moves(std::vector<Move>& moves, std::size_t input, std::int32_t element
     const Loop outer = loops.front();
     if (run != element) loops.push_back({run / element, 1, 1});
     loops.erase(loops.begin());
-    for (std::int32_t i = 0; i < outer.count; ++i) add_moves(moves, input, element, from + i * outer.from, to + i * outer.to, loops);
+    for (std::int32_t i = 0; i < outer.count; ++i)
+      add_moves(moves, input, element, from + i * outer.from, to + i * outer.to, loops);
     return;
   }
   Move move{input, {}};
@@ -63,7 +65,11 @@ void add_moves(std::vector<Move>& moves, std::size_t input, std::int32_t element
 class MoveMaker {
  public:
   MoveMaker(const Graph& graph, const Op& op)
-      : graph_(graph), op_(op), y_(graph.tensor(op.outputs[0])), to_(dense_strides(y_.shape)), element_(static_cast<std::int32_t>(size_bytes(y_.dtype))) {}
+      : graph_(graph),
+        op_(op),
+        y_(graph.tensor(op.outputs[0])),
+        to_(dense_strides(y_.shape)),
+        element_(static_cast<std::int32_t>(size_bytes(y_.dtype))) {}
 
   std::vector<Move> operator()(const Concat& a) {
     const auto axis = static_cast<std::size_t>(a.axis);
@@ -114,7 +120,8 @@ class MoveMaker {
 
  private:
   [[nodiscard]] const Shape& in(std::size_t i) const { return graph_.tensor(op_.inputs[i]).shape; }
-  void add(std::size_t input, std::int32_t from_begin, std::int32_t to_begin, const Shape& counts, const std::vector<std::int32_t>& from) {
+  void add(std::size_t input, std::int32_t from_begin, std::int32_t to_begin, const Shape& counts,
+           const std::vector<std::int32_t>& from) {
     std::vector<Loop> loops;
     for (std::size_t d = 0; d < counts.rank(); ++d) loops.push_back({counts[d], from[d], to_[d]});
     add_moves(moves_, input, element_, from_begin, to_begin, joined(loops));
@@ -131,8 +138,8 @@ class MoveMaker {
 }  // namespace
 
 bool is_move(const Op& op) {
-  return op.as<Concat>() != nullptr || op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pad>() != nullptr ||
-         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr;
+  return op.as<Concat>() != nullptr || op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr ||
+         op.as<Pad>() != nullptr || op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr;
 }
 
 std::vector<Move> moves(const Graph& graph, const Op& op) { return std::visit(MoveMaker(graph, op), op.attributes); }
@@ -156,7 +163,8 @@ Bytes pad_element(const Graph& graph, const Op& op) {
 device::GatherGeometry gather_geometry(const Graph& graph, const Op& op) {
   const auto axis = static_cast<std::size_t>(op.as<Gather>()->axis);
   const Tensor& x = graph.tensor(op.inputs[0]);
-  device::GatherGeometry g{1, x.shape[axis], graph.tensor(op.inputs[1]).shape[0], static_cast<std::int32_t>(size_bytes(x.dtype))};
+  device::GatherGeometry g{1, x.shape[axis], graph.tensor(op.inputs[1]).shape[0],
+                           static_cast<std::int32_t>(size_bytes(x.dtype))};
   for (std::size_t d = 0; d < axis; ++d) g.outer *= x.shape[d];
   for (std::size_t d = axis + 1; d < x.shape.rank(); ++d) g.slice_bytes *= x.shape[d];
   return g;
@@ -174,7 +182,8 @@ std::optional<device::BroadcastGeometry> broadcast_geometry(const Shape& a, cons
     stride_a *= na;
     stride_b *= nb;
     if (count == 1) continue;
-    if (!loops.empty() && loop.a == loops.back().a * loops.back().count && loop.b == loops.back().b * loops.back().count) {
+    if (!loops.empty() && loop.a == loops.back().a * loops.back().count &&
+        loop.b == loops.back().b * loops.back().count) {
       loops.back().count *= count;
     } else {
       loops.push_back(loop);

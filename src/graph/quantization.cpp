@@ -21,7 +21,8 @@ Quantization weight_quantization(const Tensor& weights, std::int32_t axis, float
   const std::span<const float> values = weights.values<float>();
   const auto slices = static_cast<std::size_t>(weights.shape[static_cast<std::size_t>(axis)]);
   std::size_t inner = 1;
-  for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < weights.shape.rank(); ++i) inner *= static_cast<std::size_t>(weights.shape[i]);
+  for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < weights.shape.rank(); ++i)
+    inner *= static_cast<std::size_t>(weights.shape[i]);
   std::vector<float> largest(slices, 0.0f);
   for (std::size_t i = 0; i < values.size(); ++i) {
     float& m = largest[i / inner % slices];
@@ -39,7 +40,9 @@ Quantization weight_quantization(const Tensor& weights, std::int32_t axis, float
   return q;
 }
 
-float largest_weight_scale(const Quantization& input, const Quantization& output) { return 0.4999f * output.scale() / input.scale(); }
+float largest_weight_scale(const Quantization& input, const Quantization& output) {
+  return 0.4999f * output.scale() / input.scale();
+}
 
 FixedMultiplier fixed_multiplier(double factor) {
   MOTE_CHECK(factor >= 0.0 && std::isfinite(factor));
@@ -58,23 +61,30 @@ FixedMultiplier fixed_multiplier(double factor) {
 ClampLimits clamp_limits(Activation activation, const Quantization& output, DType type) {
   const double low = type == DType::i16 ? -32768.0 : -128.0, high = type == DType::i16 ? 32767.0 : 127.0;
   const auto step = [&](double real) {
-    return static_cast<std::int32_t>(std::clamp(std::round(real / static_cast<double>(output.scale())) + output.zero_point(), low, high));
+    return static_cast<std::int32_t>(
+        std::clamp(std::round(real / static_cast<double>(output.scale())) + output.zero_point(), low, high));
   };
   switch (activation) {
-    case Activation::none: return {static_cast<std::int32_t>(low), static_cast<std::int32_t>(high)};
-    case Activation::relu: return {step(0.0), static_cast<std::int32_t>(high)};
-    case Activation::relu6: return {step(0.0), step(6.0)};
-    case Activation::relu_n1_to_1: return {step(-1.0), step(1.0)};
+    case Activation::none:
+      return {static_cast<std::int32_t>(low), static_cast<std::int32_t>(high)};
+    case Activation::relu:
+      return {step(0.0), static_cast<std::int32_t>(high)};
+    case Activation::relu6:
+      return {step(0.0), step(6.0)};
+    case Activation::relu_n1_to_1:
+      return {step(-1.0), step(1.0)};
   }
   return {};
 }
 
-RequantParams requant_params(const Quantization& input, const Quantization& weights, const Quantization& output, std::size_t channels) {
+RequantParams requant_params(const Quantization& input, const Quantization& weights, const Quantization& output,
+                             std::size_t channels) {
   RequantParams params;
   for (std::size_t c = 0; c < channels; ++c) {
     const float weight_scale = weights.per_channel() ? weights.scales[c] : weights.scale();
     // TensorFlow Lite multiplies in double after reading the scales as float.
-    const double factor = static_cast<double>(input.scale()) * static_cast<double>(weight_scale) / static_cast<double>(output.scale());
+    const double factor =
+        static_cast<double>(input.scale()) * static_cast<double>(weight_scale) / static_cast<double>(output.scale());
     const FixedMultiplier m = fixed_multiplier(factor);
     params.multipliers.push_back(m.mantissa);
     params.shifts.push_back(m.shift);

@@ -17,8 +17,10 @@ std::optional<std::vector<Loop>> three(std::vector<Loop> loops) {
   std::vector<Loop> joined;
   for (const Loop& loop : loops) {
     if (loop.count == 1) continue;
-    if (!joined.empty() && joined.back().stride == loop.stride * loop.count) joined.back() = {joined.back().count * loop.count, loop.stride};
-    else joined.push_back(loop);
+    if (!joined.empty() && joined.back().stride == loop.stride * loop.count)
+      joined.back() = {joined.back().count * loop.count, loop.stride};
+    else
+      joined.push_back(loop);
   }
   if (joined.size() > device::kReduceLoops) return std::nullopt;
   joined.insert(joined.begin(), device::kReduceLoops - joined.size(), Loop{1, 0});
@@ -52,7 +54,8 @@ std::optional<device::ReduceGeometry> reduce_geometry(const Graph& graph, const 
   if (x.dtype != DType::i8) return g;
   g.input_offset = -x.quantization.zero_point() * elements;
   g.output_zero = y.quantization.zero_point();
-  FixedMultiplier m = fixed_multiplier(static_cast<double>(x.quantization.scale()) / static_cast<double>(y.quantization.scale()));
+  FixedMultiplier m =
+      fixed_multiplier(static_cast<double>(x.quantization.scale()) / static_cast<double>(y.quantization.scale()));
   if (a.kind == ReduceKind::mean) {
     // The multiplier of the sum: as many bits as it can take are won back from the division.
     const int shift = std::min({63 - std::countl_zero(static_cast<std::uint64_t>(elements)), 32, 31 + m.shift});
@@ -78,7 +81,8 @@ device::ResizeGeometry resize_geometry(const Graph& graph, const Op& op) {
   const ResizeMode mode = op.as<ResizeBilinear>()->mode;
   const Shape &x = graph.tensor(op.inputs[0]).shape, &y = graph.tensor(op.outputs[0]).shape;
   const auto scale = [&](std::int32_t from, std::int32_t to) {
-    return mode == ResizeMode::align_corners && to > 1 ? (1024 * (from - 1) + (to - 1) / 2) / (to - 1) : (1024 * from + to / 2) / to;
+    return mode == ResizeMode::align_corners && to > 1 ? (1024 * (from - 1) + (to - 1) / 2) / (to - 1)
+                                                       : (1024 * from + to / 2) / to;
   };
   return {x[1], x[2], x[3], y[1], y[2], scale(x[1], y[1]), scale(x[2], y[2]), mode == ResizeMode::half_pixel ? 1 : 0};
 }

@@ -41,7 +41,8 @@ std::string quote(std::string_view text) {
   return out + "\"";
 }
 
-// ---- printing -------------------------------------------------------------------------------------------------------------------
+// ---- printing
+// -------------------------------------------------------------------------------------------------------------------
 
 std::string value_text(std::int32_t v) { return std::to_string(v); }
 std::string value_text(float v) { return exact(v); }
@@ -58,7 +59,8 @@ std::string value_text(const std::vector<std::int32_t>& v) {
   return out;
 }
 std::string value_text(const Pads& v) {
-  return std::to_string(v.top) + " " + std::to_string(v.bottom) + " " + std::to_string(v.left) + " " + std::to_string(v.right);
+  return std::to_string(v.top) + " " + std::to_string(v.bottom) + " " + std::to_string(v.left) + " " +
+         std::to_string(v.right);
 }
 
 std::string attributes_text(const Attributes& attributes) {
@@ -74,8 +76,8 @@ std::string attributes_text(const Attributes& attributes) {
 }
 
 std::string tensor_text(const Tensor& tensor, bool with_data) {
-  std::string out = (tensor.is_constant() ? "const " : "value ") + quote(tensor.name) + " " + std::string(name(tensor.dtype)) + " " +
-                    tensor.shape.text();
+  std::string out = (tensor.is_constant() ? "const " : "value ") + quote(tensor.name) + " " +
+                    std::string(name(tensor.dtype)) + " " + tensor.shape.text();
   const Quantization& q = tensor.quantization;
   if (q.present()) {
     out += " quant axis " + std::to_string(q.axis) + " scale";
@@ -91,7 +93,8 @@ std::string graph_text(const Graph& graph, bool with_data) {
   const auto list = [&](const std::vector<TensorId>& ids, std::string_view separator) {
     std::string out;
     for (const TensorId id : ids) {
-      out += (out.empty() ? std::string() : std::string(separator)) + (id == kNoTensor ? "-" : quote(graph.tensor(id).name));
+      out += (out.empty() ? std::string() : std::string(separator)) +
+             (id == kNoTensor ? "-" : quote(graph.tensor(id).name));
     }
     return out;
   };
@@ -106,7 +109,8 @@ std::string graph_text(const Graph& graph, bool with_data) {
   return out;
 }
 
-// ---- parsing --------------------------------------------------------------------------------------------------------------------
+// ---- parsing
+// --------------------------------------------------------------------------------------------------------------------
 
 /// Words and punctuation of one line.
 class Line {
@@ -159,7 +163,8 @@ class Line {
     const std::string_view text = word();
     std::int32_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return refuse("'" + std::string(text) + "' is not an integer");
+    if (error != std::errc() || end != text.data() + text.size())
+      return refuse("'" + std::string(text) + "' is not an integer");
     return value;
   }
   [[nodiscard]] Result<float> real() {
@@ -171,7 +176,8 @@ class Line {
   }
   [[nodiscard]] bool at_number() {
     skip();
-    return !rest_.empty() && (rest_.front() == '-' || (rest_.front() >= '0' && rest_.front() <= '9') || rest_.front() == 'i' || rest_.front() == 'n');
+    return !rest_.empty() && (rest_.front() == '-' || (rest_.front() >= '0' && rest_.front() <= '9') ||
+                              rest_.front() == 'i' || rest_.front() == 'n');
   }
 
  private:
@@ -235,7 +241,9 @@ Result<void> parse_enum(Line& line, Enum& out, std::initializer_list<Enum> all) 
 Result<void> parse_value(Line& line, Activation& out) {
   return parse_enum(line, out, {Activation::none, Activation::relu, Activation::relu6, Activation::relu_n1_to_1});
 }
-Result<void> parse_value(Line& line, PoolKind& out) { return parse_enum(line, out, {PoolKind::average, PoolKind::max}); }
+Result<void> parse_value(Line& line, PoolKind& out) {
+  return parse_enum(line, out, {PoolKind::average, PoolKind::max});
+}
 
 template <std::size_t I = 0>
 Result<Attributes> attributes_named(Line& line, std::string_view kind) {

@@ -9,12 +9,18 @@ namespace mote::graph {
 
 std::string_view name(DType type) {
   switch (type) {
-    case DType::f32: return "f32";
-    case DType::i8: return "i8";
-    case DType::u8: return "u8";
-    case DType::i16: return "i16";
-    case DType::i32: return "i32";
-    case DType::i64: return "i64";
+    case DType::f32:
+      return "f32";
+    case DType::i8:
+      return "i8";
+    case DType::u8:
+      return "u8";
+    case DType::i16:
+      return "i16";
+    case DType::i32:
+      return "i32";
+    case DType::i64:
+      return "i64";
   }
   return "unknown";
 }
@@ -29,11 +35,15 @@ std::optional<DType> dtype_from_name(std::string_view text) {
 std::size_t size_bytes(DType type) {
   switch (type) {
     case DType::i8:
-    case DType::u8: return 1;
-    case DType::i16: return 2;
+    case DType::u8:
+      return 1;
+    case DType::i16:
+      return 2;
     case DType::f32:
-    case DType::i32: return 4;
-    case DType::i64: return 8;
+    case DType::i32:
+      return 4;
+    case DType::i64:
+      return 8;
   }
   return 0;
 }
@@ -52,35 +62,45 @@ std::string Shape::text() const {
 
 bool Tensor::operator==(const Tensor& other) const {
   const bool same_data = data == other.data || (data != nullptr && other.data != nullptr && *data == *other.data);
-  return same_data && name == other.name && dtype == other.dtype && shape == other.shape && quantization == other.quantization;
+  return same_data && name == other.name && dtype == other.dtype && shape == other.shape &&
+         quantization == other.quantization;
 }
 
 std::string_view name(Activation activation) {
   switch (activation) {
-    case Activation::none: return "none";
-    case Activation::relu: return "relu";
-    case Activation::relu6: return "relu6";
-    case Activation::relu_n1_to_1: return "relu_n1_to_1";
+    case Activation::none:
+      return "none";
+    case Activation::relu:
+      return "relu";
+    case Activation::relu6:
+      return "relu6";
+    case Activation::relu_n1_to_1:
+      return "relu_n1_to_1";
   }
   return "unknown";
 }
 
 std::string_view name(PoolKind kind) {
   switch (kind) {
-    case PoolKind::average: return "average";
-    case PoolKind::max: return "max";
+    case PoolKind::average:
+      return "average";
+    case PoolKind::max:
+      return "max";
   }
   return "unknown";
 }
 
 std::string_view name(UnaryKind kind) {
-  static constexpr std::array<std::string_view, kUnaryKinds> kNames{"abs",  "neg",        "sign", "floor", "ceil",     "round", "exp", "log",  "sqrt",      "rsqrt",      "square",
-                                                                    "reciprocal", "sin",  "cos",   "logistic", "tanh",  "elu", "gelu", "gelu_tanh", "leaky_relu", "hard_swish"};
+  static constexpr std::array<std::string_view, kUnaryKinds> kNames{
+      "abs",      "neg",  "sign",  "floor",  "ceil",       "round",      "exp",
+      "log",      "sqrt", "rsqrt", "square", "reciprocal", "sin",        "cos",
+      "logistic", "tanh", "elu",   "gelu",   "gelu_tanh",  "leaky_relu", "hard_swish"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
 std::string_view name(BinaryKind kind) {
-  static constexpr std::array<std::string_view, kBinaryKinds> kNames{"sub", "mul", "div", "minimum", "maximum", "squared_difference", "prelu"};
+  static constexpr std::array<std::string_view, kBinaryKinds> kNames{
+      "sub", "mul", "div", "minimum", "maximum", "squared_difference", "prelu"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -25,7 +25,8 @@ class ShapeRule {
     const Shape& x = in(0);
     const Shape& w = in(1);
     if (x.rank() != 4 || w.rank() != 4) return refuse("needs a 4-D input and 4-D weights");
-    if (w[3] != x[3]) return refuse("has weights for " + std::to_string(w[3]) + " channels, its input has " + std::to_string(x[3]));
+    if (w[3] != x[3])
+      return refuse("has weights for " + std::to_string(w[3]) + " channels, its input has " + std::to_string(x[3]));
     MOTE_TRY_VOID(bias_fits(w[0]));
     return window(a, w[1], w[2], a.dilation_h, a.dilation_w, w[0]);
   }
@@ -33,7 +34,8 @@ class ShapeRule {
     const Shape& x = in(0);
     const Shape& w = in(1);
     if (x.rank() != 4 || w.rank() != 4 || w[0] != 1) return refuse("needs a 4-D input and weights [1,Kh,Kw,C]");
-    if (a.multiplier < 1 || w[3] != x[3] * a.multiplier) return refuse("has weights " + w.text() + " for an input " + x.text());
+    if (a.multiplier < 1 || w[3] != x[3] * a.multiplier)
+      return refuse("has weights " + w.text() + " for an input " + x.text());
     MOTE_TRY_VOID(bias_fits(w[3]));
     return window(a, w[1], w[2], a.dilation_h, a.dilation_w, w[3]);
   }
@@ -41,7 +43,8 @@ class ShapeRule {
     const Shape& w = in(1);
     if (w.rank() != 2) return refuse("needs 2-D weights");
     if (static_cast<std::size_t>(w[1]) != in(0).elements()) {
-      return refuse("has weights for " + std::to_string(w[1]) + " inputs, its input has " + std::to_string(in(0).elements()));
+      return refuse("has weights for " + std::to_string(w[1]) + " inputs, its input has " +
+                    std::to_string(in(0).elements()));
     }
     MOTE_TRY_VOID(bias_fits(w[0]));
     return Shape{1, w[0]};
@@ -64,14 +67,16 @@ class ShapeRule {
   Result<Shape> operator()(const Add&) const { return broadcast(); }
   Result<Shape> operator()(const Binary&) const { return broadcast(); }
   Result<Shape> operator()(const Concat& a) const {
-    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank()) return refuse("has an axis outside of its input " + in(0).text());
+    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank())
+      return refuse("has an axis outside of its input " + in(0).text());
     const auto axis = static_cast<std::size_t>(a.axis);
     std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
     std::int64_t sum = 0;
     for (std::size_t i = 0; i < op_.inputs.size(); ++i) {
       bool fits = in(i).rank() == dims.size();
       for (std::size_t d = 0; fits && d < dims.size(); ++d) fits = d == axis || in(i)[d] == dims[d];
-      if (!fits) return refuse("joins " + in(0).text() + " and " + in(i).text() + " along axis " + std::to_string(a.axis));
+      if (!fits)
+        return refuse("joins " + in(0).text() + " and " + in(i).text() + " along axis " + std::to_string(a.axis));
       sum += in(i)[axis];
     }
     if (sum > INT32_MAX) return refuse("gives more than 2^31 elements");
@@ -81,7 +86,8 @@ class ShapeRule {
   Result<Shape> operator()(const Slice& a) const {
     const Shape& out = graph_.tensor(op_.outputs[0]).shape;
     const std::size_t rank = in(0).rank();
-    if (a.begin.size() != rank || a.stride.size() != rank || out.rank() != rank) return refuse("has begins and strides that do not fit its input " + in(0).text());
+    if (a.begin.size() != rank || a.stride.size() != rank || out.rank() != rank)
+      return refuse("has begins and strides that do not fit its input " + in(0).text());
     for (std::size_t d = 0; d < rank; ++d) {
       const std::int64_t last = a.begin[d] + static_cast<std::int64_t>(out[d] - 1) * a.stride[d];
       if (a.begin[d] < 0 || a.begin[d] >= in(0)[d] || last < 0 || last >= in(0)[d] || a.stride[d] == 0) {
@@ -99,17 +105,20 @@ class ShapeRule {
       used[static_cast<std::size_t>(from)] = true;
       dims.push_back(in(0)[static_cast<std::size_t>(from)]);
     }
-    if (dims.size() != rank || a.permutation.size() != rank) return refuse("has no permutation of the dimensions of " + in(0).text());
+    if (dims.size() != rank || a.permutation.size() != rank)
+      return refuse("has no permutation of the dimensions of " + in(0).text());
     return Shape(std::move(dims));
   }
   Result<Shape> operator()(const Pad& a) const {
     const std::size_t rank = in(0).rank();
-    if (a.before.size() != rank || a.after.size() != rank || (!a.between.empty() && a.between.size() != rank)) return refuse("has paddings that do not fit its input " + in(0).text());
+    if (a.before.size() != rank || a.after.size() != rank || (!a.between.empty() && a.between.size() != rank))
+      return refuse("has paddings that do not fit its input " + in(0).text());
     std::vector<std::int32_t> dims;
     for (std::size_t d = 0; d < rank; ++d) {
       const std::int64_t between = a.between.empty() ? 0 : a.between[d];
       const std::int64_t size = std::int64_t{in(0)[d]} + a.before[d] + a.after[d] + (in(0)[d] - 1) * between;
-      if (a.before[d] < 0 || a.after[d] < 0 || between < 0 || size > INT32_MAX) return refuse("has a negative or too large padding");
+      if (a.before[d] < 0 || a.after[d] < 0 || between < 0 || size > INT32_MAX)
+        return refuse("has a negative or too large padding");
       dims.push_back(static_cast<std::int32_t>(size));
     }
     return Shape(std::move(dims));
@@ -122,7 +131,8 @@ class ShapeRule {
     return out;
   }
   Result<Shape> operator()(const Gather& a) const {
-    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank() || in(1).rank() != 1) return refuse("has an axis or indices that do not fit its input " + in(0).text());
+    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank() || in(1).rank() != 1)
+      return refuse("has an axis or indices that do not fit its input " + in(0).text());
     std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
     dims[static_cast<std::size_t>(a.axis)] = in(1)[0];
     return Shape(std::move(dims));
@@ -131,7 +141,8 @@ class ShapeRule {
     std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
     std::int32_t before = -1;
     for (const std::int32_t axis : a.axes) {
-      if (axis <= before || static_cast<std::size_t>(axis) >= dims.size()) return refuse("reduces axes that are out of order or outside of its input " + in(0).text());
+      if (axis <= before || static_cast<std::size_t>(axis) >= dims.size())
+        return refuse("reduces axes that are out of order or outside of its input " + in(0).text());
       dims[static_cast<std::size_t>(axis)] = 1;
       before = axis;
     }
@@ -139,14 +150,16 @@ class ShapeRule {
   }
   Result<Shape> operator()(const ArgReduce& a) const {
     std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
-    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= dims.size()) return refuse("has an axis outside of its input " + in(0).text());
+    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= dims.size())
+      return refuse("has an axis outside of its input " + in(0).text());
     dims[static_cast<std::size_t>(a.axis)] = 1;
     return Shape(std::move(dims));
   }
   Result<Shape> operator()(const ResizeBilinear&) const {
     const Shape& out = graph_.tensor(op_.outputs[0]).shape;
     const auto fits = [&](std::size_t d) { return in(0)[d] <= kLargestResized && out[d] <= kLargestResized; };
-    if (in(0).rank() != 4 || out.rank() != 4 || in(0)[0] != 1 || !fits(1) || !fits(2)) return refuse("turns " + in(0).text() + " into " + out.text());
+    if (in(0).rank() != 4 || out.rank() != 4 || in(0)[0] != 1 || !fits(1) || !fits(2))
+      return refuse("turns " + in(0).text() + " into " + out.text());
     return Shape{1, out[1], out[2], in(0)[3]};
   }
   Result<Shape> operator()(const Reshape&) const {
@@ -161,7 +174,9 @@ class ShapeRule {
 
  private:
   [[nodiscard]] const Shape& in(std::size_t i) const { return graph_.tensor(op_.inputs[i]).shape; }
-  [[nodiscard]] tl::unexpected<Error> refuse(std::string why) const { return fail(Code::malformed, place(op_) + " " + std::move(why)); }
+  [[nodiscard]] tl::unexpected<Error> refuse(std::string why) const {
+    return fail(Code::malformed, place(op_) + " " + std::move(why));
+  }
 
   [[nodiscard]] Result<void> bias_fits(std::int32_t channels) const {
     if (op_.inputs.size() < 3 || op_.inputs[2] == kNoTensor) return {};
@@ -174,7 +189,8 @@ class ShapeRule {
     std::vector<std::int32_t> dims(rank);
     for (std::size_t d = 0; d < rank; ++d) {
       const std::int32_t a = d < in(0).rank() ? in(0).back(d) : 1, b = d < in(1).rank() ? in(1).back(d) : 1;
-      if (a != b && a != 1 && b != 1) return refuse("joins " + in(0).text() + " and " + in(1).text() + ", which do not broadcast");
+      if (a != b && a != 1 && b != 1)
+        return refuse("joins " + in(0).text() + " and " + in(1).text() + ", which do not broadcast");
       dims[rank - 1 - d] = std::max(a, b);
     }
     return Shape(std::move(dims));
@@ -186,12 +202,18 @@ class ShapeRule {
     const Shape& x = in(0);
     if (x[0] != 1) return refuse("has an input " + x.text() + "; models hold one sample, [1,H,W,C]");
     for (const std::int32_t v : {a.stride_h, a.stride_w, dilation_h, dilation_w, kernel_h, kernel_w}) {
-      if (v < 1 || v > kLargestWindow) return refuse("has a stride, dilation or kernel outside 1 to " + std::to_string(kLargestWindow));
+      if (v < 1 || v > kLargestWindow)
+        return refuse("has a stride, dilation or kernel outside 1 to " + std::to_string(kLargestWindow));
     }
     const std::int32_t extent_h = (kernel_h - 1) * dilation_h + 1;
     const std::int32_t extent_w = (kernel_w - 1) * dilation_w + 1;
-    for (const auto& [pad, extent] : {std::pair{a.pads.top, extent_h}, {a.pads.bottom, extent_h}, {a.pads.left, extent_w}, {a.pads.right, extent_w}}) {
-      if (pad < 0 || pad >= extent) return refuse("has padding " + std::to_string(pad) + " for a window of " + std::to_string(extent) + "; it must be smaller");
+    for (const auto& [pad, extent] : {std::pair{a.pads.top, extent_h},
+                                      {a.pads.bottom, extent_h},
+                                      {a.pads.left, extent_w},
+                                      {a.pads.right, extent_w}}) {
+      if (pad < 0 || pad >= extent)
+        return refuse("has padding " + std::to_string(pad) + " for a window of " + std::to_string(extent) +
+                      "; it must be smaller");
     }
     const std::int32_t h = window_output(x[1], kernel_h, a.stride_h, dilation_h, a.pads.top, a.pads.bottom);
     const std::int32_t w = window_output(x[2], kernel_w, a.stride_w, dilation_w, a.pads.left, a.pads.right);
@@ -229,7 +251,8 @@ Result<void> verify_arity(const Op& op) {
   if (op.inputs.size() < arity.least || op.inputs.size() > arity.most) {
     return fail(Code::malformed, place(op) + " has " + std::to_string(op.inputs.size()) + " inputs");
   }
-  if (op.outputs.size() != 1) return fail(Code::malformed, place(op) + " has " + std::to_string(op.outputs.size()) + " outputs, 1 is expected");
+  if (op.outputs.size() != 1)
+    return fail(Code::malformed, place(op) + " has " + std::to_string(op.outputs.size()) + " outputs, 1 is expected");
   return {};
 }
 
@@ -241,19 +264,23 @@ Result<void> verify_tensor(const Tensor& tensor) {
   std::size_t elements = 1;
   for (const std::int32_t d : tensor.shape.dims()) {
     elements *= static_cast<std::size_t>(d);
-    if (elements > kMostElements) return fail(Code::malformed, where + " has the shape " + tensor.shape.text() + ": more than 2^30 elements");
+    if (elements > kMostElements)
+      return fail(Code::malformed, where + " has the shape " + tensor.shape.text() + ": more than 2^30 elements");
   }
   if (tensor.is_constant() && tensor.data->size() != tensor.size_bytes()) {
-    return fail(Code::malformed, where + " has " + std::to_string(tensor.data->size()) + " bytes of data for the shape " +
-                                     tensor.shape.text());
+    return fail(Code::malformed, where + " has " + std::to_string(tensor.data->size()) +
+                                     " bytes of data for the shape " + tensor.shape.text());
   }
   const Quantization& q = tensor.quantization;
-  if (q.scales.size() != q.zero_points.size()) return fail(Code::malformed, where + " has unequal numbers of scales and zero points");
+  if (q.scales.size() != q.zero_points.size())
+    return fail(Code::malformed, where + " has unequal numbers of scales and zero points");
   for (const float scale : q.scales) {
-    if (!(scale > 0.0f) || !std::isfinite(scale)) return fail(Code::malformed, where + " has a scale that is not a positive number");
+    if (!(scale > 0.0f) || !std::isfinite(scale))
+      return fail(Code::malformed, where + " has a scale that is not a positive number");
   }
   for (const std::int32_t zero : q.zero_points) {
-    if (tensor.dtype == DType::i16 && zero != 0) return fail(Code::malformed, where + " is int16 with the zero point " + std::to_string(zero) + ", it must be 0");
+    if (tensor.dtype == DType::i16 && zero != 0)
+      return fail(Code::malformed, where + " is int16 with the zero point " + std::to_string(zero) + ", it must be 0");
     if (tensor.dtype == DType::i8 && (zero < -128 || zero > 127)) {
       return fail(Code::malformed, where + " is int8 with the zero point " + std::to_string(zero));
     }
@@ -261,7 +288,9 @@ Result<void> verify_tensor(const Tensor& tensor) {
   if (q.per_channel()) {
     const bool fits = q.axis >= 0 && static_cast<std::size_t>(q.axis) < tensor.shape.rank() &&
                       static_cast<std::size_t>(tensor.shape[static_cast<std::size_t>(q.axis)]) == q.scales.size();
-    if (!fits) return fail(Code::malformed, where + " has " + std::to_string(q.scales.size()) + " scales that fit none of its axes");
+    if (!fits)
+      return fail(Code::malformed,
+                  where + " has " + std::to_string(q.scales.size()) + " scales that fit none of its axes");
   }
   return {};
 }
@@ -309,7 +338,8 @@ class TypeRule {
   Result<void> operator()(const Gather& a) const {
     MOTE_TRY_VOID(constant(1, DType::i32));
     for (const std::int32_t i : in(1).values<std::int32_t>()) {
-      if (i < 0 || i >= x_.shape[static_cast<std::size_t>(a.axis)]) return refuse("takes slice " + std::to_string(i) + " of " + x_.shape.text());
+      if (i < 0 || i >= x_.shape[static_cast<std::size_t>(a.axis)])
+        return refuse("takes slice " + std::to_string(i) + " of " + x_.shape.text());
     }
     return moved(x_);
   }
@@ -321,21 +351,25 @@ class TypeRule {
   }
   Result<void> operator()(const ArgReduce&) const {
     if (y_.dtype != DType::i32) return refuse("gives indices, its output is " + std::string(name(y_.dtype)));
-    if (x_.dtype != DType::f32 && x_.dtype != DType::i8) return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
+    if (x_.dtype != DType::f32 && x_.dtype != DType::i8)
+      return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
     return {};
   }
   Result<void> operator()(const ResizeBilinear&) const { return moved(x_); }
   Result<void> operator()(const Quantize&) const {
     if (y_.dtype == DType::i8 && (x_.dtype == DType::f32 || x_.dtype == DType::i8)) return quantized_sides();
-    return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) + "; f32 or i8 into i8 is possible");
+    return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) +
+                  "; f32 or i8 into i8 is possible");
   }
   Result<void> operator()(const Dequantize&) const {
     if (y_.dtype == DType::f32 && x_.dtype == DType::i8) return quantized_sides();
-    return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) + "; i8 into f32 is possible");
+    return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) +
+                  "; i8 into f32 is possible");
   }
   Result<void> operator()(const Softmax&) const {
     if (x_.dtype == DType::i8 && x_.shape.back() > device::kSoftmaxMostDepth) {
-      return refuse("is over " + std::to_string(x_.shape.back()) + " entries; in int8 at most " + std::to_string(device::kSoftmaxMostDepth) + " are possible");
+      return refuse("is over " + std::to_string(x_.shape.back()) + " entries; in int8 at most " +
+                    std::to_string(device::kSoftmaxMostDepth) + " are possible");
     }
     return same_type(x_);
   }
@@ -346,18 +380,22 @@ class TypeRule {
 
  private:
   [[nodiscard]] const Tensor& in(std::size_t i) const { return graph_.tensor(op_.inputs[i]); }
-  [[nodiscard]] tl::unexpected<Error> refuse(std::string why) const { return fail(Code::malformed, place(op_) + " " + std::move(why)); }
+  [[nodiscard]] tl::unexpected<Error> refuse(std::string why) const {
+    return fail(Code::malformed, place(op_) + " " + std::move(why));
+  }
 
   [[nodiscard]] Result<void> quantized(const Tensor& t) const {
     if ((t.dtype != DType::i8 && t.dtype != DType::i16) || t.quantization.present()) return {};
-    return fail(Code::malformed, place(op_) + ": tensor '" + t.name + "' is " + std::string(name(t.dtype)) + " without a scale");
+    return fail(Code::malformed,
+                place(op_) + ": tensor '" + t.name + "' is " + std::string(name(t.dtype)) + " without a scale");
   }
   [[nodiscard]] Result<void> quantized_sides() const {
     MOTE_TRY_VOID(quantized(x_));
     return quantized(y_);
   }
   [[nodiscard]] Result<void> same_type(const Tensor& input) const {
-    if (input.dtype != y_.dtype) return refuse("turns " + std::string(name(input.dtype)) + " into " + std::string(name(y_.dtype)));
+    if (input.dtype != y_.dtype)
+      return refuse("turns " + std::string(name(input.dtype)) + " into " + std::string(name(y_.dtype)));
     MOTE_TRY_VOID(quantized(input));
     return quantized(y_);
   }
@@ -373,25 +411,30 @@ class TypeRule {
     if (op_.inputs[i] == kNoTensor) return refuse("has no input " + std::to_string(i));
     const Tensor& t = in(i);
     if (!t.is_constant()) return refuse("needs constant parameters, '" + t.name + "' is computed");
-    if (t.dtype != type) return refuse("needs '" + t.name + "' as " + std::string(name(type)) + ", it is " + std::string(name(t.dtype)));
+    if (t.dtype != type)
+      return refuse("needs '" + t.name + "' as " + std::string(name(type)) + ", it is " + std::string(name(t.dtype)));
     return {};
   }
   /// int8 weights are symmetric, with one scale or one for each output channel.
   [[nodiscard]] Result<void> weighted(std::int32_t channel_axis) const {
     MOTE_TRY_VOID(same_type(x_));
     const bool wide = x_.dtype == DType::i16, integer = wide || x_.dtype == DType::i8;
-    if (!integer && x_.dtype != DType::f32) return refuse("works on f32, i8 or i16, its input is " + std::string(name(x_.dtype)));
+    if (!integer && x_.dtype != DType::f32)
+      return refuse("works on f32, i8 or i16, its input is " + std::string(name(x_.dtype)));
     MOTE_TRY_VOID(constant(1, integer ? DType::i8 : DType::f32));
-    if (op_.inputs.size() > 2 && op_.inputs[2] != kNoTensor) MOTE_TRY_VOID(constant(2, wide ? DType::i64 : integer ? DType::i32 : DType::f32));
+    if (op_.inputs.size() > 2 && op_.inputs[2] != kNoTensor)
+      MOTE_TRY_VOID(constant(2, wide ? DType::i64 : integer ? DType::i32 : DType::f32));
     if (!integer) return {};
     const Tensor& w = in(1);
     MOTE_TRY_VOID(quantized(w));
     for (const std::int32_t zero : w.quantization.zero_points) {
-      if (zero != 0) return refuse("has weights '" + w.name + "' with the zero point " + std::to_string(zero) + "; int8 weights are symmetric");
+      if (zero != 0)
+        return refuse("has weights '" + w.name + "' with the zero point " + std::to_string(zero) +
+                      "; int8 weights are symmetric");
     }
     if (w.quantization.per_channel() && w.quantization.axis != channel_axis) {
-      return refuse("has weights '" + w.name + "' with scales along axis " + std::to_string(w.quantization.axis) + ", its channels are axis " +
-                    std::to_string(channel_axis));
+      return refuse("has weights '" + w.name + "' with scales along axis " + std::to_string(w.quantization.axis) +
+                    ", its channels are axis " + std::to_string(channel_axis));
     }
     return {};
   }
@@ -406,14 +449,16 @@ class TypeRule {
 bool has_int16_form(const Op& op) {
   const auto* unary = op.as<Unary>();
   if (unary != nullptr) return unary->kind == UnaryKind::leaky_relu;
-  return op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr || op.as<Add>() != nullptr || op.as<Reshape>() != nullptr ||
-         op.as<Concat>() != nullptr || op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pad>() != nullptr || op.as<Broadcast>() != nullptr ||
-         op.as<Gather>() != nullptr;
+  return op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr ||
+         op.as<Add>() != nullptr || op.as<Reshape>() != nullptr || op.as<Concat>() != nullptr ||
+         op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pad>() != nullptr ||
+         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr;
 }
 
 Result<void> verify_types(const Graph& graph, const Op& op) {
   MOTE_TRY_VOID(std::visit(TypeRule(graph, op), op.attributes));
-  if (graph.tensor(op.inputs[0]).dtype == DType::i16 && !has_int16_form(op)) return fail(Code::unsupported, place(op) + " has no int16 form");
+  if (graph.tensor(op.inputs[0]).dtype == DType::i16 && !has_int16_form(op))
+    return fail(Code::unsupported, place(op) + " has no int16 form");
   return {};
 }
 
@@ -428,15 +473,18 @@ Result<void> verify_op(const Graph& graph, const Op& op) {
   const auto count = static_cast<TensorId>(graph.tensors().size());
   MOTE_TRY_VOID(verify_arity(op));
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    const bool weighted = op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr;
+    const bool weighted =
+        op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr;
     if (op.inputs[i] == kNoTensor && i == 2 && weighted) continue;  // no bias
-    if (op.inputs[i] < 0 || op.inputs[i] >= count) return fail(Code::malformed, place(op) + " reads a tensor that does not exist");
+    if (op.inputs[i] < 0 || op.inputs[i] >= count)
+      return fail(Code::malformed, place(op) + " reads a tensor that does not exist");
   }
   const TensorId out = op.outputs[0];
   if (out < 0 || out >= count) return fail(Code::malformed, place(op) + " writes a tensor that does not exist");
   MOTE_TRY(const Shape shape, infer_shape(graph, op));
   if (shape != graph.tensor(out).shape) {
-    return fail(Code::malformed, place(op) + " gives " + shape.text() + ", its output tensor says " + graph.tensor(out).shape.text());
+    return fail(Code::malformed,
+                place(op) + " gives " + shape.text() + ", its output tensor says " + graph.tensor(out).shape.text());
   }
   return verify_types(graph, op);
 }
@@ -448,12 +496,14 @@ Result<void> verify(const Graph& graph) {
     MOTE_TRY_VOID(verify_tensor(tensor));
     if (!names.insert(tensor.name).second) return fail(Code::malformed, "two tensors are named '" + tensor.name + "'");
   }
-  if (graph.inputs().empty() || graph.outputs().empty()) return fail(Code::malformed, "the model has no input or no output");
+  if (graph.inputs().empty() || graph.outputs().empty())
+    return fail(Code::malformed, "the model has no input or no output");
   std::vector<bool> ready(static_cast<std::size_t>(count), false);
   for (TensorId id = 0; id < count; ++id) ready[static_cast<std::size_t>(id)] = graph.tensor(id).is_constant();
   const auto in_range = [&](TensorId id) { return id >= 0 && id < count; };
   for (const TensorId id : graph.inputs()) {
-    if (!in_range(id) || graph.tensor(id).is_constant()) return fail(Code::malformed, "an input of the model is not a value");
+    if (!in_range(id) || graph.tensor(id).is_constant())
+      return fail(Code::malformed, "an input of the model is not a value");
     ready[static_cast<std::size_t>(id)] = true;
   }
   for (const Op& op : graph.ops()) {
@@ -464,11 +514,13 @@ Result<void> verify(const Graph& graph) {
     }
     MOTE_TRY_VOID(verify_op(graph, op));
     const TensorId out = op.outputs[0];
-    if (ready[static_cast<std::size_t>(out)]) return fail(Code::malformed, "'" + graph.tensor(out).name + "' is written twice");
+    if (ready[static_cast<std::size_t>(out)])
+      return fail(Code::malformed, "'" + graph.tensor(out).name + "' is written twice");
     ready[static_cast<std::size_t>(out)] = true;
   }
   for (const TensorId id : graph.outputs()) {
-    if (!in_range(id) || !ready[static_cast<std::size_t>(id)]) return fail(Code::malformed, "an output of the model is never computed");
+    if (!in_range(id) || !ready[static_cast<std::size_t>(id)])
+      return fail(Code::malformed, "an output of the model is never computed");
   }
   return {};
 }

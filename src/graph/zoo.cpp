@@ -17,7 +17,8 @@ TensorId conv_bn_relu(Builder& b, const std::string& name, TensorId x, std::int3
   return b.activate(name + "/relu", x);
 }
 
-TensorId separable(Builder& b, const std::string& name, TensorId x, std::int32_t channels, Window window, bool residual) {
+TensorId separable(Builder& b, const std::string& name, TensorId x, std::int32_t channels, Window window,
+                   bool residual) {
   const Shape in = b.shape(x);
   TensorId y = b.depthwise(name + "/dw", x, window);
   y = b.activate(name + "/dw/relu", b.batch_norm(name + "/dw/bn", y));
@@ -51,11 +52,14 @@ Graph mlp(const ZooOptions& o) {
 Graph ds_cnn(const ZooOptions& o) {
   Builder b("ds_cnn", o.seed);
   TensorId x = b.input("input", o.input);
-  x = conv_bn_relu(b, "stem", x, o.stem.channels, {o.stem.kernel_h, o.stem.kernel_w, o.stem.stride_h, o.stem.stride_w, true});
-  const std::vector<SeparableBlock> blocks = o.blocks.empty() ? std::vector<SeparableBlock>{{40, 2}, {40}, {40}, {80, 2}, {80}} : o.blocks;
+  x = conv_bn_relu(b, "stem", x, o.stem.channels,
+                   {o.stem.kernel_h, o.stem.kernel_w, o.stem.stride_h, o.stem.stride_w, true});
+  const std::vector<SeparableBlock> blocks =
+      o.blocks.empty() ? std::vector<SeparableBlock>{{40, 2}, {40}, {40}, {80, 2}, {80}} : o.blocks;
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const SeparableBlock& k = blocks[i];
-    x = separable(b, "block" + std::to_string(i + 1), x, k.channels, {k.kernel, k.kernel, k.stride, k.stride, true}, k.residual);
+    x = separable(b, "block" + std::to_string(i + 1), x, k.channels, {k.kernel, k.kernel, k.stride, k.stride, true},
+                  k.residual);
   }
   return std::move(b).finish(classifier(b, x, o));
 }
@@ -77,13 +81,15 @@ Graph cnn1d(const ZooOptions& o) {
 /// Howard et al., arXiv 1704.04861, table 1, all widths times alpha (rounded to 8, at least 8).
 Graph mobilenet_v1(const ZooOptions& o) {
   Builder b("mobilenet_v1", o.seed);
-  const auto width = [&](int channels) { return std::max(8, static_cast<int>(std::lround(channels * o.alpha / 8.0)) * 8); };
+  const auto width = [&](int channels) {
+    return std::max(8, static_cast<int>(std::lround(channels * o.alpha / 8.0)) * 8);
+  };
   TensorId x = b.input("input", o.input);
   x = conv_bn_relu(b, "stem", x, width(32), {3, 3, 2, 2, true});
   struct Row {
     int channels, stride;
   };
-  constexpr Row kRows[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1}, {512, 2}, {512, 1},
+  constexpr Row kRows[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},  {512, 2}, {512, 1},
                            {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
   int index = 0;
   for (const Row& row : kRows) {
@@ -94,7 +100,8 @@ Graph mobilenet_v1(const ZooOptions& o) {
   return std::move(b).finish(classifier(b, x, o));
 }
 
-/// The ResNet-8 of MLPerf Tiny's image classification: three stages of one residual pair, widths 1, 2 and 4 times the stem's.
+/// The ResNet-8 of MLPerf Tiny's image classification: three stages of one residual pair, widths 1, 2 and 4 times the
+/// stem's.
 Graph resnet8(const ZooOptions& o) {
   Builder b("resnet8", o.seed);
   TensorId x = b.input("input", o.input);
@@ -105,7 +112,8 @@ Graph resnet8(const ZooOptions& o) {
     const std::int32_t stride = stage == 0 ? 1 : 2;
     TensorId y = conv_bn_relu(b, name + "/conv1", x, channels, {3, 3, stride, stride, true});
     y = b.batch_norm(name + "/conv2/bn", b.conv(name + "/conv2", y, channels, {3, 3, 1, 1, true}));
-    if (b.shape(y) != b.shape(x)) x = b.batch_norm(name + "/shortcut/bn", b.conv(name + "/shortcut", x, channels, {1, 1, stride, stride, true}));
+    if (b.shape(y) != b.shape(x))
+      x = b.batch_norm(name + "/shortcut/bn", b.conv(name + "/shortcut", x, channels, {1, 1, stride, stride, true}));
     x = b.activate(name + "/relu", b.add(name + "/add", y, x));
   }
   return std::move(b).finish(classifier(b, x, o));
@@ -115,7 +123,8 @@ Graph autoencoder(const ZooOptions& o) {
   Builder b("autoencoder", o.seed);
   TensorId x = b.input("input", o.input);
   const auto outputs = static_cast<std::int32_t>(o.input.elements());
-  const std::vector<std::int32_t> hidden = o.hidden.empty() ? std::vector<std::int32_t>{128, 128, 8, 128, 128} : o.hidden;
+  const std::vector<std::int32_t> hidden =
+      o.hidden.empty() ? std::vector<std::int32_t>{128, 128, 8, 128, 128} : o.hidden;
   for (std::size_t i = 0; i < hidden.size(); ++i) {
     const std::string name = "dense" + std::to_string(i + 1);
     x = b.activate(name + "/relu", b.batch_norm(name + "/bn", b.dense(name, x, hidden[i])));
@@ -129,18 +138,22 @@ struct Entry {
   bool needs_plane;  ///< input must be [1,H,W,C]
 };
 
-constexpr Entry kZoo[] = {{"mlp", mlp, false},         {"ds_cnn", ds_cnn, true}, {"mobilenet_v1", mobilenet_v1, true},
+constexpr Entry kZoo[] = {{"mlp", mlp, false},        {"ds_cnn", ds_cnn, true}, {"mobilenet_v1", mobilenet_v1, true},
                           {"resnet8", resnet8, true}, {"cnn1d", cnn1d, true},   {"autoencoder", autoencoder, false}};
 
 Result<void> check(const ZooOptions& o, const Entry& entry) {
-  const auto refuse = [&](const std::string& why) { return fail(Code::invalid_argument, "model '" + std::string(entry.name) + "' " + why); };
-  if (o.input.rank() < 2 || o.input[0] != 1) return refuse("needs an input shape that starts with batch 1, got " + o.input.text());
+  const auto refuse = [&](const std::string& why) {
+    return fail(Code::invalid_argument, "model '" + std::string(entry.name) + "' " + why);
+  };
+  if (o.input.rank() < 2 || o.input[0] != 1)
+    return refuse("needs an input shape that starts with batch 1, got " + o.input.text());
   for (const std::int32_t d : o.input.dims()) {
     if (d < 1) return refuse("has an input of shape " + o.input.text());
   }
   if (entry.needs_plane && o.input.rank() != 4) return refuse("needs an input [1,H,W,C], got " + o.input.text());
   if (entry.name == "cnn1d" && o.input[1] != 1) return refuse("needs an input [1,1,T,C], got " + o.input.text());
-  if (o.classes < 2 && entry.name != "autoencoder") return refuse("needs at least 2 classes, got " + std::to_string(o.classes));
+  if (o.classes < 2 && entry.name != "autoencoder")
+    return refuse("needs at least 2 classes, got " + std::to_string(o.classes));
   if (o.alpha <= 0.0 || o.alpha > 4.0) return refuse("needs alpha in (0, 4]");
   if (o.dropout < 0.0 || o.dropout >= 1.0) return refuse("needs dropout in [0, 1)");
   for (const std::int32_t v : {o.stem.channels, o.stem.kernel_h, o.stem.kernel_w, o.stem.stride_h, o.stem.stride_w}) {

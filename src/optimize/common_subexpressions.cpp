@@ -11,7 +11,8 @@ bool same_tensor(const graph::Graph& graph, graph::TensorId a, graph::TensorId b
   if (a == b) return true;
   if (a == graph::kNoTensor || b == graph::kNoTensor) return false;
   const graph::Tensor &x = graph.tensor(a), &y = graph.tensor(b);
-  return x.is_constant() && y.is_constant() && x.dtype == y.dtype && x.shape == y.shape && x.quantization == y.quantization && (x.data == y.data || *x.data == *y.data);
+  return x.is_constant() && y.is_constant() && x.dtype == y.dtype && x.shape == y.shape &&
+         x.quantization == y.quantization && (x.data == y.data || *x.data == *y.data);
 }
 
 bool computes_the_same(const graph::Graph& graph, const graph::Op& a, const graph::Op& b) {
@@ -31,7 +32,9 @@ Result<graph::Graph> common_subexpressions(const graph::Graph& original) {
   std::vector<bool> dropped(graph.ops().size(), false);
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const graph::Op& op = graph.ops()[i];
-    if (std::ranges::find(graph.outputs(), op.outputs[0]) != graph.outputs().end() || op.as<graph::Dropout>() != nullptr) continue;
+    if (std::ranges::find(graph.outputs(), op.outputs[0]) != graph.outputs().end() ||
+        op.as<graph::Dropout>() != nullptr)
+      continue;
     for (std::size_t k = 0; k < i; ++k) {
       if (dropped[k] || !computes_the_same(graph, graph.ops()[k], op)) continue;
       redirect(graph, op.outputs[0], graph.ops()[k].outputs[0]);

@@ -1,4 +1,5 @@
-// Dead channels leave, bytes stay: random int8 networks with many all-zero filters, constants that borders cut, and channels that nobody reads.
+// Dead channels leave, bytes stay: random int8 networks with many all-zero filters, constants that borders cut, and
+// channels that nobody reads.
 
 #include <gtest/gtest.h>
 
@@ -22,10 +23,14 @@ class Network {
     g_.set_inputs({x});
     for (int i = pick(2, 6); i > 0; --i) {
       const int kind = pick(0, 9);
-      if (kind < 5) x = conv(x, false, pick(1, 14));
-      else if (kind < 8) x = conv(x, true, 0);
-      else if (kind == 8) x = add(x);
-      else x = pool(x);
+      if (kind < 5)
+        x = conv(x, false, pick(1, 14));
+      else if (kind < 8)
+        x = conv(x, true, 0);
+      else if (kind == 8)
+        x = add(x);
+      else
+        x = pool(x);
     }
     if (rng_.chance(0.5)) x = dense(x);
     g_.set_outputs({x});
@@ -36,7 +41,10 @@ class Network {
   std::int32_t pick(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng_.between(low, high)); }
   std::string fresh(const char* what) { return what + std::to_string(g_.tensors().size()); }
   TensorId value(Shape shape, bool relu) {
-    return g_.add_tensor({fresh("t"), DType::i8, std::move(shape), Quantization::per_tensor(static_cast<float>(rng_.uniform(0.01, 0.05)), relu ? -128 : pick(-100, 100)), nullptr});
+    return g_.add_tensor(
+        {fresh("t"), DType::i8, std::move(shape),
+         Quantization::per_tensor(static_cast<float>(rng_.uniform(0.01, 0.05)), relu ? -128 : pick(-100, 100)),
+         nullptr});
   }
   TensorId weights(Shape shape, std::int32_t axis, TensorId x, TensorId y) {
     std::vector<std::int8_t> w(shape.elements());
@@ -55,7 +63,8 @@ class Network {
     const double fan_in = static_cast<double>(w.size() / channels);
     for (std::size_t c = 0; c < channels; ++c) {
       const double spread = 74.0 * 74.0 * std::sqrt(fan_in) * static_cast<double>(g_.tensor(x).quantization.scale());
-      q.scales.push_back(static_cast<float>(60.0 * static_cast<double>(g_.tensor(y).quantization.scale()) * rng_.uniform(0.4, 1.6) / spread));
+      q.scales.push_back(static_cast<float>(60.0 * static_cast<double>(g_.tensor(y).quantization.scale()) *
+                                            rng_.uniform(0.4, 1.6) / spread));
       q.zero_points.push_back(0);
     }
     return g_.add_tensor({fresh("w"), DType::i8, std::move(shape), q, constant_data(std::span<const std::int8_t>(w))});
@@ -75,12 +84,16 @@ class Network {
       pads = {before, after, before, after};
     }
     const bool relu = rng_.chance(0.6);
-    const TensorId y = value({1, window_output(in[1], k, 1, 1, pads.top, pads.bottom), window_output(in[2], k, 1, 1, pads.left, pads.right), co}, relu);
+    const TensorId y = value({1, window_output(in[1], k, 1, 1, pads.top, pads.bottom),
+                              window_output(in[2], k, 1, 1, pads.left, pads.right), co},
+                             relu);
     const TensorId w = weights(depthwise ? Shape{1, k, k, co} : Shape{co, k, k, in[3]}, depthwise ? 3 : 0, x, y);
     const TensorId b = rng_.chance(0.9) ? bias(co) : kNoTensor;
     const Activation activation = relu ? Activation::relu : Activation::none;
-    if (depthwise) g_.add_op({fresh("op"), DepthwiseConv2D{1, 1, 1, 1, 1, pads, activation}, {x, w, b}, {y}});
-    else g_.add_op({fresh("op"), Conv2D{1, 1, 1, 1, pads, activation}, {x, w, b}, {y}});
+    if (depthwise)
+      g_.add_op({fresh("op"), DepthwiseConv2D{1, 1, 1, 1, 1, pads, activation}, {x, w, b}, {y}});
+    else
+      g_.add_op({fresh("op"), Conv2D{1, 1, 1, 1, pads, activation}, {x, w, b}, {y}});
     return y;
   }
   TensorId add(TensorId x) {
@@ -93,7 +106,13 @@ class Network {
   TensorId pool(TensorId x) {
     const Shape in = g_.tensor(x).shape;
     const bool all = rng_.chance(0.5);
-    Pool2D p{rng_.chance(0.5) ? PoolKind::average : PoolKind::max, all ? in[1] : 2, all ? in[2] : 2, 1, 1, all ? Pads{} : Pads{0, 1, 0, 1}, Activation::none};
+    Pool2D p{rng_.chance(0.5) ? PoolKind::average : PoolKind::max,
+             all ? in[1] : 2,
+             all ? in[2] : 2,
+             1,
+             1,
+             all ? Pads{} : Pads{0, 1, 0, 1},
+             Activation::none};
     const Shape shape = all ? Shape{1, 1, 1, in[3]} : in;
     Tensor t{fresh("t"), DType::i8, shape, g_.tensor(x).quantization, nullptr};
     const TensorId y = g_.add_tensor(std::move(t));
@@ -136,7 +155,8 @@ TEST(DeadChannels, leave_and_every_byte_stays) {
     for (int i = 0; i < 4; ++i) {
       Bytes input(model.input().size_bytes());
       for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
-      ASSERT_EQ(run(*live, input), run(model, input)) << "seed " << seed << "\n" << print_summary(model) << print_summary(*live);
+      ASSERT_EQ(run(*live, input), run(model, input)) << "seed " << seed << "\n"
+                                                      << print_summary(model) << print_summary(*live);
     }
   }
   EXPECT_GT(smaller, 250);

@@ -1,4 +1,5 @@
-// A depthwise convolution of a single input channel is a convolution: same sums, same order of outputs, and a kernel that reuses each input for four outputs.
+// A depthwise convolution of a single input channel is a convolution: same sums, same order of outputs, and a kernel
+// that reuses each input for four outputs.
 
 #include "mote/optimize/passes.hpp"
 
@@ -13,7 +14,8 @@ graph::Tensor as_conv_weights(const graph::Tensor& old, const std::string& name)
   Bytes data(old.data->size());
   for (std::size_t tap = 0; tap < taps; ++tap) {
     for (std::size_t c = 0; c < channels; ++c) {
-      for (std::size_t b = 0; b < element; ++b) data[(c * taps + tap) * element + b] = (*old.data)[(tap * channels + c) * element + b];
+      for (std::size_t b = 0; b < element; ++b)
+        data[(c * taps + tap) * element + b] = (*old.data)[(tap * channels + c) * element + b];
     }
   }
   graph::Tensor made = old;
@@ -32,8 +34,10 @@ Result<graph::Graph> depthwise_to_conv(const graph::Graph& original) {
   for (graph::Op& op : graph.ops()) {
     const auto* depthwise = op.as<graph::DepthwiseConv2D>();
     if (depthwise == nullptr || graph.tensor(op.inputs[0]).shape.back() != 1) continue;
-    const graph::Conv2D conv{depthwise->stride_h, depthwise->stride_w, depthwise->dilation_h, depthwise->dilation_w, depthwise->pads, depthwise->activation};
-    const graph::Tensor weights = as_conv_weights(graph.tensor(op.inputs[1]), graph.tensor(op.inputs[1]).name + "/conv" + std::to_string(graph.tensors().size()));
+    const graph::Conv2D conv{depthwise->stride_h,   depthwise->stride_w, depthwise->dilation_h,
+                             depthwise->dilation_w, depthwise->pads,     depthwise->activation};
+    const graph::Tensor weights = as_conv_weights(
+        graph.tensor(op.inputs[1]), graph.tensor(op.inputs[1]).name + "/conv" + std::to_string(graph.tensors().size()));
     op.inputs[1] = graph.add_tensor(weights);
     op.attributes = conv;
     changed = true;

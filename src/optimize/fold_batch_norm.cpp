@@ -1,4 +1,5 @@
-// y = (conv(x) + b - mean) * gamma / sqrt(variance + epsilon) + beta is a convolution with scaled weights and a shifted bias.
+// y = (conv(x) + b - mean) * gamma / sqrt(variance + epsilon) + beta is a convolution with scaled weights and a shifted
+// bias.
 
 #include <cmath>
 
@@ -31,7 +32,8 @@ Affine affine_of(const Graph& graph, const Op& norm) {
 }
 
 bool takes_weights(const Op& op) {
-  return op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr || op.as<graph::Dense>() != nullptr;
+  return op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr ||
+         op.as<graph::Dense>() != nullptr;
 }
 
 bool has_activation(const Op& op) {
@@ -68,8 +70,11 @@ void fold(Graph& graph, Op& layer, const Op& norm) {
   folded.name += "/folded";
   folded.data = graph::constant_data(std::span<const float>(scaled));
   layer.inputs[1] = graph.add_tensor(std::move(folded));
-  const graph::TensorId bias_id = graph.add_tensor({layer.name + "/bias/folded", graph::DType::f32,
-                                                    {static_cast<std::int32_t>(channels)}, {}, graph::constant_data(std::span<const float>(bias))});
+  const graph::TensorId bias_id = graph.add_tensor({layer.name + "/bias/folded",
+                                                    graph::DType::f32,
+                                                    {static_cast<std::int32_t>(channels)},
+                                                    {},
+                                                    graph::constant_data(std::span<const float>(bias))});
   layer.inputs.resize(3, graph::kNoTensor);
   layer.inputs[2] = bias_id;
   layer.outputs = norm.outputs;
@@ -86,7 +91,8 @@ Result<graph::Graph> fold_batch_norm(const graph::Graph& original) {
     const std::int32_t producer = graph.producer(norm.inputs[0]);
     if (producer < 0) continue;
     Op& layer = graph.ops()[static_cast<std::size_t>(producer)];
-    const bool foldable = takes_weights(layer) && !has_activation(layer) && graph.tensor(layer.inputs[1]).is_constant() &&
+    const bool foldable = takes_weights(layer) && !has_activation(layer) &&
+                          graph.tensor(layer.inputs[1]).is_constant() &&
                           only_consumer(graph, norm.inputs[0]) == static_cast<std::int32_t>(i);
     if (!foldable) continue;
     fold(graph, layer, norm);

@@ -24,7 +24,8 @@ Result<graph::Graph> fold_constants(const graph::Graph& original) {
   std::vector<bool> dropped(graph.ops().size(), false);
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const graph::Op& op = graph.ops()[i];
-    const bool constant = std::ranges::all_of(op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
+    const bool constant = std::ranges::all_of(
+        op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
     const graph::TensorId y = op.outputs[0];
     const bool gives_out = std::ranges::find(graph.outputs(), y) != graph.outputs().end();
     if (!constant || gives_out || graph.tensor(y).size_bytes() > constant_bytes(graph, op) + kMostGrowth) continue;

@@ -8,9 +8,12 @@ namespace {
 graph::Activation* slot(graph::Op& op) {
   return std::visit(
       [](auto& a) -> graph::Activation* {
-        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(a)>, graph::Activate>) return nullptr;
-        else if constexpr (requires { a.activation; }) return &a.activation;
-        else return nullptr;
+        if constexpr (std::is_same_v<std::remove_cvref_t<decltype(a)>, graph::Activate>)
+          return nullptr;
+        else if constexpr (requires { a.activation; })
+          return &a.activation;
+        else
+          return nullptr;
       },
       op.attributes);
 }

@@ -9,7 +9,9 @@ using graph::Graph;
 using graph::Tensor;
 using graph::TensorId;
 
-std::int32_t elements(const Graph& graph, TensorId id) { return static_cast<std::int32_t>(graph.tensor(id).shape.elements()); }
+std::int32_t elements(const Graph& graph, TensorId id) {
+  return static_cast<std::int32_t>(graph.tensor(id).shape.elements());
+}
 
 bool one_type(const Graph& graph, const std::vector<TensorId>& ids) {
   return std::ranges::all_of(ids, [&](TensorId id) { return graph.tensor(id).dtype == graph.tensor(ids[0]).dtype; });

@@ -18,7 +18,8 @@ const std::vector<Pass>& passes() {
       {"remove_reshape", "drop reshapes that change nothing", remove_reshape},
       {"depthwise_to_conv", "make convolutions of depthwise layers with one input channel", depthwise_to_conv},
       {"pack_interface", "make one input and one output of several", pack_interface},
-      {"remove_dead_channels", "drop channels that do not depend on the input or that nobody reads", remove_dead_channels},
+      {"remove_dead_channels", "drop channels that do not depend on the input or that nobody reads",
+       remove_dead_channels},
   };
   return all;
 }
@@ -42,8 +43,9 @@ Result<Optimized> simplify(const graph::Graph& graph, const std::vector<std::str
       return fail(Code::internal, "pass " + std::string(pass.name) + " broke the model: " + verified.error().message());
     }
     result.graph = std::move(*changed);
-    result.reports.push_back({std::string(pass.name), before, result.graph.ops().size(),
-                              std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start)});
+    result.reports.push_back(
+        {std::string(pass.name), before, result.graph.ops().size(),
+         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start)});
   }
   return result;
 }

@@ -44,7 +44,10 @@ Graph trained_looking(std::string_view architecture) {
     for (std::size_t i = 1; i < 5; ++i) {
       graph::Tensor& t = g.tensor(op.inputs[i]);
       std::vector<float> v(t.shape.elements());
-      for (float& p : v) p = static_cast<float>(i == 4 ? rng.uniform(0.5, 2.0) : i == 1 ? rng.uniform(0.5, 1.5) : rng.uniform(-0.2, 0.2));
+      for (float& p : v)
+        p = static_cast<float>(i == 4   ? rng.uniform(0.5, 2.0)
+                               : i == 1 ? rng.uniform(0.5, 1.5)
+                                        : rng.uniform(-0.2, 0.2));
       t.data = graph::constant_data(std::span<const float>(v));
     }
   }
@@ -72,7 +75,8 @@ graph::Ranges observed_ranges(const Graph& g, int samples) {
   return ranges;
 }
 
-/// int8 graphs full of what passes look for: identities, repetitions, constants, pads in front of convolutions, conversions there and back.
+/// int8 graphs full of what passes look for: identities, repetitions, constants, pads in front of convolutions,
+/// conversions there and back.
 class Redundant {
  public:
   explicit Redundant(std::uint64_t seed) : rng_(seed), g_("redundant") {}
@@ -88,11 +92,15 @@ class Redundant {
  private:
   std::int32_t pick(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng_.between(low, high)); }
   std::string fresh() { return "t" + std::to_string(g_.tensors().size()); }
-  graph::TensorId value(graph::Shape shape) { return g_.add_tensor({fresh(), graph::DType::i8, std::move(shape), graph::Quantization::per_tensor(0.05f, -3), nullptr}); }
+  graph::TensorId value(graph::Shape shape) {
+    return g_.add_tensor(
+        {fresh(), graph::DType::i8, std::move(shape), graph::Quantization::per_tensor(0.05f, -3), nullptr});
+  }
   graph::TensorId constant(graph::Shape shape) {
     std::vector<std::int8_t> v(shape.elements());
     for (auto& e : v) e = static_cast<std::int8_t>(pick(-2, 2));
-    return g_.add_tensor({fresh(), graph::DType::i8, std::move(shape), graph::Quantization::per_tensor(0.05f, -3), graph::constant_data(std::span<const std::int8_t>(v))});
+    return g_.add_tensor({fresh(), graph::DType::i8, std::move(shape), graph::Quantization::per_tensor(0.05f, -3),
+                          graph::constant_data(std::span<const std::int8_t>(v))});
   }
   void add(graph::Attributes a, std::vector<graph::TensorId> inputs, graph::Shape shape) {
     const graph::TensorId y = value(std::move(shape));
@@ -105,13 +113,17 @@ class Redundant {
     const TensorId x = values_[static_cast<std::size_t>(pick(std::max<std::int64_t>(0, last - 3), last))];
     const Shape s = g_.tensor(x).shape;
     switch (pick(0, 10)) {
-      case 0: return add(Unary{static_cast<UnaryKind>(pick(0, 2))}, {x}, s);
+      case 0:
+        return add(Unary{static_cast<UnaryKind>(pick(0, 2))}, {x}, s);
       case 1: {
         const bool turns = rng_.chance(0.5);
-        return add(Transpose{turns ? std::vector<std::int32_t>{0, 2, 1, 3} : std::vector<std::int32_t>{0, 1, 2, 3}}, {x}, turns ? Shape{1, s[2], s[1], 3} : s);
+        return add(Transpose{turns ? std::vector<std::int32_t>{0, 2, 1, 3} : std::vector<std::int32_t>{0, 1, 2, 3}},
+                   {x}, turns ? Shape{1, s[2], s[1], 3} : s);
       }
-      case 2: return add(Slice{{0, 0, 0, 0}, {1, 1, 1, 1}}, {x}, s);
-      case 3: return add(Binary{BinaryKind::mul}, {x, constant({1, 1, 1, 3})}, s);
+      case 2:
+        return add(Slice{{0, 0, 0, 0}, {1, 1, 1, 1}}, {x}, s);
+      case 3:
+        return add(Binary{BinaryKind::mul}, {x, constant({1, 1, 1, 3})}, s);
       case 4: {
         const TensorId k = constant(s);
         add(Unary{UnaryKind::neg}, {k}, s);
@@ -124,15 +136,20 @@ class Redundant {
       }
       case 6: {
         const std::int32_t top = pick(0, 2), left = pick(0, 1);
-        add(Pad{{0, top, left, 0}, {0, 1, 0, 0}, rng_.chance(0.8) ? 0.0f : 0.1f, {}}, {x}, {1, s[1] + top + 1, s[2] + left, 3});
+        add(Pad{{0, top, left, 0}, {0, 1, 0, 0}, rng_.chance(0.8) ? 0.0f : 0.1f, {}}, {x},
+            {1, s[1] + top + 1, s[2] + left, 3});
         const TensorId padded = values_.back(), w = constant({3, 2 + top, 2 + left, 3});
         g_.tensor(w).quantization = Quantization::per_tensor(0.02f, 0);
         return add(Conv2D{}, {padded, w}, {1, s[1], s[2] - 1, 3});
       }
-      case 7: return add(Concat{1}, {x}, s);
-      case 8: return add(Add{}, {x, x}, s);
-      case 9: return add(Pad{{0, 0, 0, 0}, {0, 0, 0, 0}, 0.0f, {}}, {x}, s);
-      default: return add(Binary{BinaryKind::maximum}, {x, x}, s);
+      case 7:
+        return add(Concat{1}, {x}, s);
+      case 8:
+        return add(Add{}, {x, x}, s);
+      case 9:
+        return add(Pad{{0, 0, 0, 0}, {0, 0, 0, 0}, 0.0f, {}}, {x}, s);
+      default:
+        return add(Binary{BinaryKind::maximum}, {x, x}, s);
     }
   }
   Rng rng_;
@@ -152,10 +169,13 @@ TEST(Passes, each_keeps_every_byte_of_random_graphs) {
     ASSERT_TRUE(std::move(*graph::Executor::create(g)).run(input, expected));
     const auto check = [&](const Graph& after, std::string_view what) {
       const auto verified = graph::verify(after);
-      ASSERT_TRUE(verified.has_value()) << what << ": " << verified.error().message() << "\n" << graph::print_summary(g);
+      ASSERT_TRUE(verified.has_value()) << what << ": " << verified.error().message() << "\n"
+                                        << graph::print_summary(g);
       Bytes output(expected.size());
       ASSERT_TRUE(std::move(*graph::Executor::create(after)).run(input, output));
-      EXPECT_EQ(output, expected) << what << " of seed " << seed << "\n" << graph::print_summary(g) << "becomes\n" << graph::print_summary(after);
+      EXPECT_EQ(output, expected) << what << " of seed " << seed << "\n"
+                                  << graph::print_summary(g) << "becomes\n"
+                                  << graph::print_summary(after);
     };
     for (const Pass& pass : passes()) {
       const auto after = pass.run(g);
@@ -177,12 +197,15 @@ TEST(Simplify, keeps_what_every_zoo_model_computes) {
     ASSERT_TRUE(simple.has_value()) << simple.error().message();
     EXPECT_LT(simple->graph.ops().size(), g.ops().size());
     for (const graph::Op& op : simple->graph.ops()) {
-      EXPECT_TRUE(op.as<graph::BatchNorm>() == nullptr && op.as<graph::Dropout>() == nullptr && op.as<graph::Activate>() == nullptr) << op.name;
+      EXPECT_TRUE(op.as<graph::BatchNorm>() == nullptr && op.as<graph::Dropout>() == nullptr &&
+                  op.as<graph::Activate>() == nullptr)
+          << op.name;
     }
     const auto x = random_input(g, 1);
     const auto before = run(g, x);
     const auto after = run(simple->graph, x);
-    for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NEAR(after[i], before[i], 1e-4f * (1.0f + std::fabs(before[i]))) << architecture;
+    for (std::size_t i = 0; i < before.size(); ++i)
+      EXPECT_NEAR(after[i], before[i], 1e-4f * (1.0f + std::fabs(before[i]))) << architecture;
   }
 }
 
@@ -190,7 +213,8 @@ TEST(Simplify, leaves_out_a_disabled_pass_and_refuses_an_unknown_one) {
   const Graph g = trained_looking("ds_cnn");
   const auto partial = simplify(g, {"fold_batch_norm"});
   ASSERT_TRUE(partial);
-  EXPECT_TRUE(std::ranges::any_of(partial->graph.ops(), [](const graph::Op& op) { return op.as<graph::BatchNorm>() != nullptr; }));
+  EXPECT_TRUE(std::ranges::any_of(partial->graph.ops(),
+                                  [](const graph::Op& op) { return op.as<graph::BatchNorm>() != nullptr; }));
   EXPECT_FALSE(simplify(g, {"fold_everything"}));
 }
 
@@ -232,7 +256,8 @@ TEST(Quantize, int8_stays_close_to_float_on_every_zoo_model) {
     Bytes qx(x.size());
     Bytes qy(real.size());
     for (std::size_t i = 0; i < x.size(); ++i) {
-      qx[i] = static_cast<std::uint8_t>(static_cast<std::int8_t>(std::clamp(std::round(x[i] / in.scale()) + static_cast<float>(in.zero_point()), -128.0f, 127.0f)));
+      qx[i] = static_cast<std::uint8_t>(static_cast<std::int8_t>(
+          std::clamp(std::round(x[i] / in.scale()) + static_cast<float>(in.zero_point()), -128.0f, 127.0f)));
     }
     ASSERT_TRUE(e.run(qx, qy));
     double error = 0.0, power = 0.0;
@@ -241,7 +266,8 @@ TEST(Quantize, int8_stays_close_to_float_on_every_zoo_model) {
       error += (v - real[i]) * (v - real[i]);
       power += static_cast<double>(real[i]) * real[i];
     }
-    EXPECT_LT(std::sqrt(error / power), 0.12) << architecture;  // untrained weights: noise is not averaged away by learning
+    EXPECT_LT(std::sqrt(error / power), 0.12)
+        << architecture;  // untrained weights: noise is not averaged away by learning
   }
 }
 

@@ -1,9 +1,12 @@
-// Channels whose values do not depend on the input, and channels that nobody reads, leave the model; what they added to later sums goes into biases.
+// Channels whose values do not depend on the input, and channels that nobody reads, leave the model; what they added to
+// later sums goes into biases.
 //
-// Forward, every channel of every int8 tensor is either live or a known plane: its filter is all zero, or reads only known planes. A plane goes
-// through depthwise layers with their borders, so it need not be uniform. Backward, a channel is needed when something live reads it that cannot take
-// its effect for a constant: a convolution can when the plane is uniform and padding does not cut it off (or equals it), a dense layer always. A channel that is
-// known but not foldable stays and is computed as before. Where tensors must have the same channels (depthwise, pooling, addition), they keep them together.
+// Forward, every channel of every int8 tensor is either live or a known plane: its filter is all zero, or reads only
+// known planes. A plane goes through depthwise layers with their borders, so it need not be uniform. Backward, a
+// channel is needed when something live reads it that cannot take its effect for a constant: a convolution can when the
+// plane is uniform and padding does not cut it off (or equals it), a dense layer always. A channel that is known but
+// not foldable stays and is computed as before. Where tensors must have the same channels (depthwise, pooling,
+// addition), they keep them together.
 
 #include <algorithm>
 #include <optional>
@@ -28,7 +31,11 @@ using Plane = std::vector<std::int8_t>;
 
 class DeadChannels {
  public:
-  explicit DeadChannels(const Graph& graph) : graph_(graph), known_(graph.tensors().size()), needed_(graph.tensors().size()), present_(graph.tensors().size()) {
+  explicit DeadChannels(const Graph& graph)
+      : graph_(graph),
+        known_(graph.tensors().size()),
+        needed_(graph.tensors().size()),
+        present_(graph.tensors().size()) {
     for (TensorId id = 0; id < static_cast<TensorId>(graph.tensors().size()); ++id) {
       known_[at(id)].resize(channels(id));
       needed_[at(id)].resize(channels(id), false);
@@ -59,9 +66,15 @@ class DeadChannels {
 
   /// Operators whose channels this pass follows: int8, and no constants but weights.
   [[nodiscard]] bool known_kind(const Op& op) const {
-    if (tensor(op.inputs[0]).dtype != graph::DType::i8 || tensor(op.outputs[0]).dtype != graph::DType::i8 || tensor(op.inputs[0]).is_constant()) return false;
-    if (op.as<graph::Add>() != nullptr && (tensor(op.inputs[1]).is_constant() || tensor(op.inputs[0]).shape != tensor(op.inputs[1]).shape)) return false;
-    if (op.as<graph::Concat>() != nullptr && std::ranges::any_of(op.inputs, [&](TensorId id) { return tensor(id).is_constant(); })) return false;
+    if (tensor(op.inputs[0]).dtype != graph::DType::i8 || tensor(op.outputs[0]).dtype != graph::DType::i8 ||
+        tensor(op.inputs[0]).is_constant())
+      return false;
+    if (op.as<graph::Add>() != nullptr &&
+        (tensor(op.inputs[1]).is_constant() || tensor(op.inputs[0]).shape != tensor(op.inputs[1]).shape))
+      return false;
+    if (op.as<graph::Concat>() != nullptr &&
+        std::ranges::any_of(op.inputs, [&](TensorId id) { return tensor(id).is_constant(); }))
+      return false;
     if (op.as<graph::Binary>() != nullptr && tensor(op.inputs[1]).is_constant()) return false;
     return op.as<graph::BatchNorm>() == nullptr && op.as<graph::Dropout>() == nullptr;
   }
@@ -69,12 +82,17 @@ class DeadChannels {
   [[nodiscard]] bool is_channelwise(const Op& op) const {
     if (const auto* d = op.as<graph::DepthwiseConv2D>()) return d->multiplier == 1;
     if (op.as<graph::Reshape>() != nullptr) return channels(op.inputs[0]) == channels(op.outputs[0]);
-    return op.as<graph::Pool2D>() != nullptr || op.as<graph::Add>() != nullptr || op.as<graph::Activate>() != nullptr || op.as<graph::Quantize>() != nullptr;
+    return op.as<graph::Pool2D>() != nullptr || op.as<graph::Add>() != nullptr || op.as<graph::Activate>() != nullptr ||
+           op.as<graph::Quantize>() != nullptr;
   }
 
-  [[nodiscard]] std::int8_t weight(const Op& op, std::size_t i) const { return tensor(op.inputs[1]).values<std::int8_t>()[i]; }
+  [[nodiscard]] std::int8_t weight(const Op& op, std::size_t i) const {
+    return tensor(op.inputs[1]).values<std::int8_t>()[i];
+  }
   /// A dense layer reads input element i, which lies in channel i % channels.
-  [[nodiscard]] std::size_t dense_inputs(const Op& op) const { return static_cast<std::size_t>(tensor(op.inputs[1]).shape[1]); }
+  [[nodiscard]] std::size_t dense_inputs(const Op& op) const {
+    return static_cast<std::size_t>(tensor(op.inputs[1]).shape[1]);
+  }
 
   // Forward.
 
@@ -98,7 +116,8 @@ class DeadChannels {
     }
   }
 
-  [[nodiscard]] std::optional<Plane> weighted_plane(const Op& op, const device::ConvGeometry& g, const graph::ChannelTables& tables, std::size_t c) const {
+  [[nodiscard]] std::optional<Plane> weighted_plane(const Op& op, const device::ConvGeometry& g,
+                                                    const graph::ChannelTables& tables, std::size_t c) const {
     const std::vector<std::optional<Plane>>& inputs = known_[at(op.inputs[0])];
     const auto window = static_cast<std::size_t>(g.kernel_h * g.kernel_w);
     const std::size_t in_c = channels(op.inputs[0]);
@@ -116,7 +135,8 @@ class DeadChannels {
     } else {
       for (std::size_t tap = 0; tap < window; ++tap) {
         for (std::size_t k = 0; k < (is_depthwise(op) ? 1 : in_c); ++k) {
-          const std::int32_t w = is_depthwise(op) ? weight(op, tap * channels(op.outputs[0]) + c) : weight(op, (c * window + tap) * in_c + k);
+          const std::int32_t w = is_depthwise(op) ? weight(op, tap * channels(op.outputs[0]) + c)
+                                                  : weight(op, (c * window + tap) * in_c + k);
           if (w != 0) terms.push_back({tap, is_depthwise(op) ? c : k, w});
         }
       }
@@ -130,14 +150,17 @@ class DeadChannels {
         std::size_t source = t.tap;
         if (!is_dense(op)) {
           const auto oy = static_cast<std::int32_t>(p) / g.out_w, ox = static_cast<std::int32_t>(p) % g.out_w;
-          const auto ky = static_cast<std::int32_t>(t.tap) / g.kernel_w, kx = static_cast<std::int32_t>(t.tap) % g.kernel_w;
-          const std::int32_t iy = oy * g.stride_h - g.pad_top + ky * g.dilation_h, ix = ox * g.stride_w - g.pad_left + kx * g.dilation_w;
+          const auto ky = static_cast<std::int32_t>(t.tap) / g.kernel_w,
+                     kx = static_cast<std::int32_t>(t.tap) % g.kernel_w;
+          const std::int32_t iy = oy * g.stride_h - g.pad_top + ky * g.dilation_h,
+                             ix = ox * g.stride_w - g.pad_left + kx * g.dilation_w;
           if (iy < 0 || iy >= g.in_h || ix < 0 || ix >= g.in_w) continue;
           source = static_cast<std::size_t>(iy * g.in_w + ix);
         }
         sum += static_cast<std::uint32_t>(t.w * ((*inputs[t.channel])[source] - g.input_zero));
       }
-      plane[p] = device::requantize(static_cast<std::int32_t>(sum), params, static_cast<std::int32_t>(c), g.output_zero, g.clamp_low, g.clamp_high);
+      plane[p] = device::requantize(static_cast<std::int32_t>(sum), params, static_cast<std::int32_t>(c), g.output_zero,
+                                    g.clamp_low, g.clamp_high);
     }
     return plane;
   }
@@ -146,8 +169,10 @@ class DeadChannels {
     device::PoolGeometry g = graph::pool_geometry(graph_, op);
     g.channels = 1;
     Plane out(plane_size(op.outputs[0]));
-    if (op.as<graph::Pool2D>()->kind == graph::PoolKind::max) device::max_pool2d(g, in.data(), out.data());
-    else device::average_pool2d(g, in.data(), out.data());
+    if (op.as<graph::Pool2D>()->kind == graph::PoolKind::max)
+      device::max_pool2d(g, in.data(), out.data());
+    else
+      device::average_pool2d(g, in.data(), out.data());
     return out;
   }
 
@@ -156,7 +181,9 @@ class DeadChannels {
   [[nodiscard]] static bool is_uniform(const Plane& plane) {
     return std::ranges::all_of(plane, [&](std::int8_t v) { return v == plane.front(); });
   }
-  [[nodiscard]] static bool has_pads(const graph::Pads& p) { return p.top != 0 || p.bottom != 0 || p.left != 0 || p.right != 0; }
+  [[nodiscard]] static bool has_pads(const graph::Pads& p) {
+    return p.top != 0 || p.bottom != 0 || p.left != 0 || p.right != 0;
+  }
 
   /// Whether what channel c adds to each of the operator's sums is the same everywhere.
   [[nodiscard]] bool can_fold(const Op& op, std::size_t c) const {
@@ -221,7 +248,8 @@ class DeadChannels {
     }
   }
 
-  /// Needed channels, and empty ones up to the granularity; the same for tensors that must agree. An empty entry: nothing leaves.
+  /// Needed channels, and empty ones up to the granularity; the same for tensors that must agree. An empty entry:
+  /// nothing leaves.
   void choose_present() {
     std::vector<TensorId> first(graph_.tensors().size());
     for (TensorId id = 0; id < static_cast<TensorId>(first.size()); ++id) first[at(id)] = id;
@@ -247,7 +275,9 @@ class DeadChannels {
     }
   }
 
-  [[nodiscard]] bool all_needed(TensorId id) const { return std::ranges::find(needed_[at(id)], false) == needed_[at(id)].end(); }
+  [[nodiscard]] bool all_needed(TensorId id) const {
+    return std::ranges::find(needed_[at(id)], false) == needed_[at(id)].end();
+  }
 
   // The smaller model.
 
@@ -284,7 +314,8 @@ class DeadChannels {
     const Tensor& old = tensor(op.inputs[1]);
     const std::vector<std::size_t> inputs = kept(x), outputs = kept(y);
     const std::size_t in_c = channels(x), out_c = channels(y);
-    const std::size_t filter = is_depthwise(op) ? old.shape.elements() / out_c : old.shape.elements() / out_c / in_c;  // taps
+    const std::size_t filter =
+        is_depthwise(op) ? old.shape.elements() / out_c : old.shape.elements() / out_c / in_c;  // taps
     const std::int32_t zero = tensor(x).quantization.zero_point();
     const auto old_bias = graph::channel_tables(graph_, op).bias;
     std::vector<std::int8_t> weights;
@@ -293,7 +324,8 @@ class DeadChannels {
 
     if (is_depthwise(op)) {
       for (std::size_t tap = 0; tap < filter; ++tap) {
-        for (const std::size_t c : outputs) weights.push_back(empty(y, c) ? std::int8_t{0} : weight(op, tap * out_c + c));
+        for (const std::size_t c : outputs)
+          weights.push_back(empty(y, c) ? std::int8_t{0} : weight(op, tap * out_c + c));
       }
       for (const std::size_t c : outputs) biases.push_back(empty(y, c) ? 0 : old_bias[c]);
     } else {
@@ -303,8 +335,10 @@ class DeadChannels {
           for (std::size_t c = 0; c < in_c; ++c) {
             const std::int8_t w = weight(op, (o * filter + tap) * in_c + c);
             const bool folded = empty(x, c);
-            if (folded && w != 0 && !empty(y, o)) bias += std::int64_t{w} * ((*known_[at(x)][c])[is_dense(op) ? tap : 0] - zero);
-            if (present_[at(x)].empty() || present_[at(x)][c]) weights.push_back(folded || empty(y, o) ? std::int8_t{0} : w);
+            if (folded && w != 0 && !empty(y, o))
+              bias += std::int64_t{w} * ((*known_[at(x)][c])[is_dense(op) ? tap : 0] - zero);
+            if (present_[at(x)].empty() || present_[at(x)][c])
+              weights.push_back(folded || empty(y, o) ? std::int8_t{0} : w);
           }
         }
         if (empty(y, o)) bias = 0;
@@ -320,7 +354,8 @@ class DeadChannels {
       dims[3] = new_out;
     } else {
       dims[0] = new_out;
-      dims.back() = is_dense(op) ? static_cast<std::int32_t>(filter * inputs.size()) : static_cast<std::int32_t>(inputs.size());
+      dims.back() =
+          is_dense(op) ? static_cast<std::int32_t>(filter * inputs.size()) : static_cast<std::int32_t>(inputs.size());
     }
     w.shape = graph::Shape(dims);
     w.data = graph::constant_data(std::span<const std::int8_t>(weights));

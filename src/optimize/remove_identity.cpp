@@ -30,12 +30,14 @@ bool is_identity(const Graph& graph, const Op& op) {
   if (op.as<graph::Broadcast>() != nullptr || op.as<graph::Reshape>() != nullptr) return true;
   if (const auto* a = op.as<graph::Slice>()) return all_are(a->begin, 0) && all_are(a->stride, 1);
   if (const auto* a = op.as<graph::Transpose>()) return counts_up(a->permutation);
-  if (const auto* a = op.as<graph::Pad>()) return all_are(a->before, 0) && all_are(a->after, 0) && all_are(a->between, 0);
+  if (const auto* a = op.as<graph::Pad>())
+    return all_are(a->before, 0) && all_are(a->after, 0) && all_are(a->between, 0);
   if (op.as<graph::Concat>() != nullptr) return op.inputs.size() == 1;
   if (op.as<graph::Gather>() != nullptr) return counts_up(graph.tensor(op.inputs[1]).values<std::int32_t>());
   if (op.as<graph::Quantize>() != nullptr) return true;  // between equal quantizations
   if (const auto* a = op.as<graph::Activate>()) return a->activation == graph::Activation::none;
-  if (const auto* a = op.as<graph::Reduce>()) return a->axes.empty() && a->kind != graph::ReduceKind::sum && a->kind != graph::ReduceKind::mean;
+  if (const auto* a = op.as<graph::Reduce>())
+    return a->axes.empty() && a->kind != graph::ReduceKind::sum && a->kind != graph::ReduceKind::mean;
   return false;
 }
 

@@ -11,7 +11,8 @@ namespace {
 bool readers_flatten(const graph::Graph& graph, graph::TensorId id) {
   if (std::ranges::find(graph.outputs(), id) != graph.outputs().end()) return false;
   const auto readers = graph.consumers(id);
-  return std::ranges::all_of(readers, [&](std::int32_t r) { return graph.ops()[static_cast<std::size_t>(r)].as<graph::Dense>() != nullptr; });
+  return std::ranges::all_of(
+      readers, [&](std::int32_t r) { return graph.ops()[static_cast<std::size_t>(r)].as<graph::Dense>() != nullptr; });
 }
 
 }  // namespace
@@ -28,7 +29,8 @@ Result<graph::Graph> remove_reshape(const graph::Graph& original) {
     }
     const graph::TensorId in = graph.ops()[i].inputs[0];
     const graph::TensorId out = graph.ops()[i].outputs[0];
-    const bool same = graph.tensor(in).shape == graph.tensor(out).shape && graph.tensor(in).quantization == graph.tensor(out).quantization;
+    const bool same = graph.tensor(in).shape == graph.tensor(out).shape &&
+                      graph.tensor(in).quantization == graph.tensor(out).quantization;
     const bool gives_out = std::ranges::find(graph.outputs(), out) != graph.outputs().end();
     if (gives_out || !(same || readers_flatten(graph, out))) continue;
     redirect(graph, out, in);

@@ -16,7 +16,8 @@ using graph::TensorId;
 using Permutation = std::vector<std::int32_t>;
 
 bool is_elementwise(const Op& op) {
-  return op.as<graph::Activate>() != nullptr || op.as<graph::Unary>() != nullptr || op.as<graph::Quantize>() != nullptr || op.as<graph::Dequantize>() != nullptr ||
+  return op.as<graph::Activate>() != nullptr || op.as<graph::Unary>() != nullptr ||
+         op.as<graph::Quantize>() != nullptr || op.as<graph::Dequantize>() != nullptr ||
          op.as<graph::Dropout>() != nullptr;
 }
 bool takes_two(const Op& op) { return op.as<graph::Add>() != nullptr || op.as<graph::Binary>() != nullptr; }
@@ -31,7 +32,8 @@ class Sinker {
     graph_.ops().clear();
     find_welcome(ops);
     for (Op& op : ops) {
-      if (const auto* t = op.as<graph::Transpose>(); t != nullptr && !graph_.tensor(op.inputs[0]).is_constant()) transposed_[op.outputs[0]] = {op.inputs[0], t->permutation};
+      if (const auto* t = op.as<graph::Transpose>(); t != nullptr && !graph_.tensor(op.inputs[0]).is_constant())
+        transposed_[op.outputs[0]] = {op.inputs[0], t->permutation};
       if (!can_sink_into(op) || !sink(op)) graph_.add_op(std::move(op));
     }
     return std::move(graph_);
@@ -47,7 +49,8 @@ class Sinker {
   void find_welcome(const std::vector<Op>& ops) {
     for (const Op& op : ops) {
       for (const TensorId id : op.inputs) {
-        if (id != graph::kNoTensor && !can_sink_into(op) && op.as<graph::Transpose>() == nullptr) unwelcome_.push_back(id);
+        if (id != graph::kNoTensor && !can_sink_into(op) && op.as<graph::Transpose>() == nullptr)
+          unwelcome_.push_back(id);
       }
     }
     for (const TensorId id : graph_.outputs()) unwelcome_.push_back(id);
@@ -71,7 +74,8 @@ class Sinker {
     full.shape = graph::Shape(dims);
     const TensorId full_id = graph_.add_tensor(full);
     Permutation inverse(permutation.size());
-    for (std::size_t i = 0; i < permutation.size(); ++i) inverse[static_cast<std::size_t>(permutation[i])] = static_cast<std::int32_t>(i);
+    for (std::size_t i = 0; i < permutation.size(); ++i)
+      inverse[static_cast<std::size_t>(permutation[i])] = static_cast<std::int32_t>(i);
     std::vector<std::int32_t> shape;
     for (const std::int32_t p : inverse) shape.push_back(dims[static_cast<std::size_t>(p)]);
     turned.name = t.name + "/turned" + std::to_string(graph_.tensors().size());
@@ -105,7 +109,8 @@ class Sinker {
     }
     Op early = op;
     early.inputs = inputs;
-    if (auto* concat = std::get_if<graph::Concat>(&early.attributes)) concat->axis = p[static_cast<std::size_t>(concat->axis)];
+    if (auto* concat = std::get_if<graph::Concat>(&early.attributes))
+      concat->axis = p[static_cast<std::size_t>(concat->axis)];
     graph::Tensor y = graph_.tensor(op.outputs[0]);
     if (y.shape.rank() != p.size()) return false;
     std::vector<std::int32_t> dims(p.size());

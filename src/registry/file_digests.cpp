@@ -86,8 +86,10 @@ Result<Artifact> digest_with(const std::filesystem::path& path, Manifest& manife
   }
   const Visit visit = [&](const std::filesystem::path& member, const std::string& relative) -> Result<void> {
     auto read = file(member);
-    // What cannot be read counts by its reason: whoever uses the folder says which files it leaves out, and a repaired one is another content.
-    ManifestEntry entry = read ? std::move(*read) : ManifestEntry{"", sha256("unreadable: " + read.error().message()), 0};
+    // What cannot be read counts by its reason: whoever uses the folder says which files it leaves out, and a repaired
+    // one is another content.
+    ManifestEntry entry =
+        read ? std::move(*read) : ManifestEntry{"", sha256("unreadable: " + read.error().message()), 0};
     entry.path = relative;
     manifest.entries.push_back(std::move(entry));
     return {};

@@ -45,7 +45,8 @@ class Tracer {
     const Made& made = maker(makers->second, producer);
     node.producer = *made.record;
     node.earlier_producers = makers->second.size() - 1;
-    for (const InputRecord& input : made.record->inputs) node.inputs.push_back(up(input.artifact, input.source, input.producer));
+    for (const InputRecord& input : made.record->inputs)
+      node.inputs.push_back(up(input.artifact, input.source, input.producer));
     return node;
   }
 
@@ -55,7 +56,8 @@ class Tracer {
     std::set<Digest> seen{id};
     std::deque<Reached> queue;
     const auto made = makers_.find(id);
-    queue.push_back({{{id, Kind::file, 0}, "", 0}, made == makers_.end() ? std::nullopt : std::optional(made->second.back().record->key)});
+    queue.push_back({{{id, Kind::file, 0}, "", 0},
+                     made == makers_.end() ? std::nullopt : std::optional(made->second.back().record->key)});
     while (!queue.empty()) {
       const Reached from = queue.front();
       queue.pop_front();
@@ -71,7 +73,8 @@ class Tracer {
 
   /// What `id` is, from whoever mentions it.
   [[nodiscard]] Ancestor root(const Digest& id) {
-    if (const auto made = makers_.find(id); made != makers_.end()) return up(made->second.back().output->artifact, "", {});
+    if (const auto made = makers_.find(id); made != makers_.end())
+      return up(made->second.back().output->artifact, "", {});
     if (const auto used = users_.find(id); used != users_.end()) {
       return up(used->second.back().input->artifact, used->second.back().input->source, {});
     }

@@ -18,12 +18,14 @@ std::vector<std::int16_t> to_counts(std::span<const float> values, double unit) 
   std::vector<std::int16_t> counts;
   counts.reserve(values.size());
   for (const float v : values) {
-    counts.push_back(static_cast<std::int16_t>(std::clamp(std::round(static_cast<double>(v) / unit), -32768.0, 32767.0)));
+    counts.push_back(
+        static_cast<std::int16_t>(std::clamp(std::round(static_cast<double>(v) / unit), -32768.0, 32767.0)));
   }
   return counts;
 }
 
-/// Makes a clip that augmentation has stretched or cut as long as the sensor's window again: silence around it, or a part of it, at a random place.
+/// Makes a clip that augmentation has stretched or cut as long as the sensor's window again: silence around it, or a
+/// part of it, at a random place.
 void fit_length(std::vector<std::int16_t>& clip, std::size_t length, Rng& rng) {
   if (clip.size() > length) {
     const auto first = static_cast<std::ptrdiff_t>(rng.below(clip.size() - length + 1));
@@ -60,7 +62,8 @@ Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit
   features::SensorSpec sensor;
   if (about.modality == data::Modality::image) {
     if (!uniform || about.element != data::Element::u8) {
-      return fail(Code::unsupported, "the images of the dataset differ in size or are not 8-bit; a sensor has one size");
+      return fail(Code::unsupported,
+                  "the images of the dataset differ in size or are not 8-bit; a sensor has one size");
     }
     sensor = features::SensorSpec::image(first.dims[0], first.dims[1], first.dims[2]);
   } else {
@@ -76,14 +79,20 @@ Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit
   return sensor;
 }
 
-DatasetSource::DatasetSource(data::Dataset dataset, std::vector<std::uint32_t> indices, features::Extractor extractor, double gain,
-                             const Augmentation& augmentation)
-    : dataset_(std::move(dataset)), indices_(std::move(indices)), extractor_(std::move(extractor)), gain_(gain), augmentation_(augmentation),
+DatasetSource::DatasetSource(data::Dataset dataset, std::vector<std::uint32_t> indices, features::Extractor extractor,
+                             double gain, const Augmentation& augmentation)
+    : dataset_(std::move(dataset)),
+      indices_(std::move(indices)),
+      extractor_(std::move(extractor)),
+      gain_(gain),
+      augmentation_(augmentation),
       shape_(model_input_shape(extractor_)) {}
 
 Result<std::unique_ptr<DatasetSource>> DatasetSource::create(data::Dataset dataset, std::vector<std::uint32_t> indices,
-                                                             features::Extractor extractor, double gain, const Augmentation& augmentation) {
-  std::unique_ptr<DatasetSource> source(new DatasetSource(std::move(dataset), std::move(indices), std::move(extractor), gain, augmentation));
+                                                             features::Extractor extractor, double gain,
+                                                             const Augmentation& augmentation) {
+  std::unique_ptr<DatasetSource> source(
+      new DatasetSource(std::move(dataset), std::move(indices), std::move(extractor), gain, augmentation));
   if (augmentation.vtlp > 0.0) {
     for (int k = -kWarpsEachSide; k <= kWarpsEachSide; ++k) {
       MOTE_TRY(auto warped, source->extractor_.warped(1.0 + augmentation.vtlp * k / kWarpsEachSide));
@@ -179,7 +188,8 @@ void DatasetSource::augment_values(std::span<float> sample, Rng& rng) const {
       return;
     }
     case data::Modality::audio:
-      if (shape_.rank() == 4) data::augment_spectrogram(sample, {dim(1), dim(2) * dim(3)}, augmentation_.spectrogram, rng);
+      if (shape_.rank() == 4)
+        data::augment_spectrogram(sample, {dim(1), dim(2) * dim(3)}, augmentation_.spectrogram, rng);
       return;
     case data::Modality::series:
     case data::Modality::strokes:
@@ -196,15 +206,21 @@ Result<Bytes> DatasetSource::module_input(std::size_t index) const {
 
 Digest DatasetSource::fingerprint() const {
   Hasher hasher;
-  hasher.field(dataset_.content_hash().bytes).field(extractor_.schema()).field(bytes_of(std::span<const std::uint32_t>(indices_)));
+  hasher.field(dataset_.content_hash().bytes)
+      .field(extractor_.schema())
+      .field(bytes_of(std::span<const std::uint32_t>(indices_)));
   const Augmentation& a = augmentation_;
-  // Plain structs of numbers without padding surprises would hash by bytes; these have some, so one sample stands for the augmentation.
+  // Plain structs of numbers without padding surprises would hash by bytes; these have some, so one sample stands for
+  // the augmentation.
   std::vector<float> sample(shape_.elements());
   if (size() > 0 && load(0, 12345, true, sample)) hasher.field(bytes_of(std::span<const float>(sample)));
-  return hasher.field(static_cast<std::uint64_t>(a.audio_on)).field(static_cast<std::uint64_t>(std::llround(a.vtlp * 1e6))).finish();
+  return hasher.field(static_cast<std::uint64_t>(a.audio_on))
+      .field(static_cast<std::uint64_t>(std::llround(a.vtlp * 1e6)))
+      .finish();
 }
 
-Result<double> unit_gain(const data::Dataset& dataset, std::span<const std::uint32_t> indices, const features::Extractor& extractor) {
+Result<double> unit_gain(const data::Dataset& dataset, std::span<const std::uint32_t> indices,
+                         const features::Extractor& extractor) {
   std::vector<std::uint32_t> some;
   const std::size_t step = std::max<std::size_t>(1, indices.size() / 1000);
   for (std::size_t i = 0; i < indices.size(); i += step) some.push_back(indices[i]);

@@ -17,11 +17,12 @@ Result<const Engine*> load_engine() {
   void* const library = dlopen(MOTE_TRAIN_LIBRARY, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return fail(Code::io, fmt::format("the training library could not be loaded: {}", dlerror()));
   const auto entry = reinterpret_cast<const Engine* (*)()>(dlsym(library, kEngineSymbol));
-  if (entry == nullptr) return fail(Code::io, fmt::format("{} is not mote's training library: {}", MOTE_TRAIN_LIBRARY, dlerror()));
+  if (entry == nullptr)
+    return fail(Code::io, fmt::format("{} is not mote's training library: {}", MOTE_TRAIN_LIBRARY, dlerror()));
   const Engine* const engine = entry();
   if (std::string_view(engine->version) != MOTE_VERSION) {
-    return fail(Code::io, fmt::format("{} is of version {}, mote of version {}: install both from one build", MOTE_TRAIN_LIBRARY, engine->version,
-                                      MOTE_VERSION));
+    return fail(Code::io, fmt::format("{} is of version {}, mote of version {}: install both from one build",
+                                      MOTE_TRAIN_LIBRARY, engine->version, MOTE_VERSION));
   }
   return engine;
 }
@@ -33,8 +34,9 @@ const Result<const Engine*>& loaded_engine() {
 
 }  // namespace
 
-Result<TrainResult> train(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation, const TrainOptions& options,
-                          const std::filesystem::path& checkpoint_folder, Progress& progress) {
+Result<TrainResult> train(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
+                          const TrainOptions& options, const std::filesystem::path& checkpoint_folder,
+                          Progress& progress) {
   MOTE_TRY(const Engine* e, loaded_engine());
   return e->train(graph, training, validation, options, checkpoint_folder, progress);
 }
@@ -49,20 +51,22 @@ Result<Evaluation> evaluate(const graph::Graph& graph, const BatchSource& source
   return e->evaluate(graph, source, loss, threads);
 }
 
-Result<graph::Ranges> calibrate(const graph::Graph& graph, const BatchSource& source, const CalibrationOptions& options) {
+Result<graph::Ranges> calibrate(const graph::Graph& graph, const BatchSource& source,
+                                const CalibrationOptions& options) {
   MOTE_TRY(const Engine* e, loaded_engine());
   return e->calibrate(graph, source, options);
 }
 
-Result<QuantizedTrainResult> train_quantized(const graph::Graph& graph, const graph::Ranges& ranges, const BatchSource& training,
-                                             const BatchSource* validation, const TrainOptions& options, double range_learning,
+Result<QuantizedTrainResult> train_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
+                                             const BatchSource& training, const BatchSource* validation,
+                                             const TrainOptions& options, double range_learning,
                                              const std::filesystem::path& checkpoint_folder, Progress& progress) {
   MOTE_TRY(const Engine* e, loaded_engine());
   return e->train_quantized(graph, ranges, training, validation, options, range_learning, checkpoint_folder, progress);
 }
 
-Result<std::vector<std::int8_t>> predict_quantized(const graph::Graph& graph, const graph::Ranges& ranges, const BatchSource& source,
-                                                   std::int32_t threads) {
+Result<std::vector<std::int8_t>> predict_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
+                                                   const BatchSource& source, std::int32_t threads) {
   MOTE_TRY(const Engine* e, loaded_engine());
   return e->predict_quantized(graph, ranges, source, threads);
 }

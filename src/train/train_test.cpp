@@ -223,7 +223,8 @@ struct Interrupted {
   }
 };
 
-/// What the next test starts as a program of its own, since torch does not train in a forked one: dies by its own hand, or ends the training.
+/// What the next test starts as a program of its own, since torch does not train in a forked one: dies by its own hand,
+/// or ends the training.
 TEST(Checkpoints, DISABLED_part_of_a_training) {
   const char* const folder = std::getenv("MOTE_TEST_FOLDER");
   const char* const deaths = std::getenv("MOTE_TEST_DEATHS");
@@ -244,8 +245,9 @@ TEST(Checkpoints, training_that_is_killed_again_and_again_ends_with_the_same_wei
   int deaths = 0;
   while (true) {
     ::setenv("MOTE_TEST_DEATHS", std::to_string(deaths).c_str(), 1);
-    const auto child = run_process({std::filesystem::read_symlink("/proc/self/exe").string(), "--gtest_also_run_disabled_tests",
-                                    "--gtest_filter=Checkpoints.DISABLED_part_of_a_training"});
+    const auto child =
+        run_process({std::filesystem::read_symlink("/proc/self/exe").string(), "--gtest_also_run_disabled_tests",
+                     "--gtest_filter=Checkpoints.DISABLED_part_of_a_training"});
     ASSERT_TRUE(child) << child.error().message();
     if (child->exit_code == 0) break;
     ASSERT_EQ(child->exit_code, 128 + SIGKILL) << child->output;

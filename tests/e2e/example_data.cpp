@@ -13,7 +13,8 @@ namespace mote::e2e {
 namespace {
 
 std::uint32_t big_endian(ByteSpan bytes, std::size_t at) {
-  return std::uint32_t{bytes[at]} << 24 | std::uint32_t{bytes[at + 1]} << 16 | std::uint32_t{bytes[at + 2]} << 8 | bytes[at + 3];
+  return std::uint32_t{bytes[at]} << 24 | std::uint32_t{bytes[at + 1]} << 16 | std::uint32_t{bytes[at + 2]} << 8 |
+         bytes[at + 3];
 }
 
 std::string stroke_json(int label, int index, Rng& rng) {

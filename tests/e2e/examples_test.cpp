@@ -1,4 +1,5 @@
-// The examples from data to measured model, on small data and few epochs: what `mote run` promises beyond one step's own tests.
+// The examples from data to measured model, on small data and few epochs: what `mote run` promises beyond one step's
+// own tests.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +21,8 @@ using testing::Not;
 class Example {
  public:
   Example(const std::string& name, std::vector<std::string> settings) : name_(name) {
-    box_.put(name + "/mote.toml", read_file(std::filesystem::path(MOTE_SOURCE_DIR) / "examples" / name / "mote.toml").value());
+    box_.put(name + "/mote.toml",
+             read_file(std::filesystem::path(MOTE_SOURCE_DIR) / "examples" / name / "mote.toml").value());
     for (std::string& s : settings) arguments_.insert(arguments_.end(), {"--set", std::move(s)});
   }
 
@@ -61,7 +63,8 @@ void expect_measured(const json& answer, const Sandbox& box) {
   EXPECT_EQ(result.at("qemu_equal"), result.at("qemu_n"));
   EXPECT_GE(result.at("int8"), 0.0);
   for (const json& budget : answer.at("budgets")) EXPECT_TRUE(budget.at("ok")) << budget.dump();
-  for (const auto& [name, file] : answer.at("artifacts").items()) EXPECT_GT(box.get(file.get<std::string>()).size(), 100u) << name;
+  for (const auto& [name, file] : answer.at("artifacts").items())
+    EXPECT_GT(box.get(file.get<std::string>()).size(), 100u) << name;
   const Bytes page = box.get(answer.at("artifacts").at("report"));
   const std::string html(page.begin(), page.end());
   EXPECT_THAT(html, AllOf(HasSubstr("<svg"), Not(HasSubstr("src=\"http")), Not(HasSubstr("href=\"http"))));
@@ -75,13 +78,16 @@ double latency_of(const json& answer) {
 }
 
 /// Also under QEMU where it is installed.
-std::string qemu_setting() { return find_program("qemu-system-arm").empty() ? "evaluate.qemu=false" : "evaluate.qemu=true"; }
+std::string qemu_setting() {
+  return find_program("qemu-system-arm").empty() ? "evaluate.qemu=false" : "evaluate.qemu=true";
+}
 
 TEST(Examples, fashion_on_a_part_of_its_images) {
   const std::filesystem::path data = "/usr/share/datasets/fashion-mnist";
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "dataset-fashion-mnist is not installed";
-  const Example example("fashion", {"data.images=../images.idx", "data.labels=../labels.idx", "data.test_images=../test-images.idx",
-                                    "data.test_labels=../test-labels.idx", "train.epochs=2", "evaluate.board_samples=50", qemu_setting()});
+  const Example example("fashion", {"data.images=../images.idx", "data.labels=../labels.idx",
+                                    "data.test_images=../test-images.idx", "data.test_labels=../test-labels.idx",
+                                    "train.epochs=2", "evaluate.board_samples=50", qemu_setting()});
   const auto take = [&](const char* from, const char* to, std::size_t count) {
     const auto unpacked = run_process({"gzip", "-dc", (data / from).string()});
     ASSERT_TRUE(unpacked && unpacked->exit_code == 0);
@@ -97,7 +103,8 @@ TEST(Examples, fashion_on_a_part_of_its_images) {
 }
 
 TEST(Examples, spoken_digits_on_made_up_sounds) {
-  const Example example("spoken-digits", {"data.path=../digits", "train.epochs=2", "evaluate.board_samples=20", qemu_setting()});
+  const Example example("spoken-digits",
+                        {"data.path=../digits", "train.epochs=2", "evaluate.board_samples=20", qemu_setting()});
   for (const auto& [file, bytes] : made_up_digits()) example.box().put("digits/" + file, bytes);
   expect_measured(example.run(), example.box());
   // No speaker on both sides: leaving one out is a matter of one setting.
@@ -119,7 +126,8 @@ class Gestures : public testing::Test {
 TEST_F(Gestures, measured_and_a_rerun_does_nothing) {
   const json first = example.run();
   expect_measured(first, example.box());
-  EXPECT_THAT(steps_that_ran(first), testing::ElementsAre("import", "train", "quantize", "compile", "evaluate", "report"));
+  EXPECT_THAT(steps_that_ran(first),
+              testing::ElementsAre("import", "train", "quantize", "compile", "evaluate", "report"));
   const json again = example.run();
   EXPECT_THAT(steps_that_ran(again), testing::IsEmpty());
   EXPECT_EQ(again.at("result"), first.at("result"));
@@ -127,8 +135,10 @@ TEST_F(Gestures, measured_and_a_rerun_does_nothing) {
 
 TEST_F(Gestures, a_changed_line_reruns_what_depends_on_it) {
   (void)example.run();
-  EXPECT_THAT(steps_that_ran(example.run({"quantize.calibration=min_max"})), testing::ElementsAre("quantize", "compile", "evaluate", "report"));
-  EXPECT_THAT(steps_that_ran(example.run({"train.epochs=5"})), testing::ElementsAre("train", "quantize", "compile", "evaluate", "report"));
+  EXPECT_THAT(steps_that_ran(example.run({"quantize.calibration=min_max"})),
+              testing::ElementsAre("quantize", "compile", "evaluate", "report"));
+  EXPECT_THAT(steps_that_ran(example.run({"train.epochs=5"})),
+              testing::ElementsAre("train", "quantize", "compile", "evaluate", "report"));
 }
 
 TEST_F(Gestures, a_broken_budget_fails_and_says_by_how_much_and_through_what) {
@@ -158,13 +168,15 @@ TEST_F(Gestures, going_back_to_earlier_settings_goes_back_in_report_and_lineage)
 
 TEST_F(Gestures, the_same_data_elsewhere_is_the_same_dataset) {
   (void)example.run();
-  std::filesystem::copy(example.box().folder() / "strokes", example.box().folder() / "copied", std::filesystem::copy_options::recursive);
+  std::filesystem::copy(example.box().folder() / "strokes", example.box().folder() / "copied",
+                        std::filesystem::copy_options::recursive);
   EXPECT_THAT(steps_that_ran(example.run({"data.path=../copied"})), testing::Not(testing::Contains("train")));
 }
 
 TEST_F(Gestures, another_file_of_the_same_board_measures_again) {
   const auto board = [&](int clock_mhz) {
-    std::string text = read_text(std::filesystem::path(MOTE_SOURCE_DIR) / "src/board/catalogue/nucleo-l4r5zi.toml").value();
+    std::string text =
+        read_text(std::filesystem::path(MOTE_SOURCE_DIR) / "src/board/catalogue/nucleo-l4r5zi.toml").value();
     const std::size_t at = text.find("clock_hz");
     text.replace(at, text.find('\n', at) - at, "clock_hz = " + std::to_string(clock_mhz) + "_000_000");
     example.box().put("gestures/own.toml", text);
@@ -184,7 +196,8 @@ TEST_F(Gestures, what_cannot_become_a_measured_classifier_is_refused_before_trai
   const json autoencoder = example.run({}, 1);
   EXPECT_THAT(autoencoder.at("error").at("message").get<std::string>(), HasSubstr("'mote run' trains classifiers"));
   const json energy = example.run({"target.board=mps2-an386", "target.energy=1 uJ"}, 2);
-  EXPECT_THAT(energy.at("error").at("message").get<std::string>(), HasSubstr("the current of board mps2-an386 is not known"));
+  EXPECT_THAT(energy.at("error").at("message").get<std::string>(),
+              HasSubstr("the current of board mps2-an386 is not known"));
 }
 
 TEST_F(Gestures, one_unreadable_file_is_listed_and_the_others_are_used) {
@@ -213,7 +226,9 @@ TEST_F(Gestures, killed_again_and_again_it_goes_on_to_the_same_bytes) {
   ASSERT_EQ(result.exit_code, 0) << result.diagnostics;
   EXPECT_EQ(json::parse(result.output).at("result"), expected.at("result"));
   for (const char* file : {"module.bin", "model.tflite", "evaluation.json"}) {
-    EXPECT_EQ(other.box().get(std::string("gestures/out/") + file), example.box().get(std::string("gestures/out/") + file)) << file;
+    EXPECT_EQ(other.box().get(std::string("gestures/out/") + file),
+              example.box().get(std::string("gestures/out/") + file))
+        << file;
   }
 }
 

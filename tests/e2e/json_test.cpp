@@ -43,7 +43,8 @@ TEST(Json, inspect_draws_every_operator) {
   const Bytes bytes = box.get("small.svg");
   const std::string svg(bytes.begin(), bytes.end());
   EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-  for (const json& op : answer["ops"]) EXPECT_THAT(svg, HasSubstr(op["op"].get<std::string>() + "  " + op["name"].get<std::string>()));
+  for (const json& op : answer["ops"])
+    EXPECT_THAT(svg, HasSubstr(op["op"].get<std::string>() + "  " + op["name"].get<std::string>()));
   // Boxes: input, operators, output. Lines: one into each operator of this chain, one into the output.
   std::size_t boxes = 0, lines = 0;
   for (std::size_t at = svg.find("<g>"); at != std::string::npos; at = svg.find("<g>", at + 1)) ++boxes;

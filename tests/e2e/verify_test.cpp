@@ -19,7 +19,8 @@ class Verify : public testing::Test {
  protected:
   void SetUp() override {
     if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
-    graph_ = *graph::parse(std::string(reinterpret_cast<const char*>(box_.get("small.mote").data()), box_.get("small.mote").size()));
+    graph_ = *graph::parse(
+        std::string(reinterpret_cast<const char*>(box_.get("small.mote").data()), box_.get("small.mote").size()));
     auto executor = std::move(*graph::Executor::create(graph_));
     input_.resize(graph::input_bytes(graph_));
     for (std::size_t i = 0; i < input_.size(); ++i) input_[i] = static_cast<std::uint8_t>(37 * i);
@@ -56,7 +57,8 @@ TEST_F(Verify, against_files_and_tables) {
   for (const char* vectors : {"v", "table.csv"}) {
     const ProcessResult result = box_.mote({"verify", "small.mote", "--vectors", vectors});
     EXPECT_EQ(result.exit_code, 0) << result.diagnostics;
-    EXPECT_THAT(result.output, HasSubstr(vectors == std::string("v") ? "2 of 2 vectors equal" : "1 of 1 vectors equal"));
+    EXPECT_THAT(result.output,
+                HasSubstr(vectors == std::string("v") ? "2 of 2 vectors equal" : "1 of 1 vectors equal"));
   }
 }
 
@@ -72,7 +74,8 @@ TEST_F(Verify, names_what_differs) {
 
 TEST_F(Verify, a_float_model_after_quantization) {
   Rng rng(3);
-  const graph::Graph model = *graph::parse(std::string(reinterpret_cast<const char*>(box_.get("float.mote").data()), box_.get("float.mote").size()));
+  const graph::Graph model = *graph::parse(
+      std::string(reinterpret_cast<const char*>(box_.get("float.mote").data()), box_.get("float.mote").size()));
   for (int i = 0; i < 4; ++i) {
     std::vector<float> values(model.input().shape.elements());
     for (float& v : values) v = static_cast<float>(rng.uniform(-1.0, 1.0));
@@ -84,8 +87,10 @@ TEST_F(Verify, a_float_model_after_quantization) {
   const ProcessResult result = box_.mote({"verify", "integer.tflite", "--layers", "--quiet"});
   EXPECT_EQ(result.exit_code, 0) << result.diagnostics << result.output;
   box_.put("inputs/short.bin", std::string_view("abc"));
-  EXPECT_THAT(box_.mote({"convert", "float.mote", "again.tflite", "--int8", "inputs"}).diagnostics, HasSubstr("short.bin has 3 bytes"));
-  EXPECT_THAT(box_.mote({"convert", "small.mote", "again.tflite", "--int8", "inputs"}).diagnostics, HasSubstr("only float models are quantized"));
+  EXPECT_THAT(box_.mote({"convert", "float.mote", "again.tflite", "--int8", "inputs"}).diagnostics,
+              HasSubstr("short.bin has 3 bytes"));
+  EXPECT_THAT(box_.mote({"convert", "small.mote", "again.tflite", "--int8", "inputs"}).diagnostics,
+              HasSubstr("only float models are quantized"));
 }
 
 TEST_F(Verify, refuses_vectors_that_do_not_fit) {

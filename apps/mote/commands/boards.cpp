@@ -29,11 +29,12 @@ Json board_json(const board::BoardSpec& b) {
 
 Result<Outcome> list_boards() {
   Outcome out;
-  out.text = fmt::format("{:<22} {:<14} {:>8} {:>10} {:>9}  {}\n", "board", "core", "clock", "flash", "RAM", "runs here");
+  out.text =
+      fmt::format("{:<22} {:<14} {:>8} {:>10} {:>9}  {}\n", "board", "core", "clock", "flash", "RAM", "runs here");
   out.json["boards"] = Json::array();
   for (const board::BoardSpec& b : board::catalogue()) {
-    out.text += fmt::format("{:<22} {:<14} {:>4} MHz {:>6} KiB {:>5} KiB  {}\n", b.name, b.core, b.clock_hz / 1'000'000, b.flash_bytes / 1024,
-                            b.ram_bytes / 1024, b.emulated() ? "yes" : "no");
+    out.text += fmt::format("{:<22} {:<14} {:>4} MHz {:>6} KiB {:>5} KiB  {}\n", b.name, b.core, b.clock_hz / 1'000'000,
+                            b.flash_bytes / 1024, b.ram_bytes / 1024, b.emulated() ? "yes" : "no");
     out.json["boards"].push_back(board_json(b));
   }
   return out;
@@ -77,7 +78,8 @@ Result<Outcome> fit(const Options& o, Progress& progress) {
   Bytes input(graph::input_bytes(graph));
   Outcome out;
   out.holds = false;
-  out.text = fmt::format("{:<22} {:<14} {:>20} {:>20} {:>12} {:>10}  {}\n", "board", "core", "flash", "RAM", "latency", "energy", "");
+  out.text = fmt::format("{:<22} {:<14} {:>20} {:>20} {:>12} {:>10}  {}\n", "board", "core", "flash", "RAM", "latency",
+                         "energy", "");
   out.json = {{"model", o.file}, {"boards", Json::array()}};
   std::size_t done = 0;
   for (const board::BoardSpec& b : board::catalogue()) {
@@ -109,15 +111,22 @@ Result<Outcome> fit(const Options& o, Progress& progress) {
       }
     }
     const bool fast_enough = o.latency_ms == 0.0 || (need.latency_ms && *need.latency_ms <= o.latency_ms);
-    if (need.flash > b.flash_bytes) reason = "flash";
-    else if (need.ram > b.ram_bytes) reason = "RAM";
-    else if (reason.empty() && !fast_enough) reason = need.latency_ms ? "latency" : "latency unknown";
+    if (need.flash > b.flash_bytes)
+      reason = "flash";
+    else if (need.ram > b.ram_bytes)
+      reason = "RAM";
+    else if (reason.empty() && !fast_enough)
+      reason = need.latency_ms ? "latency" : "latency unknown";
     const bool fits = reason.empty();
     out.holds = out.holds || fits;
-    const auto of = [](std::size_t need_bytes, std::size_t has) { return fmt::format("{:.1f} of {} KiB", static_cast<double>(need_bytes) / 1024.0, has / 1024); };
-    out.text += fmt::format("{:<22} {:<14} {:>20} {:>20} {:>12} {:>10}  {}\n", b.name, b.core, of(need.flash, b.flash_bytes), of(need.ram, b.ram_bytes),
-                            need.latency_ms ? fmt::format("{:.2f} ms", *need.latency_ms) : "unknown", need.energy_uj ? fmt::format("{:.0f} uJ", *need.energy_uj) : "unknown",
-                            fits ? (need.estimated && !need.latency_ms ? "fits (estimated)" : "fits") : "no: " + reason);
+    const auto of = [](std::size_t need_bytes, std::size_t has) {
+      return fmt::format("{:.1f} of {} KiB", static_cast<double>(need_bytes) / 1024.0, has / 1024);
+    };
+    out.text +=
+        fmt::format("{:<22} {:<14} {:>20} {:>20} {:>12} {:>10}  {}\n", b.name, b.core, of(need.flash, b.flash_bytes),
+                    of(need.ram, b.ram_bytes), need.latency_ms ? fmt::format("{:.2f} ms", *need.latency_ms) : "unknown",
+                    need.energy_uj ? fmt::format("{:.0f} uJ", *need.energy_uj) : "unknown",
+                    fits ? (need.estimated && !need.latency_ms ? "fits (estimated)" : "fits") : "no: " + reason);
     out.json["boards"].push_back({{"name", b.name},
                                   {"core", b.core},
                                   {"fits", fits},
@@ -137,13 +146,18 @@ Result<Outcome> fit(const Options& o, Progress& progress) {
 }  // namespace
 
 std::vector<Command> boards_commands() {
-  return {{"boards", "list the boards that are known and which of them run here, or those that a model fits", "mote boards fit model.tflite", [](CLI::App& app) -> Action {
-             auto o = std::make_shared<Options>();
-             auto* what = app.add_option("WHAT", o->what, "fit: hold a model against every board")->check(CLI::IsMember({"fit"}));
-             app.add_option("FILE", o->file, "with fit: the model")->needs(what);
-             app.add_option("--latency", o->latency_ms, "with fit: milliseconds that one run may take")->needs(what)->check(CLI::PositiveNumber);
-             return [o](Progress& progress) { return o->what.empty() ? list_boards() : fit(*o, progress); };
-           }}};
+  return {
+      {"boards", "list the boards that are known and which of them run here, or those that a model fits",
+       "mote boards fit model.tflite", [](CLI::App& app) -> Action {
+         auto o = std::make_shared<Options>();
+         auto* what =
+             app.add_option("WHAT", o->what, "fit: hold a model against every board")->check(CLI::IsMember({"fit"}));
+         app.add_option("FILE", o->file, "with fit: the model")->needs(what);
+         app.add_option("--latency", o->latency_ms, "with fit: milliseconds that one run may take")
+             ->needs(what)
+             ->check(CLI::PositiveNumber);
+         return [o](Progress& progress) { return o->what.empty() ? list_boards() : fit(*o, progress); };
+       }}};
 }
 
 }  // namespace mote::app

@@ -5,13 +5,13 @@
 #include <algorithm>
 
 #include "command.hpp"
+#include "model_file.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
-#include "mote/formats/tflite.hpp"
-#include "mote/graph/executor.hpp"
-#include "mote/optimize/passes.hpp"
 #include "mote/bench/mlperf.hpp"
 #include "mote/compile/source_package.hpp"
+#include "mote/graph/executor.hpp"
+#include "mote/optimize/passes.hpp"
 #include "steps/compile_model.hpp"
 #include "steps/materials.hpp"
 
@@ -29,14 +29,9 @@ struct Arguments {
   std::string framework, name, version = "1.0.0";
 };
 
-/// A model file by what is in it: TensorFlow Lite or mote's graph text.
-Result<graph::Graph> load_model(const std::string& file) {
-  MOTE_TRY(const Bytes bytes, read_file(file, std::uint64_t{1} << 30));
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with("graph ")) return formats::read_tflite(bytes, file);
-  auto graph = graph::parse(text);
-  if (!graph) return fail(std::move(graph).error(), file);
-  return graph;
+Result<graph::Graph> load_model(const std::string& path) {
+  MOTE_TRY(const ModelFile file, read_model_file(path));
+  return graph_of(file, path);
 }
 
 struct Built {
@@ -65,7 +60,8 @@ Result<Built> build(const Arguments& a) {
   built.model = std::move(*model);
   MOTE_TRY(built.measured, bench::measure(built.model, built.simple, built.board, input));
   built.measured.macs = graph::macs(built.graph);
-  MOTE_TRY(built.model.module, compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
+  MOTE_TRY(built.model.module,
+           compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
   MOTE_TRY(built.model.firmware, compile::make_firmware(built.model.module, built.board));
   MOTE_TRY(auto executor, graph::Executor::create(built.graph));
   Bytes expected(graph::output_bytes(built.graph));
@@ -87,7 +83,8 @@ Result<Outcome> run_export(const Arguments& a) {
   options.name = a.name.empty() ? compile::c_name(std::filesystem::path(a.file).stem().string()) : a.name;
   options.version = a.version;
   options.program.arena_budget = static_cast<std::size_t>(a.ram);
-  options.program.lowering.target = board.core == "cortex-m4f" || board.core == "cortex-m7" ? compile::Target::armv7em : compile::Target::portable;
+  options.program.lowering.target =
+      board.core == "cortex-m4f" || board.core == "cortex-m7" ? compile::Target::armv7em : compile::Target::portable;
   MOTE_TRY(auto executor, graph::Executor::create(graph));
   options.input.resize(graph::input_bytes(graph));
   options.output.resize(graph::output_bytes(graph));
@@ -98,20 +95,23 @@ Result<Outcome> run_export(const Arguments& a) {
   if (!files) return fail(std::move(files).error(), a.file);
   const std::filesystem::path folder = a.out.empty() ? options.name + "." + a.framework : a.out;
   Outcome out;
-  out.json = {{"framework", a.framework}, {"folder", folder.string()}, {"name", options.name}, {"version", options.version}, {"board", board.name},
-              {"core", board.core},       {"files", Json::array()}};
+  out.json = {{"framework", a.framework},   {"folder", folder.string()}, {"name", options.name},
+              {"version", options.version}, {"board", board.name},       {"core", board.core},
+              {"files", Json::array()}};
   for (const compile::SourceFile& file : *files) {
     MOTE_TRY_VOID(write_file(folder / file.path, as_bytes(file.text)));
     out.json["files"].push_back(file.path);
   }
-  out.text = fmt::format("{}: {} files for {}, functions {}_..., version {}; README.md says how to use them\n", folder.string(), files->size(), a.framework, options.name, options.version);
+  out.text = fmt::format("{}: {} files for {}, functions {}_..., version {}; README.md says how to use them\n",
+                         folder.string(), files->size(), a.framework, options.name, options.version);
   return out;
 }
 
 Result<Outcome> run_compile(const Arguments& a) {
   if (!a.framework.empty()) return run_export(a);
   MOTE_TRY(const Built built, build(a));
-  const std::filesystem::path folder = a.out.empty() ? std::filesystem::path(a.file).stem().string() + "." + built.board.name : a.out;
+  const std::filesystem::path folder =
+      a.out.empty() ? std::filesystem::path(a.file).stem().string() + "." + built.board.name : a.out;
   MOTE_TRY_VOID(write_file(folder / "module.bin", built.model.module));
   MOTE_TRY_VOID(write_file(folder / "module.elf", built.model.module_elf));
   MOTE_TRY_VOID(write_file(folder / "firmware.elf", built.model.firmware));
@@ -141,10 +141,13 @@ Result<Outcome> run_mlperf(const Arguments& a) {
   const auto& models = bench::mlperf_models();
   const auto chosen = std::ranges::find(models, a.mlperf, &bench::MlperfModel::name);
   MOTE_TRY(const bench::MlperfRun run,
-           bench::measure_mlperf(built.model, built.simple, built.board, *chosen, a.inferences > 0 ? a.inferences : chosen->inferences, chosen->warmups));
+           bench::measure_mlperf(built.model, built.simple, built.board, *chosen,
+                                 a.inferences > 0 ? a.inferences : chosen->inferences, chosen->warmups));
   Outcome out;
-  out.text = fmt::format("{} as {} on {}: {:.2f} inferences a second ({} in {:.3f} s, after {} to warm up)\n  results  {}\n", a.file, run.model, built.board.name,
-                         run.inferences_per_second(), run.inferences, run.microseconds / 1e6, chosen->warmups, run.results);
+  out.text =
+      fmt::format("{} as {} on {}: {:.2f} inferences a second ({} in {:.3f} s, after {} to warm up)\n  results  {}\n",
+                  a.file, run.model, built.board.name, run.inferences_per_second(), run.inferences,
+                  run.microseconds / 1e6, chosen->warmups, run.results);
   out.json = {{"model", a.file},
               {"board", built.board.name},
               {"benchmark", run.model},
@@ -165,23 +168,36 @@ Result<Outcome> run_bench(const Arguments& a) {
 
 Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&), bool writes) {
   auto a = std::make_shared<Arguments>();
-  parser.add_option("FILE", a->file, "int8 model: .tflite or mote's graph text")->required();
+  parser.add_option("FILE", a->file, "int8 model: .tflite, .onnx or mote's graph text")->required();
   parser.add_option("--board", a->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
-  parser.add_option("--flash", a->flash, "bytes of flash the module should fit: functions are shared and compiled for size until it does");
-  parser.add_option("--ram", a->ram, "bytes the arena may use to be faster; default: up to a twelfth more than it needs");
+  parser.add_option("--flash", a->flash,
+                    "bytes of flash the module should fit: functions are shared and compiled for size until it does");
+  parser.add_option("--ram", a->ram,
+                    "bytes the arena may use to be faster; default: up to a twelfth more than it needs");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
   if (!writes) {
     std::vector<std::string> names;
     for (const bench::MlperfModel& m : bench::mlperf_models()) names.emplace_back(m.name);
-    auto* mlperf = parser.add_option("--mlperf", a->mlperf, "run MLPerf Tiny's performance script over the board's UART, the model taking this one's part")->check(CLI::IsMember(names));
-    parser.add_option("--inferences", a->inferences, "with --mlperf: how many; default: as the benchmark's script says")->needs(mlperf)->check(CLI::Range(1, 100000));
+    auto* mlperf =
+        parser
+            .add_option("--mlperf", a->mlperf,
+                        "run MLPerf Tiny's performance script over the board's UART, the model taking this one's part")
+            ->check(CLI::IsMember(names));
+    parser
+        .add_option("--inferences", a->inferences, "with --mlperf: how many; default: as the benchmark's script says")
+        ->needs(mlperf)
+        ->check(CLI::Range(1, 100000));
   }
   if (writes) {
     parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD, or NAME.FRAMEWORK");
-    auto* framework = parser.add_option("--export", a->framework, "write source for a framework instead: five C functions, kernels, README, example");
+    auto* framework = parser.add_option(
+        "--export", a->framework, "write source for a framework instead: five C functions, kernels, README, example");
     framework->check(CLI::IsMember(compile::framework_names()));
-    parser.add_option("--name", a->name, "with --export: prefix of the C functions; default: FILE's name")->needs(framework);
-    parser.add_option("--version", a->version, "with --export: semantic version of the model")->needs(framework)->capture_default_str();
+    parser.add_option("--name", a->name, "with --export: prefix of the C functions; default: FILE's name")
+        ->needs(framework);
+    parser.add_option("--version", a->version, "with --export: semantic version of the model")
+        ->needs(framework)
+        ->capture_default_str();
   }
   return [a, run](Progress&) { return run(*a); };
 }
@@ -189,9 +205,11 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
 }  // namespace
 
 std::vector<Command> compile_commands() {
-  return {{"compile", "model file to module, firmware and readable source, measured", "mote compile model.tflite --board nucleo-l4r5zi",
+  return {{"compile", "model file to module, firmware and readable source, measured",
+           "mote compile model.tflite --board nucleo-l4r5zi",
            [](CLI::App& parser) { return with_arguments(parser, run_compile, true); }},
-          {"bench", "measure a model file on a board: cycles, RAM, flash, energy", "mote bench model.tflite --board nucleo-l4r5zi --per-op",
+          {"bench", "measure a model file on a board: cycles, RAM, flash, energy",
+           "mote bench model.tflite --board nucleo-l4r5zi --per-op",
            [](CLI::App& parser) { return with_arguments(parser, run_bench, false); }}};
 }
 

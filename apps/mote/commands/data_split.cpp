@@ -157,9 +157,11 @@ Result<Outcome> split_dataset(const Options& options) {
   MOTE_TRY(const data::SplitCheck check, data::verify(dataset, *split));
   if (!options.out.empty()) {
     std::error_code ignored;
-    const auto parent = std::filesystem::weakly_canonical(std::filesystem::absolute(options.out), ignored).parent_path();
+    const auto parent =
+        std::filesystem::weakly_canonical(std::filesystem::absolute(options.out), ignored).parent_path();
     if (parent == std::filesystem::weakly_canonical(dataset.folder(), ignored)) {
-      return fail(Code::invalid_argument, options.out + ": lies in the dataset's own folder, which is never changed; name another place");
+      return fail(Code::invalid_argument,
+                  options.out + ": lies in the dataset's own folder, which is never changed; name another place");
     }
     MOTE_TRY_VOID(write_file(options.out, split->text()));
   }

@@ -16,16 +16,23 @@ constexpr int kWidth = 420, kHeight = 46, kGap = 22, kMargin = 24, kLane = 14;
 std::string escaped(std::string_view raw) {
   std::string out;
   for (const char c : raw) {
-    if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '&') out += "&amp;";
-    else if (c == '"') out += "&quot;";
-    else out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
   return out;
 }
 
-std::string short_name(const std::string& name) { return name.size() <= 40 ? name : "..." + name.substr(name.size() - 37); }
+std::string short_name(const std::string& name) {
+  return name.size() <= 40 ? name : "..." + name.substr(name.size() - 37);
+}
 
 /// A row of the picture: an input, an operator, or an output.
 struct Row {
@@ -57,15 +64,18 @@ class Drawing {
     assign_lanes();
     const int width = 2 * kMargin + kWidth + kLane * static_cast<int>(lanes_ + 1);
     const int height = 2 * kMargin + static_cast<int>(rows_.size()) * (kHeight + kGap) - kGap;
-    std::string out = fmt::format("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" font-family=\"sans-serif\" font-size=\"12\">\n"
-                                  "<title>{2}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-                                  width, height, escaped(graph_.name()));
+    std::string out = fmt::format(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
+        "font-family=\"sans-serif\" font-size=\"12\">\n"
+        "<title>{2}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
+        width, height, escaped(graph_.name()));
     for (std::size_t i = 0; i < lines_.size(); ++i) out += line_text(i);
     for (std::size_t i = 0; i < rows_.size(); ++i) {
-      out += fmt::format("<g><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"{}\" stroke=\"#555\"/>"
-                         "<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text><text x=\"{}\" y=\"{}\" fill=\"#333\">{}</text></g>\n",
-                         kMargin, top(i), kWidth, kHeight, rows_[i].fill, kMargin + 10, top(i) + 19, escaped(rows_[i].title), kMargin + 10, top(i) + 36,
-                         escaped(rows_[i].detail));
+      out += fmt::format(
+          "<g><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"{}\" stroke=\"#555\"/>"
+          "<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}</text><text x=\"{}\" y=\"{}\" fill=\"#333\">{}</text></g>\n",
+          kMargin, top(i), kWidth, kHeight, rows_[i].fill, kMargin + 10, top(i) + 19, escaped(rows_[i].title),
+          kMargin + 10, top(i) + 36, escaped(rows_[i].detail));
     }
     return out + "</svg>\n";
   }
@@ -86,8 +96,10 @@ class Drawing {
     std::size_t constants = 0;
     for (const graph::TensorId id : op.inputs) {
       if (id == graph::kNoTensor) continue;
-      if (graph_.tensor(id).is_constant()) constants += graph_.tensor(id).size_bytes();
-      else connect(id, rows_.size());
+      if (graph_.tensor(id).is_constant())
+        constants += graph_.tensor(id).size_bytes();
+      else
+        connect(id, rows_.size());
     }
     const std::uint64_t macs = graph::macs(graph_, op);
     // From white to a light orange by the square root: small layers stay visible beside the largest.
@@ -97,7 +109,8 @@ class Drawing {
     if (macs > 0) detail += fmt::format(", {} MACs", macs);
     if (constants > 0) detail += ", " + byte_text(constants);
     row_of_[op.outputs[0]] = rows_.size();
-    rows_.push_back({std::string(graph::op_name(op.attributes)) + "  " + short_name(op.name), std::move(detail), fmt::format("#{:02x}{:02x}{:02x}", mix(255), mix(190), mix(110))});
+    rows_.push_back({std::string(graph::op_name(op.attributes)) + "  " + short_name(op.name), std::move(detail),
+                     fmt::format("#{:02x}{:02x}{:02x}", mix(255), mix(190), mix(110))});
   }
 
   /// Lines that skip rows run beside the boxes, each in a lane that is free over its whole length.
@@ -120,7 +133,8 @@ class Drawing {
     const int from = top(line.from) + kHeight, to = top(line.to), middle = kMargin + kWidth / 2;
     const std::string style = "fill=\"none\" stroke=\"#777\" stroke-width=\"1.5\"";
     if (lane_of_[i] == 0) return fmt::format("<path d=\"M{0} {1}V{2}\" {3}/>\n", middle, from, to, style);
-    const int right = kMargin + kWidth, x = right + kLane * static_cast<int>(lane_of_[i]), out = top(line.from) + kHeight / 2, in = top(line.to) + kHeight / 2;
+    const int right = kMargin + kWidth, x = right + kLane * static_cast<int>(lane_of_[i]),
+              out = top(line.from) + kHeight / 2, in = top(line.to) + kHeight / 2;
     return fmt::format("<path d=\"M{0} {1}H{2}V{3}H{0}\" {4}/>\n", right, out, x, in, style);
   }
 

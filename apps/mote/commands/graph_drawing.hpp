@@ -7,7 +7,8 @@
 
 namespace mote::app {
 
-/// SVG text. Boxes say the operator, its name, output shape, multiply-accumulates and weights; darker boxes have more multiply-accumulates.
+/// SVG text. Boxes say the operator, its name, output shape, multiply-accumulates and weights; darker boxes have more
+/// multiply-accumulates.
 [[nodiscard]] std::string graph_svg(const graph::Graph& graph);
 
 }  // namespace mote::app

@@ -8,10 +8,10 @@
 #include "model_commands.hpp"
 #include "model_file.hpp"
 #include "mote/base/file.hpp"
+#include "mote/formats/tflite.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/graph/quantization.hpp"
 #include "mote/optimize/passes.hpp"
-#include "mote/formats/tflite.hpp"
 #include "text_table.hpp"
 
 namespace mote::app {
@@ -23,7 +23,8 @@ struct Options {
   std::string calibration;
 };
 
-/// Lowest and highest value of every tensor over the inputs of a folder: files of raw float32, each one input of the model.
+/// Lowest and highest value of every tensor over the inputs of a folder: files of raw float32, each one input of the
+/// model.
 Result<graph::Ranges> observed_ranges(const graph::Graph& graph, const std::string& folder, std::size_t& samples) {
   std::error_code error;
   std::vector<std::filesystem::path> files;
@@ -31,7 +32,9 @@ Result<graph::Ranges> observed_ranges(const graph::Graph& graph, const std::stri
     if (entry.path().extension() == ".bin") files.push_back(entry.path());
   }
   if (error) return fail(Code::not_found, folder + ": there is no such folder");
-  if (files.empty()) return fail(Code::not_found, folder + ": there are no .bin files (raw float32, one input of the model each) to calibrate with");
+  if (files.empty())
+    return fail(Code::not_found,
+                folder + ": there are no .bin files (raw float32, one input of the model each) to calibrate with");
   std::ranges::sort(files);
   MOTE_TRY(auto executor, graph::Executor::create(graph));
   graph::Ranges ranges;
@@ -39,7 +42,8 @@ Result<graph::Ranges> observed_ranges(const graph::Graph& graph, const std::stri
   for (const std::filesystem::path& file : files) {
     MOTE_TRY(const Bytes input, read_file(file));
     if (input.size() != graph::input_bytes(graph)) {
-      return fail(Code::malformed, fmt::format("{} has {} bytes, the model takes {} (float32)", file.string(), input.size(), graph::input_bytes(graph)));
+      return fail(Code::malformed, fmt::format("{} has {} bytes, the model takes {} (float32)", file.string(),
+                                               input.size(), graph::input_bytes(graph)));
     }
     MOTE_TRY_VOID(executor.run(input, output));
     for (graph::TensorId id = 0; id < static_cast<graph::TensorId>(graph.tensors().size()); ++id) {
@@ -58,7 +62,9 @@ Result<graph::Ranges> observed_ranges(const graph::Graph& graph, const std::stri
 
 /// The float model in int8, with ranges from the calibration inputs.
 Result<graph::Graph> quantized(const graph::Graph& graph, const Options& options, std::size_t& samples) {
-  if (graph.input().dtype != graph::DType::f32) return fail(Code::invalid_argument, options.in + ": its input is " + std::string(graph::name(graph.input().dtype)) + ", only float models are quantized");
+  if (graph.input().dtype != graph::DType::f32)
+    return fail(Code::invalid_argument, options.in + ": its input is " + std::string(graph::name(graph.input().dtype)) +
+                                            ", only float models are quantized");
   MOTE_TRY(const auto simplified, optimize::simplify(graph));
   MOTE_TRY(const graph::Ranges ranges, observed_ranges(simplified.graph, options.calibration, samples));
   auto integer = optimize::quantize(simplified.graph, ranges);
@@ -92,11 +98,17 @@ Result<Outcome> convert(const Options& options) {
   if (!bytes) return fail(std::move(bytes).error(), options.in);
   MOTE_TRY_VOID(write_file(options.out, ByteSpan(*bytes)));
   Outcome out;
-  out.text = fmt::format("{}: {} as {}, {}{}\n", options.out, counted(graph.ops().size(), "operator"), formats::name(to),
-                         byte_text(bytes->size()), samples > 0 ? fmt::format(", int8 by {}", counted(samples, "calibration input")) : "");
-  out.json = {{"input", options.in},           {"from", formats::name(file.format)}, {"output", options.out},
-              {"to", formats::name(to)},       {"ops", graph.ops().size()},          {"bytes", bytes->size()},
-              {"sha256", sha256(*bytes).hex()},   {"calibration_inputs", samples}};
+  out.text = fmt::format("{}: {} as {}, {}{}\n", options.out, counted(graph.ops().size(), "operator"),
+                         formats::name(to), byte_text(bytes->size()),
+                         samples > 0 ? fmt::format(", int8 by {}", counted(samples, "calibration input")) : "");
+  out.json = {{"input", options.in},
+              {"from", formats::name(file.format)},
+              {"output", options.out},
+              {"to", formats::name(to)},
+              {"ops", graph.ops().size()},
+              {"bytes", bytes->size()},
+              {"sha256", sha256(*bytes).hex()},
+              {"calibration_inputs", samples}};
   return out;
 }
 
@@ -108,7 +120,9 @@ Command convert_command() {
             auto options = std::make_shared<Options>();
             app.add_option("in", options->in, "the model; what it is, its content tells")->required();
             app.add_option("out", options->out, "the file to write; its ending says as what")->required();
-            app.add_option("--int8", options->calibration, "quantize a float model to int8; the folder has inputs to calibrate with, raw float32 in .bin files");
+            app.add_option(
+                "--int8", options->calibration,
+                "quantize a float model to int8; the folder has inputs to calibrate with, raw float32 in .bin files");
             return [options](Progress&) { return convert(*options); };
           }};
 }

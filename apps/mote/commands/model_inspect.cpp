@@ -169,7 +169,8 @@ Result<Outcome> describe_unsupported(const ModelFile& file, const std::string& p
   return out;
 }
 
-/// A module may come from anywhere: deeper nesting than any schema of ours would overflow the stack where it is printed.
+/// A module may come from anywhere: deeper nesting than any schema of ours would overflow the stack where it is
+/// printed.
 Json parse_schema(const std::string& text) {
   constexpr int kDeepest = 32;
   bool too_deep = false;

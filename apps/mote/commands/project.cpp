@@ -43,11 +43,13 @@ struct Export {
   const char* output;
   const char* key;
 };
-constexpr Export kExports[] = {{"quantize", "tflite", "tflite"},   {"quantize", "float_tflite", "float_tflite"}, {"quantize", "int8", "int8"},
-                               {"compile", "module", "module"},    {"compile", "firmware", "firmware"},          {"compile", "source", "source"},
-                               {"compile", "bench", "bench"},      {"evaluate", "evaluation", "evaluation"},     {"report", "html", "report"}};
+constexpr Export kExports[] = {
+    {"quantize", "tflite", "tflite"}, {"quantize", "float_tflite", "float_tflite"}, {"quantize", "int8", "int8"},
+    {"compile", "module", "module"},  {"compile", "firmware", "firmware"},          {"compile", "source", "source"},
+    {"compile", "bench", "bench"},    {"evaluate", "evaluation", "evaluation"},     {"report", "html", "report"}};
 
-Result<Json> export_artifacts(registry::Store& store, const pipeline::RunResult& run, const std::filesystem::path& folder) {
+Result<Json> export_artifacts(registry::Store& store, const pipeline::RunResult& run,
+                              const std::filesystem::path& folder) {
   Json artifacts = Json::object();
   for (const Export& e : kExports) {
     const pipeline::StepResult* step = run.step(e.step);
@@ -57,29 +59,39 @@ Result<Json> export_artifacts(registry::Store& store, const pipeline::RunResult&
     const auto path = folder / "out" / found->second.file_name;
     // Unchanged files are left alone: their time stamps mean something to people.
     const auto present = registry::digest_of(path);
-    if (!present || present->id != found->second.artifact.id) MOTE_TRY_VOID(store.export_to(found->second.artifact, path));
+    if (!present || present->id != found->second.artifact.id)
+      MOTE_TRY_VOID(store.export_to(found->second.artifact, path));
     artifacts[e.key] = path.lexically_normal().string();
   }
   return artifacts;
 }
 
-Result<Json> load_json(registry::Store& store, const pipeline::RunResult& run, std::string_view step, const std::string& output) {
+Result<Json> load_json(registry::Store& store, const pipeline::RunResult& run, std::string_view step,
+                       const std::string& output) {
   MOTE_TRY(const Bytes bytes, store.read(run.step(step)->outputs.at(output).artifact.id));
   return Json::parse(bytes.begin(), bytes.end(), nullptr, false);
 }
 
-std::string result_table(const Project& project, const Json& bench, const Json& evaluation, const std::vector<pipeline::Budget>& budgets, const Json& artifacts) {
+std::string result_table(const Project& project, const Json& bench, const Json& evaluation,
+                         const std::vector<pipeline::Budget>& budgets, const Json& artifacts) {
   const auto percent = [](const Json& v) { return fmt::format("{:.2f} %", 100.0 * v.get<double>()); };
   std::string text = fmt::format("\n{} on {}\n", project.name, project.target.value.board.name);
-  text += fmt::format("  accuracy   {} int8, {} float, on {} test samples\n", percent(evaluation["int8"]), percent(evaluation["float"]), evaluation["n"].get<std::uint64_t>());
-  text += fmt::format("  board      {} of {} samples run on the emulated board gave the host's bytes\n", evaluation["board_equal"].get<std::uint64_t>(), evaluation["board_n"].get<std::uint64_t>());
+  text += fmt::format("  accuracy   {} int8, {} float, on {} test samples\n", percent(evaluation["int8"]),
+                      percent(evaluation["float"]), evaluation["n"].get<std::uint64_t>());
+  text += fmt::format("  board      {} of {} samples run on the emulated board gave the host's bytes\n",
+                      evaluation["board_equal"].get<std::uint64_t>(), evaluation["board_n"].get<std::uint64_t>());
   if (evaluation["qemu_n"].get<std::uint64_t>() > 0) {
-    text += fmt::format("             {} of {} of them under QEMU, too\n", evaluation["qemu_equal"].get<std::uint64_t>(), evaluation["qemu_n"].get<std::uint64_t>());
+    text += fmt::format("             {} of {} of them under QEMU, too\n",
+                        evaluation["qemu_equal"].get<std::uint64_t>(), evaluation["qemu_n"].get<std::uint64_t>());
   }
-  text += fmt::format("  latency    {:.2f} ms, {} cycles\n", bench["latency_ms"].get<double>(), bench["cycles"].get<std::uint64_t>());
-  text += fmt::format("  RAM        {} bytes (arena {}, stack {})\n", bench["ram"]["total"].get<std::uint64_t>(), bench["ram"]["arena"].get<std::uint64_t>(), bench["ram"]["stack"].get<std::uint64_t>());
-  text += fmt::format("  flash      {} bytes (code {}, constants {})\n", bench["flash"]["total"].get<std::uint64_t>(), bench["flash"]["code"].get<std::uint64_t>(), bench["flash"]["weights"].get<std::uint64_t>());
-  for (const pipeline::Budget& b : budgets) text += fmt::format("  {} {}\n", b.ok() ? "within    " : "BROKEN    ", pipeline::sentence(b));
+  text += fmt::format("  latency    {:.2f} ms, {} cycles\n", bench["latency_ms"].get<double>(),
+                      bench["cycles"].get<std::uint64_t>());
+  text += fmt::format("  RAM        {} bytes (arena {}, stack {})\n", bench["ram"]["total"].get<std::uint64_t>(),
+                      bench["ram"]["arena"].get<std::uint64_t>(), bench["ram"]["stack"].get<std::uint64_t>());
+  text += fmt::format("  flash      {} bytes (code {}, constants {})\n", bench["flash"]["total"].get<std::uint64_t>(),
+                      bench["flash"]["code"].get<std::uint64_t>(), bench["flash"]["weights"].get<std::uint64_t>());
+  for (const pipeline::Budget& b : budgets)
+    text += fmt::format("  {} {}\n", b.ok() ? "within    " : "BROKEN    ", pipeline::sentence(b));
   if (artifacts.contains("report")) text += fmt::format("  report     {}\n", artifacts["report"].get<std::string>());
   return text;
 }
@@ -101,7 +113,8 @@ Result<Outcome> run_project(const RunArguments& arguments, const std::string& un
   for (const std::string& note : run.notes) progress.note(note);
   // Names mean the latest run, also where it took everything from earlier ones.
   for (const pipeline::StepResult& step : run.steps) {
-    for (const auto& [output, made] : step.outputs) MOTE_TRY_VOID(store.set_alias(step.name + "." + output, made.artifact.id));
+    for (const auto& [output, made] : step.outputs)
+      MOTE_TRY_VOID(store.set_alias(step.name + "." + output, made.artifact.id));
   }
   MOTE_TRY(const Json artifacts, export_artifacts(store, run, project.folder));
 
@@ -112,9 +125,10 @@ Result<Outcome> run_project(const RunArguments& arguments, const std::string& un
     MOTE_TRY(const Json evaluation, load_json(store, run, "evaluate", "evaluation"));
     const auto budgets = judge(project.target.value.budgets, bench, evaluation);
     out.json["metric"] = evaluation["metric"];
-    out.json["result"] = {{"float", evaluation["float"]}, {"int8", evaluation["int8"]}, {"board", evaluation["board"]}, {"n", evaluation["n"]},
+    out.json["result"] = {{"float", evaluation["float"]},     {"int8", evaluation["int8"]},
+                          {"board", evaluation["board"]},     {"n", evaluation["n"]},
                           {"board_n", evaluation["board_n"]}, {"board_equal", evaluation["board_equal"]},
-                          {"qemu_n", evaluation["qemu_n"]}, {"qemu_equal", evaluation["qemu_equal"]}};
+                          {"qemu_n", evaluation["qemu_n"]},   {"qemu_equal", evaluation["qemu_equal"]}};
     out.json["budgets"] = Json::parse(pipeline::to_json(budgets));
     out.text = result_table(project, bench, evaluation, budgets, artifacts);
     for (const pipeline::Budget& b : budgets) out.holds = out.holds && b.ok();
@@ -125,20 +139,26 @@ Result<Outcome> run_project(const RunArguments& arguments, const std::string& un
   out.json["cached_steps"] = run.cached_steps();
   out.json["steps"] = Json::array();
   for (const pipeline::StepResult& s : run.steps) {
-    out.json["steps"].push_back({{"name", s.name}, {"cached", s.cached}, {"seconds", s.seconds}, {"recorded_seconds", s.recorded_seconds}, {"reason", s.reason}});
+    out.json["steps"].push_back({{"name", s.name},
+                                 {"cached", s.cached},
+                                 {"seconds", s.seconds},
+                                 {"recorded_seconds", s.recorded_seconds},
+                                 {"reason", s.reason}});
   }
   return out;
 }
 
 /// A command that runs the pipeline up to a step.
 Command run_command(std::string name, std::string summary, std::string example, std::string until) {
-  return {std::move(name), std::move(summary), std::move(example), [until = std::move(until)](CLI::App& parser) -> Action {
-            auto arguments = std::make_shared<RunArguments>();
-            parser.add_option("DIR", arguments->folder, "folder of mote.toml, or the file itself")->capture_default_str();
-            parser.add_option("--set", arguments->overrides, "override a setting: section.key=value (repeatable)")->allow_extra_args(false);
-            parser.add_flag("--force", arguments->force, "run every step again");
-            return [arguments, until](Progress& progress) { return run_project(*arguments, until, progress); };
-          }};
+  return {
+      std::move(name), std::move(summary), std::move(example), [until = std::move(until)](CLI::App& parser) -> Action {
+        auto arguments = std::make_shared<RunArguments>();
+        parser.add_option("DIR", arguments->folder, "folder of mote.toml, or the file itself")->capture_default_str();
+        parser.add_option("--set", arguments->overrides, "override a setting: section.key=value (repeatable)")
+            ->allow_extra_args(false);
+        parser.add_flag("--force", arguments->force, "run every step again");
+        return [arguments, until](Progress& progress) { return run_project(*arguments, until, progress); };
+      }};
 }
 
 constexpr const char* kTemplate = R"([project]
@@ -206,7 +226,8 @@ Result<Outcome> new_project(const std::filesystem::path& folder) {
   if (folder.empty()) return fail(Code::invalid_argument, "a project needs a folder: 'mote new my-sensor'");
   const auto file = folder / "mote.toml";
   std::error_code ignored;
-  if (std::filesystem::exists(file, ignored)) return fail(Code::invalid_argument, file.string() + ": is there already; nothing was changed");
+  if (std::filesystem::exists(file, ignored))
+    return fail(Code::invalid_argument, file.string() + ": is there already; nothing was changed");
   const std::string name = project_name(std::filesystem::absolute(folder, ignored));
   MOTE_TRY_VOID(write_file(file, fmt::format(kTemplate, name)));
   MOTE_TRY_VOID(ignore_outputs(folder / ".gitignore"));
@@ -251,15 +272,20 @@ Result<Outcome> render_report(const std::string& from, const std::string& to) {
 
 std::vector<Command> project_commands() {
   return {
-      {"new", "make a project", "mote new my-sensor", [](CLI::App& parser) -> Action {
+      {"new", "make a project", "mote new my-sensor",
+       [](CLI::App& parser) -> Action {
          auto folder = std::make_shared<std::string>();
          parser.add_option("DIR", *folder, "folder to make")->required();
          return [folder](Progress&) { return new_project(*folder); };
        }},
-      run_command("run", "data to measured model: runs what is not up to date, then judges the budgets", "mote run examples/fashion --set train.epochs=5", ""),
-      run_command("train", "the pipeline up to the trained float model; goes on where it was interrupted", "mote train examples/fashion", "train"),
-      run_command("optimize", "the pipeline up to the quantized model", "mote optimize examples/fashion --set quantize.method=aware", "quantize"),
-      {"report", "write the report of the latest run, or of a report.json, as one HTML file", "mote report examples/fashion --out report.html",
+      run_command("run", "data to measured model: runs what is not up to date, then judges the budgets",
+                  "mote run examples/fashion --set train.epochs=5", ""),
+      run_command("train", "the pipeline up to the trained float model; goes on where it was interrupted",
+                  "mote train examples/fashion", "train"),
+      run_command("optimize", "the pipeline up to the quantized model",
+                  "mote optimize examples/fashion --set quantize.method=aware", "quantize"),
+      {"report", "write the report of the latest run, or of a report.json, as one HTML file",
+       "mote report examples/fashion --out report.html",
        [](CLI::App& parser) -> Action {
          auto from = std::make_shared<std::string>(".");
          auto to = std::make_shared<std::string>("report.html");
@@ -267,7 +293,8 @@ std::vector<Command> project_commands() {
          parser.add_option("--out", *to, "file to write")->capture_default_str();
          return [from, to](Progress&) { return render_report(*from, *to); };
        }},
-      {"why", "where an artifact comes from and what was made of it", "mote why train.model --project examples/fashion", [](CLI::App& parser) -> Action {
+      {"why", "where an artifact comes from and what was made of it", "mote why train.model --project examples/fashion",
+       [](CLI::App& parser) -> Action {
          auto id = std::make_shared<std::string>();
          auto folder = std::make_shared<std::string>(".");
          parser.add_option("ID", *id, "hash or its beginning, step.output, an alias, or a file")->required();

@@ -38,29 +38,43 @@ struct Vector {
 };
 
 /// Elements of `ids` one behind the other, from numbers as text.
-Result<Bytes> bytes_of_numbers(const Graph& graph, const std::vector<graph::TensorId>& ids, std::span<const double> numbers, const std::string& where) {
+Result<Bytes> bytes_of_numbers(const Graph& graph, const std::vector<graph::TensorId>& ids,
+                               std::span<const double> numbers, const std::string& where) {
   Bytes bytes;
   std::size_t next = 0;
   for (const graph::TensorId id : ids) {
     const graph::Tensor& t = graph.tensor(id);
     for (std::size_t i = 0; i < t.shape.elements(); ++i, ++next) {
-      if (next == numbers.size()) return fail(Code::malformed, fmt::format("{} has {} numbers, the model's tensors take more", where, numbers.size()));
+      if (next == numbers.size())
+        return fail(Code::malformed,
+                    fmt::format("{} has {} numbers, the model's tensors take more", where, numbers.size()));
       const double v = numbers[next];
       const auto put = [&](auto value) {
         const ByteSpan raw = bytes_of(std::span<const decltype(value)>(&value, 1));
         bytes.insert(bytes.end(), raw.begin(), raw.end());
       };
       const double limit = t.dtype == DType::i8 ? 128.0 : t.dtype == DType::i16 ? 32768.0 : 2147483648.0;
-      if (t.dtype != DType::f32 && (v != std::floor(v) || v < -limit || v >= limit)) return fail(Code::malformed, fmt::format("{}: {} is no {}", where, v, graph::name(t.dtype)));
+      if (t.dtype != DType::f32 && (v != std::floor(v) || v < -limit || v >= limit))
+        return fail(Code::malformed, fmt::format("{}: {} is no {}", where, v, graph::name(t.dtype)));
       switch (t.dtype) {
-        case DType::f32: put(static_cast<float>(v)); break;
-        case DType::i8: put(static_cast<std::int8_t>(v)); break;
-        case DType::i16: put(static_cast<std::int16_t>(v)); break;
-        default: put(static_cast<std::int32_t>(v)); break;
+        case DType::f32:
+          put(static_cast<float>(v));
+          break;
+        case DType::i8:
+          put(static_cast<std::int8_t>(v));
+          break;
+        case DType::i16:
+          put(static_cast<std::int16_t>(v));
+          break;
+        default:
+          put(static_cast<std::int32_t>(v));
+          break;
       }
     }
   }
-  if (next != numbers.size()) return fail(Code::malformed, fmt::format("{} has {} numbers, the model's tensors take {}", where, numbers.size(), next));
+  if (next != numbers.size())
+    return fail(Code::malformed,
+                fmt::format("{} has {} numbers, the model's tensors take {}", where, numbers.size(), next));
   return bytes;
 }
 
@@ -90,24 +104,30 @@ Result<Bytes> tensor_file(const Graph& graph, const std::vector<graph::TensorId>
   return read_file(file, std::uint64_t{1} << 28);
 }
 
-/// A folder of files in pairs: NAME.input.EXT (or NAME.input0.EXT, NAME.input1.EXT, ...) and NAME.output.EXT. EXT is bin (raw elements) or csv.
+/// A folder of files in pairs: NAME.input.EXT (or NAME.input0.EXT, NAME.input1.EXT, ...) and NAME.output.EXT. EXT is
+/// bin (raw elements) or csv.
 Result<std::vector<Vector>> vectors_of_folder(const Graph& graph, const fs::path& folder) {
   std::map<std::string, fs::path> outputs;
   std::map<std::string, std::map<std::string, fs::path>> inputs;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string file = entry.path().filename().string();
     const std::size_t in = file.rfind(".input"), out = file.rfind(".output");
-    if (out != std::string::npos) outputs[file.substr(0, out)] = entry.path();
-    else if (in != std::string::npos) inputs[file.substr(0, in)][file] = entry.path();
+    if (out != std::string::npos)
+      outputs[file.substr(0, out)] = entry.path();
+    else if (in != std::string::npos)
+      inputs[file.substr(0, in)][file] = entry.path();
   }
   std::vector<Vector> vectors;
   for (const auto& [name, files] : inputs) {
-    if (!outputs.contains(name)) return fail(Code::not_found, fmt::format("{}: there is no {}.output", folder.string(), name));
+    if (!outputs.contains(name))
+      return fail(Code::not_found, fmt::format("{}: there is no {}.output", folder.string(), name));
     Vector v{name, {}, {}};
     if (files.size() == 1) {
       MOTE_TRY(v.input, tensor_file(graph, graph.inputs(), files.begin()->second));
     } else {
-      if (files.size() != graph.inputs().size()) return fail(Code::malformed, fmt::format("{}: {} has {} inputs, the model {}", folder.string(), name, files.size(), graph.inputs().size()));
+      if (files.size() != graph.inputs().size())
+        return fail(Code::malformed, fmt::format("{}: {} has {} inputs, the model {}", folder.string(), name,
+                                                 files.size(), graph.inputs().size()));
       std::size_t i = 0;
       for (const auto& [file, path] : files) {
         MOTE_TRY(const Bytes part, tensor_file(graph, {graph.inputs()[i++]}, path));
@@ -117,11 +137,14 @@ Result<std::vector<Vector>> vectors_of_folder(const Graph& graph, const fs::path
     MOTE_TRY(v.expected, tensor_file(graph, graph.outputs(), outputs[name]));
     vectors.push_back(std::move(v));
   }
-  if (vectors.empty()) return fail(Code::not_found, folder.string() + ": there are no pairs of files NAME.input.bin and NAME.output.bin (or .csv) in it");
+  if (vectors.empty())
+    return fail(Code::not_found,
+                folder.string() + ": there are no pairs of files NAME.input.bin and NAME.output.bin (or .csv) in it");
   return vectors;
 }
 
-/// A table: a line a vector, the first cell a file with raw input bytes beside the table (or in a folder there), the last cells the outputs.
+/// A table: a line a vector, the first cell a file with raw input bytes beside the table (or in a folder there), the
+/// last cells the outputs.
 Result<std::vector<Vector>> vectors_of_table(const Graph& graph, const fs::path& table) {
   MOTE_TRY(const std::string text, read_text(table));
   std::size_t outputs = 0;
@@ -143,9 +166,12 @@ Result<std::vector<Vector>> vectors_of_table(const Graph& graph, const fs::path&
     }
     if (line_number == 1 && cells.size() < outputs + 1) continue;  // a heading
     const std::string where = fmt::format("{}: line {}", table.string(), line_number);
-    if (cells.size() < outputs + 1) return fail(Code::malformed, fmt::format("{} has {} cells, a file and {} outputs are needed", where, cells.size(), outputs));
+    if (cells.size() < outputs + 1)
+      return fail(Code::malformed,
+                  fmt::format("{} has {} cells, a file and {} outputs are needed", where, cells.size(), outputs));
     fs::path file = table.parent_path() / cells[0];
-    for (const auto& entry : fs::directory_iterator(table.parent_path().empty() ? fs::path(".") : table.parent_path())) {
+    for (const auto& entry :
+         fs::directory_iterator(table.parent_path().empty() ? fs::path(".") : table.parent_path())) {
       if (!fs::exists(file) && entry.is_directory()) file = entry.path() / cells[0];
     }
     if (!fs::exists(file)) return fail(Code::not_found, fmt::format("{}: there is no file {}", where, cells[0]));
@@ -187,17 +213,21 @@ Result<std::vector<Vector>> load_vectors(const Options& o, const Graph& graph) {
   std::error_code error;
   const fs::path path = o.vectors;
   if (!fs::exists(path, error)) return fail(Code::not_found, o.vectors + ": there is no such file or folder");
-  MOTE_TRY(auto vectors, fs::is_directory(path, error) ? vectors_of_folder(graph, path) : vectors_of_table(graph, path));
+  MOTE_TRY(auto vectors,
+           fs::is_directory(path, error) ? vectors_of_folder(graph, path) : vectors_of_table(graph, path));
   for (const Vector& v : vectors) {
     if (v.input.size() == graph::input_bytes(graph) && v.expected.size() == graph::output_bytes(graph)) continue;
-    return fail(Code::malformed, fmt::format("{}: vector {} has {} bytes of input and {} of output, the model takes {} and gives {}", o.vectors, v.name, v.input.size(),
-                                             v.expected.size(), graph::input_bytes(graph), graph::output_bytes(graph)));
+    return fail(
+        Code::malformed,
+        fmt::format("{}: vector {} has {} bytes of input and {} of output, the model takes {} and gives {}", o.vectors,
+                    v.name, v.input.size(), v.expected.size(), graph::input_bytes(graph), graph::output_bytes(graph)));
   }
   return vectors;
 }
 
 Json difference_json(const bench::StepDifference& d) {
-  return {{"step", d.step}, {"tensor", d.tensor}, {"different", d.different}, {"first", d.first}, {"expected", d.expected}, {"got", d.got}};
+  return {{"step", d.step},   {"tensor", d.tensor},     {"different", d.different},
+          {"first", d.first}, {"expected", d.expected}, {"got", d.got}};
 }
 
 Result<Outcome> verify(const Options& o, Progress& progress) {
@@ -209,7 +239,9 @@ Result<Outcome> verify(const Options& o, Progress& progress) {
   auto compiled = compile::compile(simplified.graph, board, {});
   if (!compiled) return fail(std::move(compiled).error(), o.file);
   MOTE_TRY(const std::vector<Bytes> outputs,
-           bench::run_on_board(compiled->firmware, board, vectors.size(), [&](std::size_t i) -> Result<Bytes> { return vectors[i].input; }, progress));
+           bench::run_on_board(
+               compiled->firmware, board, vectors.size(),
+               [&](std::size_t i) -> Result<Bytes> { return vectors[i].input; }, progress));
 
   std::size_t equal = 0, different_bytes = 0, first = vectors.size();
   for (std::size_t i = 0; i < vectors.size(); ++i) {
@@ -236,11 +268,15 @@ Result<Outcome> verify(const Options& o, Progress& progress) {
   // The vector that differs; without one, the first.
   const Vector& probe = vectors[out.holds ? 0 : first];
   MOTE_TRY(const auto difference, bench::first_difference(*compiled, simplified.graph, board, probe.input));
-  out.json["layers"] = {{"vector", probe.name}, {"compared", compiled->program.steps.size()}, {"first_different", difference ? difference_json(*difference) : Json(nullptr)}};
+  out.json["layers"] = {{"vector", probe.name},
+                        {"compared", compiled->program.steps.size()},
+                        {"first_different", difference ? difference_json(*difference) : Json(nullptr)}};
   if (difference) {
     out.holds = false;
-    out.text += fmt::format("layer {} is the first that is not the host's: {} elements of {}, the first at {}: {} instead of {}\n", difference->step, difference->different,
-                            difference->tensor, difference->first, difference->got, difference->expected);
+    out.text += fmt::format(
+        "layer {} is the first that is not the host's: {} elements of {}, the first at {}: {} instead of {}\n",
+        difference->step, difference->different, difference->tensor, difference->first, difference->got,
+        difference->expected);
   } else {
     out.text += fmt::format("all {} layers equal the host's on {}{}\n", compiled->program.steps.size(), probe.name,
                             out.holds ? "" : ": the vectors come from another arithmetic than the model's");
@@ -255,11 +291,16 @@ std::vector<Command> verify_commands() {
            "mote verify model.tflite --board nucleo-l4r5zi --vectors vectors/ --layers", [](CLI::App& app) -> Action {
              auto o = std::make_shared<Options>();
              app.add_option("FILE", o->file, "int8 or int16 model: .tflite or mote's graph text")->required();
-             app.add_option("--board", o->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
+             app.add_option("--board", o->board, "board of the catalogue, or a .toml file of your own")
+                 ->capture_default_str();
              app.add_option("--vectors", o->vectors,
-                            "folder of NAME.input.bin and NAME.output.bin (or .csv), or a .csv table: input file, ..., outputs; without it random inputs and the host's outputs");
-             app.add_option("--samples", o->samples, "how many random inputs")->capture_default_str()->check(CLI::Range(1, 100000));
-             app.add_flag("--layers", o->layers, "compare layer by layer with the host and name the first that differs");
+                            "folder of NAME.input.bin and NAME.output.bin (or .csv), or a .csv table: input file, ..., "
+                            "outputs; without it random inputs and the host's outputs");
+             app.add_option("--samples", o->samples, "how many random inputs")
+                 ->capture_default_str()
+                 ->check(CLI::Range(1, 100000));
+             app.add_flag("--layers", o->layers,
+                          "compare layer by layer with the host and name the first that differs");
              return [o](Progress& progress) { return verify(*o, progress); };
            }}};
 }

@@ -9,7 +9,8 @@ std::vector<pipeline::Contributor> ram_contributors(const Json& bench) {
   const Json& program = bench["program"];
   const auto peak = program["peak_step"].get<std::size_t>();
   for (const Json& b : program["buffers"]) {
-    if (b["first"].get<std::size_t>() <= peak && peak <= b["last"].get<std::size_t>()) out.push_back({b["name"], b["bytes"].get<double>()});
+    if (b["first"].get<std::size_t>() <= peak && peak <= b["last"].get<std::size_t>())
+      out.push_back({b["name"], b["bytes"].get<double>()});
   }
   out.push_back({"stack", bench["ram"]["stack"].get<double>()});
   return out;
@@ -17,7 +18,8 @@ std::vector<pipeline::Contributor> ram_contributors(const Json& bench) {
 
 std::vector<pipeline::Contributor> flash_contributors(const Json& bench) {
   std::vector<pipeline::Contributor> out;
-  for (const Json& f : bench["program"]["flash_parts"]) out.push_back({f["name"], f["code"].get<double>() + f["constants"].get<double>()});
+  for (const Json& f : bench["program"]["flash_parts"])
+    out.push_back({f["name"], f["code"].get<double>() + f["constants"].get<double>()});
   return out;
 }
 
@@ -36,14 +38,21 @@ std::vector<pipeline::Budget> judge(const Budgets& limits, const Json& bench, co
   const double energy = bench["energy_uj"].get<double>();
   using pipeline::Bound;
   if (limits.flash_bytes) {
-    budgets.push_back({"flash", static_cast<double>(*limits.flash_bytes), bench["flash"]["total"].get<double>(), "B", Bound::at_most, flash_contributors(bench)});
+    budgets.push_back({"flash", static_cast<double>(*limits.flash_bytes), bench["flash"]["total"].get<double>(), "B",
+                       Bound::at_most, flash_contributors(bench)});
   }
   if (limits.ram_bytes) {
-    budgets.push_back({"ram", static_cast<double>(*limits.ram_bytes), bench["ram"]["total"].get<double>(), "B", Bound::at_most, ram_contributors(bench)});
+    budgets.push_back({"ram", static_cast<double>(*limits.ram_bytes), bench["ram"]["total"].get<double>(), "B",
+                       Bound::at_most, ram_contributors(bench)});
   }
-  if (limits.latency_ms) budgets.push_back({"latency", *limits.latency_ms, latency, "ms", Bound::at_most, time_contributors(bench, latency / cycles)});
-  if (limits.energy_uj) budgets.push_back({"energy", *limits.energy_uj, energy, "uJ", Bound::at_most, time_contributors(bench, energy / cycles)});
-  if (limits.accuracy) budgets.push_back({"accuracy", *limits.accuracy, evaluation["int8"].get<double>(), "%", Bound::at_least, {}});
+  if (limits.latency_ms)
+    budgets.push_back(
+        {"latency", *limits.latency_ms, latency, "ms", Bound::at_most, time_contributors(bench, latency / cycles)});
+  if (limits.energy_uj)
+    budgets.push_back(
+        {"energy", *limits.energy_uj, energy, "uJ", Bound::at_most, time_contributors(bench, energy / cycles)});
+  if (limits.accuracy)
+    budgets.push_back({"accuracy", *limits.accuracy, evaluation["int8"].get<double>(), "%", Bound::at_least, {}});
   return budgets;
 }
 

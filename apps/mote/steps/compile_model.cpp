@@ -8,7 +8,8 @@
 
 namespace mote::app {
 
-Result<compile::FeatureStage> feature_stage(const features::Extractor& extractor, const features::Quantization& quantization) {
+Result<compile::FeatureStage> feature_stage(const features::Extractor& extractor,
+                                            const features::Quantization& quantization) {
   compile::FeatureStage stage;
   stage.function = "extract_features";
   MOTE_TRY(stage.source, features::emit_cpp(extractor, stage.function, quantization));
@@ -28,7 +29,8 @@ Json bench_json(const bench::BenchResult& r) {
             {"core_cycles", r.counts.core_cycles},
             {"latency_ms", r.latency_ms},
             {"energy_uj", r.energy_uj},
-            {"ram", {{"arena", r.ram.arena}, {"stack", r.ram.stack}, {"static", r.ram.static_data}, {"total", r.ram.total()}}},
+            {"ram",
+             {{"arena", r.ram.arena}, {"stack", r.ram.stack}, {"static", r.ram.static_data}, {"total", r.ram.total()}}},
             {"flash", {{"code", r.flash.code}, {"weights", r.flash.constants}, {"total", r.flash.total()}}},
             {"arena_planned", r.arena_planned},
             {"arena_touched", r.arena_touched},
@@ -37,7 +39,13 @@ Json bench_json(const bench::BenchResult& r) {
   json["per_op"] = Json::array();
   for (std::size_t i = 0; i < r.steps.size(); ++i) {
     const bench::StepCost& s = r.steps[i];
-    json["per_op"].push_back({{"index", i}, {"op", s.name}, {"shape", s.summary}, {"kernel", s.kernel}, {"macs", s.macs}, {"cycles", s.cycles}, {"instructions", s.instructions}});
+    json["per_op"].push_back({{"index", i},
+                              {"op", s.name},
+                              {"shape", s.summary},
+                              {"kernel", s.kernel},
+                              {"macs", s.macs},
+                              {"cycles", s.cycles},
+                              {"instructions", s.instructions}});
   }
   json["output_sha256"] = r.output_sha256;
   json["estimated"] = r.estimated;
@@ -46,32 +54,49 @@ Json bench_json(const bench::BenchResult& r) {
 
 Json program_json(const compile::CompiledModel& model) {
   const compile::Program& p = model.program;
-  Json json{{"arena_bytes", p.arena_bytes}, {"peak_bytes", p.peak_live_bytes}, {"peak_step", p.peak_step}, {"peak_tensors", p.peak_tensors}};
+  Json json{{"arena_bytes", p.arena_bytes},
+            {"peak_bytes", p.peak_live_bytes},
+            {"peak_step", p.peak_step},
+            {"peak_tensors", p.peak_tensors}};
   json["steps"] = Json::array();
-  for (const compile::Step& s : p.steps) json["steps"].push_back({{"name", s.name}, {"summary", s.summary}, {"kernel", s.kernel}, {"op_index", s.op_index}});
+  for (const compile::Step& s : p.steps)
+    json["steps"].push_back({{"name", s.name}, {"summary", s.summary}, {"kernel", s.kernel}, {"op_index", s.op_index}});
   json["buffers"] = Json::array();
   for (const compile::PlacedBuffer& b : p.buffers) {
-    json["buffers"].push_back({{"name", b.name}, {"aliases", b.aliases}, {"offset", b.offset}, {"bytes", b.bytes}, {"first", b.first_step}, {"last", b.last_step}, {"scratch", b.is_scratch}});
+    json["buffers"].push_back({{"name", b.name},
+                               {"aliases", b.aliases},
+                               {"offset", b.offset},
+                               {"bytes", b.bytes},
+                               {"first", b.first_step},
+                               {"last", b.last_step},
+                               {"scratch", b.is_scratch}});
   }
   json["flash_parts"] = Json::array();
-  for (const compile::FlashPart& f : model.flash_parts) json["flash_parts"].push_back({{"name", f.name}, {"code", f.code_bytes}, {"constants", f.constant_bytes}});
+  for (const compile::FlashPart& f : model.flash_parts)
+    json["flash_parts"].push_back({{"name", f.name}, {"code", f.code_bytes}, {"constants", f.constant_bytes}});
   return json;
 }
 
 std::string bench_text(const bench::BenchResult& r, bool per_op) {
-  const auto mark = [&](const char* figure) { return std::ranges::find(r.estimated, figure) != r.estimated.end() ? " (estimated)" : ""; };
+  const auto mark = [&](const char* figure) {
+    return std::ranges::find(r.estimated, figure) != r.estimated.end() ? " (estimated)" : "";
+  };
   std::string text = fmt::format("{} on {}\n", r.model, r.board);
-  text += fmt::format("  latency  {:.2f} ms{}   {} cycles, {} instructions, {} MACs{}\n", r.latency_ms, mark("latency_ms"), r.cycles, r.counts.instructions, r.macs,
+  text += fmt::format("  latency  {:.2f} ms{}   {} cycles, {} instructions, {} MACs{}\n", r.latency_ms,
+                      mark("latency_ms"), r.cycles, r.counts.instructions, r.macs,
                       r.live_macs != r.macs ? fmt::format(" ({} live)", r.live_macs) : "");
   text += fmt::format("  energy   {:.1f} uJ{}\n", r.energy_uj, mark("energy_uj"));
-  text += fmt::format("  RAM      {} bytes: arena {}, stack {}, static {}\n", r.ram.total(), r.ram.arena, r.ram.stack, r.ram.static_data);
+  text += fmt::format("  RAM      {} bytes: arena {}, stack {}, static {}\n", r.ram.total(), r.ram.arena, r.ram.stack,
+                      r.ram.static_data);
   text += fmt::format("  flash    {} bytes: code {}, constants {}\n", r.flash.total(), r.flash.code, r.flash.constants);
   if (!per_op) return text;
   text += fmt::format("\n  {:<26} {:>10} {:>10} {:>6} {:>6}  {}\n", "step", "MACs", "cycles", "share", "c/MAC", "what");
   for (const bench::StepCost& s : r.steps) {
     const double share = r.cycles > 0 ? 100.0 * static_cast<double>(s.cycles) / static_cast<double>(r.cycles) : 0.0;
-    const std::string per_mac = s.macs > 0 ? fmt::format("{:.2f}", static_cast<double>(s.cycles) / static_cast<double>(s.macs)) : "-";
-    text += fmt::format("  {:<26} {:>10} {:>10} {:>5.1f}% {:>6}  {} | {}\n", s.name, s.macs, s.cycles, share, per_mac, s.summary, s.kernel);
+    const std::string per_mac =
+        s.macs > 0 ? fmt::format("{:.2f}", static_cast<double>(s.cycles) / static_cast<double>(s.macs)) : "-";
+    text += fmt::format("  {:<26} {:>10} {:>10} {:>5.1f}% {:>6}  {} | {}\n", s.name, s.macs, s.cycles, share, per_mac,
+                        s.summary, s.kernel);
   }
   return text;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// A model with its features, compiled and measured on a board: shared by the pipeline's step and the commands compile and bench.
+// A model with its features, compiled and measured on a board: shared by the pipeline's step and the commands compile
+// and bench.
 
 #include "mote/bench/bench.hpp"
 #include "mote/compile/compile.hpp"
@@ -10,7 +11,8 @@
 namespace mote::app {
 
 /// The features stage of a module.
-[[nodiscard]] Result<compile::FeatureStage> feature_stage(const features::Extractor& extractor, const features::Quantization& quantization);
+[[nodiscard]] Result<compile::FeatureStage> feature_stage(const features::Extractor& extractor,
+                                                          const features::Quantization& quantization);
 
 /// Documented keys of `mote bench --json`; also what the pipeline keeps of a measurement.
 [[nodiscard]] Json bench_json(const bench::BenchResult& result);

@@ -9,7 +9,8 @@ namespace mote::app {
 namespace {
 
 /// A sample of the test part (or of training, when there is none) with the output that the host computes for it.
-Result<std::pair<Bytes, Bytes>> self_test_vector(const samples::DatasetSource& source, const graph::Graph& int8, const features::Quantization& quantization) {
+Result<std::pair<Bytes, Bytes>> self_test_vector(const samples::DatasetSource& source, const graph::Graph& int8,
+                                                 const features::Quantization& quantization) {
   MOTE_TRY(auto executor, graph::Executor::create(int8));
   MOTE_TRY(const Bytes input, quantized_input(source, 0, quantization));
   Bytes output(int8.output().size_bytes());
@@ -30,7 +31,8 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
   compile::CompileOptions options;
   MOTE_TRY(options.program.features, feature_stage(materials.extractor, quantization));
   options.labels = materials.dataset.about().labels;
-  if (const auto& flash = project.target.value.budgets.flash_bytes) options.flash_budget = static_cast<std::size_t>(*flash);
+  if (const auto& flash = project.target.value.budgets.flash_bytes)
+    options.flash_budget = static_cast<std::size_t>(*flash);
   options.sensor_schema = materials.extractor.sensor().schema();
   MOTE_TRY(auto vector, self_test_vector(*test, int8, quantization));
   const Bytes input = vector.first;
@@ -47,7 +49,8 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
   MOTE_TRY(model.module, compile::with_stack_bytes(model.module, static_cast<std::uint32_t>(measured.ram.stack)));
   MOTE_TRY(model.firmware, compile::make_firmware(model.module, board));
   if (measured.output_sha256 != sha256(expected).hex()) {
-    return fail(Code::internal, "the board computes other bytes than the host for the self-test vector; please report this");
+    return fail(Code::internal,
+                "the board computes other bytes than the host for the self-test vector; please report this");
   }
   Json json = bench_json(measured);
   json["program"] = program_json(model);
@@ -57,12 +60,9 @@ Result<pipeline::Outputs> compile_and_measure(const Project& project, pipeline::
   MOTE_TRY_VOID(write_file(context.output("model.cpp"), model.source));
   MOTE_TRY_VOID(write_file(context.output("kernels.S"), model.assembly));
   MOTE_TRY_VOID(write_file(context.output("bench.json"), json.dump(1)));
-  return pipeline::Outputs{{"module", context.output("module.bin")},
-                           {"module_elf", context.output("module.elf")},
-                           {"firmware", context.output("firmware.elf")},
-                           {"source", context.output("model.cpp")},
-                           {"assembly", context.output("kernels.S")},
-                           {"bench", context.output("bench.json")}};
+  return pipeline::Outputs{{"module", context.output("module.bin")},     {"module_elf", context.output("module.elf")},
+                           {"firmware", context.output("firmware.elf")}, {"source", context.output("model.cpp")},
+                           {"assembly", context.output("kernels.S")},    {"bench", context.output("bench.json")}};
 }
 
 }  // namespace
@@ -72,8 +72,14 @@ Result<void> add_compile(pipeline::Graph& graph, const Project& project) {
   const std::string params = materials_text(project) + project.target.text;
   // Kernels and our compiler are part of this program, gcc is not: another build of either compiles again.
   const std::string version = "2 " + build_id().substr(0, 12) + " gcc " + compile::compiler_version();
-  return graph.add(pipeline::make_step({"compile", version, params, {"dataset", "int8"}, {"module", "module_elf", "firmware", "source", "assembly", "bench"}}, run),
-                   {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"int8", pipeline::FromStep{"quantize", "int8"}}});
+  return graph.add(
+      pipeline::make_step({"compile",
+                           version,
+                           params,
+                           {"dataset", "int8"},
+                           {"module", "module_elf", "firmware", "source", "assembly", "bench"}},
+                          run),
+      {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"int8", pipeline::FromStep{"quantize", "int8"}}});
 }
 
 }  // namespace mote::app

@@ -26,7 +26,9 @@ class Tally {
     right_ += static_cast<std::size_t>(truth) == predicted ? 1 : 0;
     ++confusion_[static_cast<std::size_t>(truth) * classes_ + predicted];
   }
-  [[nodiscard]] double accuracy() const { return count_ == 0 ? 0.0 : static_cast<double>(right_) / static_cast<double>(count_); }
+  [[nodiscard]] double accuracy() const {
+    return count_ == 0 ? 0.0 : static_cast<double>(right_) / static_cast<double>(count_);
+  }
   [[nodiscard]] const std::vector<std::uint64_t>& confusion() const { return confusion_; }
 
  private:
@@ -60,18 +62,23 @@ Json worst_mistakes(const samples::DatasetSource& test, const std::vector<Bytes>
   mistakes.resize(std::min<std::size_t>(mistakes.size(), 12));
   Json json = Json::array();
   for (const Mistake& m : mistakes) {
-    json.push_back({{"dataset_index", test.dataset_index(m.index)}, {"truth", test.label(m.index)}, {"predicted", m.predicted}, {"confidence", m.confidence / 255.0}});
+    json.push_back({{"dataset_index", test.dataset_index(m.index)},
+                    {"truth", test.label(m.index)},
+                    {"predicted", m.predicted},
+                    {"confidence", m.confidence / 255.0}});
   }
   return json;
 }
 
 /// How many of the chosen samples gave the host's bytes; all of them, or the run fails.
-Result<std::size_t> count_equal(const std::vector<Bytes>& outputs, const std::vector<Bytes>& host, const std::vector<std::size_t>& chosen, std::string_view where) {
+Result<std::size_t> count_equal(const std::vector<Bytes>& outputs, const std::vector<Bytes>& host,
+                                const std::vector<std::size_t>& chosen, std::string_view where) {
   std::size_t equal = 0;
   for (std::size_t i = 0; i < chosen.size(); ++i) equal += outputs[i] == host[chosen[i]] ? 1 : 0;
   if (equal == chosen.size()) return equal;
-  return fail(Code::internal, std::string(where) + " computed other bytes than the host on " + std::to_string(chosen.size() - equal) + " of " +
-                                  std::to_string(chosen.size()) + " samples; please report this");
+  return fail(Code::internal, std::string(where) + " computed other bytes than the host on " +
+                                  std::to_string(chosen.size() - equal) + " of " + std::to_string(chosen.size()) +
+                                  " samples; please report this");
 }
 
 Result<pipeline::Outputs> evaluate_models(const Project& project, pipeline::Context& context) {
@@ -101,27 +108,30 @@ Result<pipeline::Outputs> evaluate_models(const Project& project, pipeline::Cont
 
   const auto chosen = chosen_samples(test->size(), project.evaluate.value.board_samples);
   const auto module_input = [&](std::size_t i) { return test->module_input(chosen[i]); };
-  MOTE_TRY(const std::vector<Bytes> board, bench::run_on_board(firmware, project.target.value.board, chosen.size(), module_input, context.progress()));
+  MOTE_TRY(const std::vector<Bytes> board,
+           bench::run_on_board(firmware, project.target.value.board, chosen.size(), module_input, context.progress()));
   for (std::size_t i = 0; i < chosen.size(); ++i) board_tally.add(test->label(chosen[i]), best_of(board[i]));
   MOTE_TRY(const std::size_t equal, count_equal(board, host, chosen, "the board"));
   std::size_t qemu_equal = 0;
   if (project.evaluate.value.qemu) {
-    MOTE_TRY(const std::vector<Bytes> qemu, bench::run_on_qemu(firmware, chosen.size(), module_input, context.progress()));
+    MOTE_TRY(const std::vector<Bytes> qemu,
+             bench::run_on_qemu(firmware, chosen.size(), module_input, context.progress()));
     MOTE_TRY(qemu_equal, count_equal(qemu, host, chosen, "QEMU"));
   }
-  Json json{{"metric", "accuracy"},
-            {"n", test->size()},
-            {"float", float_tally.accuracy()},
-            {"int8", int8_tally.accuracy()},
-            {"board", board_tally.accuracy()},
-            {"board_n", chosen.size()},
-            {"board_equal", equal},
-            {"qemu_n", project.evaluate.value.qemu ? chosen.size() : 0},
-            {"qemu_equal", qemu_equal},
-            {"agreement", test->size() == 0 ? 0.0 : static_cast<double>(agreements) / static_cast<double>(test->size())},
-            {"confusion_float", float_tally.confusion()},
-            {"confusion_int8", int8_tally.confusion()},
-            {"worst", worst_mistakes(*test, host)}};
+  Json json{
+      {"metric", "accuracy"},
+      {"n", test->size()},
+      {"float", float_tally.accuracy()},
+      {"int8", int8_tally.accuracy()},
+      {"board", board_tally.accuracy()},
+      {"board_n", chosen.size()},
+      {"board_equal", equal},
+      {"qemu_n", project.evaluate.value.qemu ? chosen.size() : 0},
+      {"qemu_equal", qemu_equal},
+      {"agreement", test->size() == 0 ? 0.0 : static_cast<double>(agreements) / static_cast<double>(test->size())},
+      {"confusion_float", float_tally.confusion()},
+      {"confusion_int8", int8_tally.confusion()},
+      {"worst", worst_mistakes(*test, host)}};
   MOTE_TRY_VOID(write_file(context.output("evaluation.json"), json.dump(1)));
   return pipeline::Outputs{{"evaluation", context.output("evaluation.json")}};
 }
@@ -131,11 +141,12 @@ Result<pipeline::Outputs> evaluate_models(const Project& project, pipeline::Cont
 Result<void> add_evaluate(pipeline::Graph& graph, const Project& project) {
   auto run = [&project](pipeline::Context& context) { return evaluate_models(project, context); };
   const std::string params = materials_text(project) + project.target.text + project.evaluate.text;
-  return graph.add(pipeline::make_step({"evaluate", "2", params, {"dataset", "float", "int8", "firmware"}, {"evaluation"}}, run),
-                   {{"dataset", pipeline::FromStep{"import", "dataset"}},
-                    {"float", pipeline::FromStep{"quantize", "float"}},
-                    {"int8", pipeline::FromStep{"quantize", "int8"}},
-                    {"firmware", pipeline::FromStep{"compile", "firmware"}}});
+  return graph.add(
+      pipeline::make_step({"evaluate", "2", params, {"dataset", "float", "int8", "firmware"}, {"evaluation"}}, run),
+      {{"dataset", pipeline::FromStep{"import", "dataset"}},
+       {"float", pipeline::FromStep{"quantize", "float"}},
+       {"int8", pipeline::FromStep{"quantize", "int8"}},
+       {"firmware", pipeline::FromStep{"compile", "firmware"}}});
 }
 
 }  // namespace mote::app

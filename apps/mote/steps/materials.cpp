@@ -9,7 +9,8 @@
 
 namespace mote::app {
 
-Result<std::unique_ptr<samples::DatasetSource>> Materials::source(data::Part part, const samples::Augmentation& augmentation) const {
+Result<std::unique_ptr<samples::DatasetSource>> Materials::source(data::Part part,
+                                                                  const samples::Augmentation& augmentation) const {
   const auto indices = split.part(part);
   return samples::DatasetSource::create(dataset, {indices.begin(), indices.end()}, extractor, gain, augmentation);
 }
@@ -17,22 +18,26 @@ Result<std::unique_ptr<samples::DatasetSource>> Materials::source(data::Part par
 Result<Materials> open_materials(const Project& project, const std::filesystem::path& dataset_folder) {
   MOTE_TRY(auto dataset, data::Dataset::open(dataset_folder));
   MOTE_TRY(auto split, data::make_split(dataset, project.split.value));
-  MOTE_TRY(const auto sensor, samples::sensor_of(dataset, project.features.value.unit, project.features.value.max_length));
+  MOTE_TRY(const auto sensor,
+           samples::sensor_of(dataset, project.features.value.unit, project.features.value.max_length));
   MOTE_TRY(auto extractor, features::Extractor::create(project.features.value.config, sensor));
   MOTE_TRY(const double gain, samples::unit_gain(dataset, split.train(), extractor));
   return Materials{std::move(dataset), std::move(split), std::move(extractor), gain};
 }
 
 std::string materials_text(const Project& project) {
-  return project.split.text + project.features.text + "features code " + compile::device_sources_digest("features/").short_hex() + "\n";
+  return project.split.text + project.features.text + "features code " +
+         compile::device_sources_digest("features/").short_hex() + "\n";
 }
 
 Result<features::Quantization> input_quantization(const Materials& materials, const graph::Graph& int8_model) {
   const graph::Quantization& q = int8_model.input().quantization;
-  return features::quantization_for(materials.extractor.output_scale() * materials.gain, static_cast<double>(q.scale()), q.zero_point());
+  return features::quantization_for(materials.extractor.output_scale() * materials.gain, static_cast<double>(q.scale()),
+                                    q.zero_point());
 }
 
-Result<Bytes> quantized_input(const samples::DatasetSource& source, std::size_t index, const features::Quantization& quantization) {
+Result<Bytes> quantized_input(const samples::DatasetSource& source, std::size_t index,
+                              const features::Quantization& quantization) {
   std::vector<std::int16_t> features(source.extractor().output_count());
   MOTE_TRY_VOID(source.features(index, features));
   Bytes input(features.size());

@@ -16,7 +16,8 @@ struct Materials {
   double gain;  ///< see samples::DatasetSource
 
   /// The samples of one part; `augmentation` is used only when they are loaded for training.
-  [[nodiscard]] Result<std::unique_ptr<samples::DatasetSource>> source(data::Part part, const samples::Augmentation& augmentation = {}) const;
+  [[nodiscard]] Result<std::unique_ptr<samples::DatasetSource>> source(
+      data::Part part, const samples::Augmentation& augmentation = {}) const;
 };
 
 [[nodiscard]] Result<Materials> open_materials(const Project& project, const std::filesystem::path& dataset_folder);
@@ -25,13 +26,16 @@ struct Materials {
 [[nodiscard]] std::string materials_text(const Project& project);
 
 /// How the features of `materials` become the int8 input of `int8_model`.
-[[nodiscard]] Result<features::Quantization> input_quantization(const Materials& materials, const graph::Graph& int8_model);
+[[nodiscard]] Result<features::Quantization> input_quantization(const Materials& materials,
+                                                                const graph::Graph& int8_model);
 
 /// int8 input of a sample, by the device's own arithmetic.
-[[nodiscard]] Result<Bytes> quantized_input(const samples::DatasetSource& source, std::size_t index, const features::Quantization& quantization);
+[[nodiscard]] Result<Bytes> quantized_input(const samples::DatasetSource& source, std::size_t index,
+                                            const features::Quantization& quantization);
 
 /// int8 outputs for all samples on the host, on all cores.
-[[nodiscard]] Result<std::vector<Bytes>> run_on_host(const graph::Graph& int8_model, const samples::DatasetSource& source,
+[[nodiscard]] Result<std::vector<Bytes>> run_on_host(const graph::Graph& int8_model,
+                                                     const samples::DatasetSource& source,
                                                      const features::Quantization& quantization, Progress& progress);
 
 /// Reads a graph in text form.

@@ -23,7 +23,8 @@ Result<pipeline::Outputs> quantize_model(const Project& project, pipeline::Conte
   if (settings.aware) {
     MOTE_TRY(const auto validation, materials.source(data::Part::validation));
     const train::BatchSource* held_out = validation->size() > 0 ? validation.get() : nullptr;
-    MOTE_TRY(auto result, train::train_quantized(simple.graph, ranges, *training, held_out, settings.training, 0.5, context.work(), context.progress()));
+    MOTE_TRY(auto result, train::train_quantized(simple.graph, ranges, *training, held_out, settings.training, 0.5,
+                                                 context.work(), context.progress()));
     curves = curves_json(result.training);
     simple.graph = std::move(result.training.graph);
     ranges = std::move(result.ranges);
@@ -47,10 +48,13 @@ Result<pipeline::Outputs> quantize_model(const Project& project, pipeline::Conte
 
 Result<void> add_quantize(pipeline::Graph& graph, const Project& project) {
   // Augmentation matters to quantization-aware training only.
-  const std::string params = materials_text(project) + project.quantize.text + (project.quantize.value.aware ? project.augment.text : "");
+  const std::string params =
+      materials_text(project) + project.quantize.text + (project.quantize.value.aware ? project.augment.text : "");
   auto run = [&project](pipeline::Context& context) { return quantize_model(project, context); };
-  return graph.add(pipeline::make_step({"quantize", "2", params, {"dataset", "model"}, {"int8", "float", "tflite", "float_tflite", "curves"}}, run),
-                   {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"model", pipeline::FromStep{"train", "model"}}});
+  return graph.add(
+      pipeline::make_step(
+          {"quantize", "2", params, {"dataset", "model"}, {"int8", "float", "tflite", "float_tflite", "curves"}}, run),
+      {{"dataset", pipeline::FromStep{"import", "dataset"}}, {"model", pipeline::FromStep{"train", "model"}}});
 }
 
 }  // namespace mote::app

@@ -30,10 +30,15 @@ std::string form_of(const data::Dataset& dataset) {
   const auto& about = dataset.about();
   const auto shape = dataset.info(0).shape;
   switch (about.modality) {
-    case data::Modality::image: return fmt::format("{} x {} images, {} channel{}", shape.dims[1], shape.dims[0], shape.dims[2], shape.dims[2] == 1 ? "" : "s");
-    case data::Modality::audio: return fmt::format("audio at {:g} Hz", about.rate_hz);
-    case data::Modality::series: return fmt::format("series of {} channels", shape.dims[1]);
-    case data::Modality::strokes: return "2-D strokes";
+    case data::Modality::image:
+      return fmt::format("{} x {} images, {} channel{}", shape.dims[1], shape.dims[0], shape.dims[2],
+                         shape.dims[2] == 1 ? "" : "s");
+    case data::Modality::audio:
+      return fmt::format("audio at {:g} Hz", about.rate_hz);
+    case data::Modality::series:
+      return fmt::format("series of {} channels", shape.dims[1]);
+    case data::Modality::strokes:
+      return "2-D strokes";
   }
   return "";
 }
@@ -46,7 +51,8 @@ report::Picture picture_of(const data::Dataset& dataset, std::size_t i) {
   if (modality == data::Modality::image) {
     report::GrayImage image{info.shape.dims[1], info.shape.dims[0], {}};
     const std::size_t channels = info.shape.dims[2];
-    for (std::size_t p = 0; p < values.size(); p += channels) image.pixels.push_back(static_cast<std::uint8_t>(values[p]));
+    for (std::size_t p = 0; p < values.size(); p += channels)
+      image.pixels.push_back(static_cast<std::uint8_t>(values[p]));
     return image;
   }
   const std::size_t steps = info.shape.dims[0], channels = info.shape.dims[1];
@@ -54,7 +60,8 @@ report::Picture picture_of(const data::Dataset& dataset, std::size_t i) {
     report::Strokes strokes;
     strokes.lines.emplace_back();
     for (std::size_t t = 0; t < steps; ++t) {
-      strokes.lines[0].push_back({static_cast<double>(values[t * channels]), -static_cast<double>(values[t * channels + 1])});
+      strokes.lines[0].push_back(
+          {static_cast<double>(values[t * channels]), -static_cast<double>(values[t * channels + 1])});
     }
     return strokes;
   }
@@ -62,7 +69,8 @@ report::Picture picture_of(const data::Dataset& dataset, std::size_t i) {
   const std::size_t step = std::max<std::size_t>(1, steps / 160);
   for (std::size_t c = 0; c < std::min<std::size_t>(channels, 3); ++c) {
     wave.channels.emplace_back();
-    for (std::size_t t = 0; t < steps; t += step) wave.channels.back().push_back(static_cast<double>(values[t * channels + c]));
+    for (std::size_t t = 0; t < steps; t += step)
+      wave.channels.back().push_back(static_cast<double>(values[t * channels + c]));
   }
   return wave;
 }
@@ -107,7 +115,8 @@ report::TrainingPhase phase(std::string name, const Json& curves) {
   report::TrainingPhase out{std::move(name), {}};
   const auto figure = [](double v) { return v < 0.0 ? report::Figure{} : report::Figure{v}; };
   for (const Json& e : curves["epochs"]) {
-    out.epochs.push_back({e["loss"].get<double>(), figure(e["validation_loss"]), e["accuracy"].get<double>(), figure(e["validation_accuracy"]), e["learning_rate"].get<double>()});
+    out.epochs.push_back({e["loss"].get<double>(), figure(e["validation_loss"]), e["accuracy"].get<double>(),
+                          figure(e["validation_accuracy"]), e["learning_rate"].get<double>()});
   }
   return out;
 }
@@ -119,7 +128,8 @@ report::Evaluation evaluation_of(const Materials& m, const Json& e) {
   out.agreement = e["agreement"].get<double>();
   for (const Json& w : e["worst"]) {
     const auto i = w["dataset_index"].get<std::size_t>();
-    out.worst.push_back({picture_of(m.dataset, i), w["truth"], w["predicted"], w["confidence"].get<double>(), std::string(m.dataset.info(i).source)});
+    out.worst.push_back({picture_of(m.dataset, i), w["truth"], w["predicted"], w["confidence"].get<double>(),
+                         std::string(m.dataset.info(i).source)});
   }
   return out;
 }
@@ -141,7 +151,8 @@ report::ArenaMap arena_map(const Json& program, const graph::Graph& int8) {
     for (const Json& a : b["aliases"]) t.name += " = " + a.get<std::string>();
     t.type = "int8";
     for (const graph::Tensor& tensor : int8.tensors()) {
-      if (tensor.name == b["name"].get<std::string>()) t.shape.assign(tensor.shape.dims().begin(), tensor.shape.dims().end());
+      if (tensor.name == b["name"].get<std::string>())
+        t.shape.assign(tensor.shape.dims().begin(), tensor.shape.dims().end());
     }
     t.role = b["scratch"].get<bool>() ? report::TensorRole::scratch : report::TensorRole::activation;
     if (b["name"] == "sensor data" || b["name"] == int8.input().name) t.role = report::TensorRole::input;
@@ -160,7 +171,8 @@ report::LayerProfile profile_of(const Json& bench, const graph::Graph& int8) {
   const Json& steps = bench["program"]["steps"];
   for (std::size_t i = 0; i < bench["per_op"].size(); ++i) {
     const Json& p = bench["per_op"][i];
-    report::LayerCost cost{p["op"], "features", {}, p["macs"], p["cycles"].get<double>(), p["instructions"].get<double>()};
+    report::LayerCost cost{
+        p["op"], "features", {}, p["macs"], p["cycles"].get<double>(), p["instructions"].get<double>()};
     const int op_index = steps[i]["op_index"];
     if (op_index < 0) {
       out.features = cost;
@@ -184,7 +196,9 @@ report::Footprint footprint_of(const Json& bench, const Budgets& budgets) {
     const char* group = name == "features" ? "tables" : name.starts_with("op_") ? "weights" : "header";
     if (f["constants"].get<std::uint64_t>() > 0) out.flash.push_back({group, name, f["constants"]});
   }
-  out.ram = {{"arena", "arena", bench["ram"]["arena"]}, {"stack", "stack", bench["ram"]["stack"]}, {"static", "static", bench["ram"]["static"]}};
+  out.ram = {{"arena", "arena", bench["ram"]["arena"]},
+             {"stack", "stack", bench["ram"]["stack"]},
+             {"static", "static", bench["ram"]["static"]}};
   if (budgets.flash_bytes) out.flash_limit_bytes = static_cast<double>(*budgets.flash_bytes);
   if (budgets.ram_bytes) out.ram_limit_bytes = static_cast<double>(*budgets.ram_bytes);
   return out;
@@ -193,17 +207,23 @@ report::Footprint footprint_of(const Json& bench, const Budgets& budgets) {
 std::vector<report::Budget> report_budgets(const std::vector<pipeline::Budget>& budgets, const Json& bench) {
   std::vector<report::Budget> out;
   for (const pipeline::Budget& b : budgets) {
-    const auto unit = b.unit == "B" ? report::Unit::bytes : b.unit == "ms" ? report::Unit::milliseconds : b.unit == "uJ" ? report::Unit::microjoules : report::Unit::fraction;
+    const auto unit = b.unit == "B"    ? report::Unit::bytes
+                      : b.unit == "ms" ? report::Unit::milliseconds
+                      : b.unit == "uJ" ? report::Unit::microjoules
+                                       : report::Unit::fraction;
     bool estimated = false;
     for (const Json& e : bench["estimated"]) estimated = estimated || e.get<std::string>().starts_with(b.name);
-    out.push_back({b.name, unit, b.bound == pipeline::Bound::at_least ? report::Bound::at_least : report::Bound::at_most, b.limit, b.value, estimated});
+    out.push_back({b.name, unit,
+                   b.bound == pipeline::Bound::at_least ? report::Bound::at_least : report::Bound::at_most, b.limit,
+                   b.value, estimated});
   }
   return out;
 }
 
 void add_settings(report::Provenance& out, const Project& project) {
-  for (const std::string* text : {&project.data.text, &project.split.text, &project.features.text, &project.model.text, &project.train.text,
-                                  &project.augment.text, &project.quantize.text, &project.target.text, &project.evaluate.text}) {
+  for (const std::string* text :
+       {&project.data.text, &project.split.text, &project.features.text, &project.model.text, &project.train.text,
+        &project.augment.text, &project.quantize.text, &project.target.text, &project.evaluate.text}) {
     std::size_t at = 0;
     while (at < text->size()) {
       const std::size_t end = std::min(text->find('\n', at), text->size());
@@ -247,23 +267,31 @@ Result<report::ReportData> gather(const Project& project, pipeline::Context& con
   for (const char* stage : {"dataset", "float", "int8", "module"}) {
     MOTE_TRY(const auto path, context.input(stage));
     MOTE_TRY(const auto artifact, registry::digest_of(path));
-    out.lineage.push_back({stage, artifact.id.hex(), std::string(stage) == "dataset" ? fmt::format("{} samples", materials.dataset.size()) : ""});
+    out.lineage.push_back({stage, artifact.id.hex(),
+                           std::string(stage) == "dataset" ? fmt::format("{} samples", materials.dataset.size()) : ""});
   }
   out.classes = materials.dataset.about().labels;
   out.data = data_summary(project, materials, found.import);
   out.training.push_back(phase("float", found.curves));
-  if (!found.quantize_curves["epochs"].empty()) out.training.push_back(phase("quantization-aware", found.quantize_curves));
+  if (!found.quantize_curves["epochs"].empty())
+    out.training.push_back(phase("quantization-aware", found.quantize_curves));
   out.evaluation = evaluation_of(materials, e);
   out.arena = arena_map(found.bench["program"], int8);
   out.profile = profile_of(found.bench, int8);
   out.footprint = footprint_of(found.bench, project.target.value.budgets);
   add_settings(out.provenance, project);
-  out.provenance.seeds = {{"train", std::to_string(project.train.value.seed)}, {"model", std::to_string(project.model.value.seed)}, {"split", std::to_string(project.split.value.seed)}};
+  out.provenance.seeds = {{"train", std::to_string(project.train.value.seed)},
+                          {"model", std::to_string(project.model.value.seed)},
+                          {"split", std::to_string(project.split.value.seed)}};
   out.provenance.tools = {{"mote", MOTE_VERSION}};
   out.provenance.commands = {"mote run"};
-  for (const Json& figure : found.bench["estimated"]) out.provenance.estimates.push_back({figure, "from the board's catalogue entry"});
-  out.provenance.estimates.push_back({"accuracy", fmt::format("int8 on the host over {} samples; {} of {} outputs of the emulated board were equal byte for byte",
-                                                              e["n"].get<std::uint64_t>(), e["board_equal"].get<std::uint64_t>(), e["board_n"].get<std::uint64_t>())});
+  for (const Json& figure : found.bench["estimated"])
+    out.provenance.estimates.push_back({figure, "from the board's catalogue entry"});
+  out.provenance.estimates.push_back(
+      {"accuracy",
+       fmt::format("int8 on the host over {} samples; {} of {} outputs of the emulated board were equal byte for byte",
+                   e["n"].get<std::uint64_t>(), e["board_equal"].get<std::uint64_t>(),
+                   e["board_n"].get<std::uint64_t>())});
   return out;
 }
 
@@ -280,11 +308,15 @@ Result<void> add_report(pipeline::Graph& graph, const Project& project) {
   // Everything the page shows: budgets and texts too.
   const Budgets& b = project.target.value.budgets;
   const auto number = [](auto v) { return v ? fmt::format("{}", *v) : std::string("-"); };
-  const std::string limits = fmt::format("report.budgets={} {} {} {} {}\n", number(b.flash_bytes), number(b.ram_bytes), number(b.latency_ms), number(b.energy_uj), number(b.accuracy));
-  const std::string texts = "report.about=" + project.name + " | " + project.description + " | " + project.data.value.source + " | " + project.data.value.licence + "\n";
-  const std::string params = materials_text(project) + project.data.text + project.model.text + project.train.text + project.augment.text + project.quantize.text +
-                             project.target.text + project.evaluate.text + limits + texts;
-  const std::vector<std::string> inputs{"dataset", "import", "curves", "quantize_curves", "float", "int8", "module", "bench", "evaluation"};
+  const std::string limits = fmt::format("report.budgets={} {} {} {} {}\n", number(b.flash_bytes), number(b.ram_bytes),
+                                         number(b.latency_ms), number(b.energy_uj), number(b.accuracy));
+  const std::string texts = "report.about=" + project.name + " | " + project.description + " | " +
+                            project.data.value.source + " | " + project.data.value.licence + "\n";
+  const std::string params = materials_text(project) + project.data.text + project.model.text + project.train.text +
+                             project.augment.text + project.quantize.text + project.target.text +
+                             project.evaluate.text + limits + texts;
+  const std::vector<std::string> inputs{"dataset", "import", "curves", "quantize_curves", "float",
+                                        "int8",    "module", "bench",  "evaluation"};
   return graph.add(pipeline::make_step({"report", "1", params, inputs, {"html", "data"}}, run),
                    {{"dataset", pipeline::FromStep{"import", "dataset"}},
                     {"import", pipeline::FromStep{"import", "report"}},

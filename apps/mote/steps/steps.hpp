@@ -1,5 +1,6 @@
 #pragma once
-// The concrete steps of `mote run`, from a project's settings to a pipeline: import -> train -> quantize -> compile -> evaluate -> report.
+// The concrete steps of `mote run`, from a project's settings to a pipeline: import -> train -> quantize -> compile ->
+// evaluate -> report.
 
 #include "mote/pipeline/graph.hpp"
 #include "project.hpp"

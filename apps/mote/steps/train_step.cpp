@@ -20,11 +20,13 @@ Result<graph::Graph> make_model_for(const Project& project, const Materials& mat
 Result<void> note_leaks(const Materials& materials, Progress& progress) {
   MOTE_TRY(const data::SplitCheck check, data::verify(materials.dataset, materials.split));
   if (check.shared_groups > 0) {
-    progress.note("split: " + std::to_string(check.shared_groups) + " groups have samples on both sides, so results are better than for new ones; "
+    progress.note("split: " + std::to_string(check.shared_groups) +
+                  " groups have samples on both sides, so results are better than for new ones; "
                   "--set split.rule=leave_one_group_out keeps them apart");
   }
   if (check.duplicates_train_test > 0) {
-    progress.note("split: " + std::to_string(check.duplicates_train_test) + " test samples are also in the training part");
+    progress.note("split: " + std::to_string(check.duplicates_train_test) +
+                  " test samples are also in the training part");
   }
   return {};
 }
@@ -33,8 +35,11 @@ Result<void> note_leaks(const Materials& materials, Progress& progress) {
 Result<void> check_classifier(const graph::Graph& model, const Materials& materials) {
   const std::size_t classes = materials.dataset.about().labels.size();
   if (classes >= 2 && model.output().shape.elements() == classes) return {};
-  if (classes < 2) return fail(Code::invalid_argument, "the data has " + std::to_string(classes) + " classes; 'mote run' trains classifiers of two or more");
-  return fail(Code::unsupported, "the model has " + std::to_string(model.output().shape.elements()) + " outputs for " + std::to_string(classes) +
+  if (classes < 2)
+    return fail(Code::invalid_argument,
+                "the data has " + std::to_string(classes) + " classes; 'mote run' trains classifiers of two or more");
+  return fail(Code::unsupported, "the model has " + std::to_string(model.output().shape.elements()) + " outputs for " +
+                                     std::to_string(classes) +
                                      " classes; 'mote run' trains classifiers: choose another model.architecture");
 }
 
@@ -53,13 +58,16 @@ Result<pipeline::Outputs> train_model(const Project& project, pipeline::Context&
   MOTE_TRY_VOID(write_file(context.output("float.mote"), graph::print(result.graph)));
   MOTE_TRY_VOID(write_file(context.output("split.txt"), materials.split.text()));
   MOTE_TRY_VOID(write_file(context.output("curves.json"), curves_json(result).dump(1)));
-  return pipeline::Outputs{{"model", context.output("float.mote")}, {"split", context.output("split.txt")}, {"curves", context.output("curves.json")}};
+  return pipeline::Outputs{{"model", context.output("float.mote")},
+                           {"split", context.output("split.txt")},
+                           {"curves", context.output("curves.json")}};
 }
 
 }  // namespace
 
 Result<void> add_train(pipeline::Graph& graph, const Project& project) {
-  const std::string params = "name " + project.name + "\n" + materials_text(project) + project.model.text + project.train.text + project.augment.text;
+  const std::string params = "name " + project.name + "\n" + materials_text(project) + project.model.text +
+                             project.train.text + project.augment.text;
   auto run = [&project](pipeline::Context& context) { return train_model(project, context); };
   return graph.add(pipeline::make_step({"train", "2", params, {"dataset"}, {"model", "split", "curves"}}, run),
                    {{"dataset", pipeline::FromStep{"import", "dataset"}}});

@@ -1,6 +1,7 @@
 #pragma once
-// Writes Thumb-2 assembly from C++ values: registers are types, encoding limits are checked, every instruction is 32 bits wide (mixed widths misalign
-// hot loops: 0.245 cycles an unaligned wide instruction), so that code sizes are known while emitting.
+// Writes Thumb-2 assembly from C++ values: registers are types, encoding limits are checked, every instruction is 32
+// bits wide (mixed widths misalign hot loops: 0.245 cycles an unaligned wide instruction), so that code sizes are known
+// while emitting.
 
 #include <cstddef>
 #include <cstdint>
@@ -46,7 +47,9 @@ class Assembler {
   /// Places a label where a loop begins, on a fetch boundary.
   void loop(Label l) { body_ += fmt::format("  .balign 8\n.L{}_{}:\n", name_, l.number); }
   void place(Label l) { body_ += fmt::format(".L{}_{}:\n", name_, l.number); }
-  void branch(Condition c, Label l) { emit(fmt::format("b{}.w .L{}_{}", c == Condition::ne ? "ne" : "eq", name_, l.number)); }
+  void branch(Condition c, Label l) {
+    emit(fmt::format("b{}.w .L{}_{}", c == Condition::ne ? "ne" : "eq", name_, l.number));
+  }
   void jump(Label l) { emit(fmt::format("b.w .L{}_{}", name_, l.number)); }
 
   void ldr(Reg t, Reg base, int offset) { memory("ldr.w", t, base, offset); }
@@ -63,7 +66,9 @@ class Assembler {
     emit(fmt::format("ldr.w {}, [{}], #{}", text(t), text(base), offset));
   }
   /// base + (index << shift)
-  void ldr_at(Reg t, Reg base, Reg index, int shift) { emit(fmt::format("ldr.w {}, [{}, {}, lsl #{}]", text(t), text(base), text(index), shift)); }
+  void ldr_at(Reg t, Reg base, Reg index, int shift) {
+    emit(fmt::format("ldr.w {}, [{}, {}, lsl #{}]", text(t), text(base), text(index), shift));
+  }
   void str(Reg t, Reg base, int offset) { memory("str.w", t, base, offset); }
   void strh(Reg t, Reg base, int offset) { memory("strh.w", t, base, offset); }
   void strb(Reg t, Reg base, int offset) { memory("strb.w", t, base, offset); }
@@ -72,8 +77,12 @@ class Assembler {
     emit(fmt::format("str.w {}, [{}], #{}", text(t), text(base), offset));
   }
   /// first..last ascending from base, base += 4 each.
-  void ldm(Reg base, Reg first, Reg last) { emit(fmt::format("ldmia.w {}!, {{{}-{}}}", text(base), text(first), text(last))); }
-  void stm(Reg base, Reg first, Reg last) { emit(fmt::format("stmia.w {}!, {{{}-{}}}", text(base), text(first), text(last))); }
+  void ldm(Reg base, Reg first, Reg last) {
+    emit(fmt::format("ldmia.w {}!, {{{}-{}}}", text(base), text(first), text(last)));
+  }
+  void stm(Reg base, Reg first, Reg last) {
+    emit(fmt::format("stmia.w {}!, {{{}-{}}}", text(base), text(first), text(last)));
+  }
   void vldm(Reg base, Single first, int count) {
     MOTE_CHECK(count >= 1 && first.number + count <= 32);
     emit(count == 1 ? fmt::format("vldr.32 {}, [{}]", text(first), text(base))
@@ -82,7 +91,9 @@ class Assembler {
 
   void vmov(Reg d, Single s) { emit(fmt::format("vmov {}, {}", text(d), text(s))); }
   /// Two registers from a pair of consecutive ones: the cycles of two VMOV in the bytes of one.
-  void vmov(Reg d, Reg e, Single s) { emit(fmt::format("vmov {}, {}, {}, {}", text(d), text(e), text(s), text(Single{s.number + 1}))); }
+  void vmov(Reg d, Reg e, Single s) {
+    emit(fmt::format("vmov {}, {}, {}, {}", text(d), text(e), text(s), text(Single{s.number + 1})));
+  }
   void vmov(Single d, Reg s) { emit(fmt::format("vmov {}, {}", text(d), text(s))); }
 
   void mov(Reg d, Reg s) { emit(fmt::format("mov.w {}, {}", text(d), text(s))); }
@@ -100,13 +111,19 @@ class Assembler {
   }
   void add(Reg d, Reg a, Reg b) { three("add.w", d, a, b); }
   void sub(Reg d, Reg a, Reg b) { three("sub.w", d, a, b); }
-  void add_lsl(Reg d, Reg a, Reg b, int shift) { emit(fmt::format("add.w {}, {}, {}, lsl #{}", text(d), text(a), text(b), shift)); }
-  void add_asr(Reg d, Reg a, Reg b, int shift) { emit(fmt::format("add.w {}, {}, {}, asr #{}", text(d), text(a), text(b), shift)); }
+  void add_lsl(Reg d, Reg a, Reg b, int shift) {
+    emit(fmt::format("add.w {}, {}, {}, lsl #{}", text(d), text(a), text(b), shift));
+  }
+  void add_asr(Reg d, Reg a, Reg b, int shift) {
+    emit(fmt::format("add.w {}, {}, {}, asr #{}", text(d), text(a), text(b), shift));
+  }
   void lsl(Reg d, Reg s, int n) { emit(fmt::format("lsl.w {}, {}, #{}", text(d), text(s), n)); }
   void lsl(Reg d, Reg s, Reg n) { three("lsl.w", d, s, n); }
   void asr(Reg d, Reg s, int n) { emit(fmt::format("asr.w {}, {}, #{}", text(d), text(s), n)); }
   void asr(Reg d, Reg s, Reg n) { three("asr.w", d, s, n); }
-  void orr_lsl(Reg d, Reg a, Reg b, int n) { emit(fmt::format("orr.w {}, {}, {}, lsl #{}", text(d), text(a), text(b), n)); }
+  void orr_lsl(Reg d, Reg a, Reg b, int n) {
+    emit(fmt::format("orr.w {}, {}, {}, lsl #{}", text(d), text(a), text(b), n));
+  }
   void subs(Reg d, Reg s, int value) {
     MOTE_CHECK(value >= 0 && value <= 255);
     emit(fmt::format("subs.w {}, {}, #{}", text(d), text(s), value));
@@ -129,11 +146,13 @@ class Assembler {
   void smmlar(Reg d, Reg a, Reg b, Reg c) { four("smmlar", d, a, b, c); }
   void sxtb16(Reg d, Reg s, int rotate = 0) {
     MOTE_CHECK(rotate == 0 || rotate == 8);
-    emit(rotate == 0 ? fmt::format("sxtb16 {}, {}", text(d), text(s)) : fmt::format("sxtb16 {}, {}, ror #8", text(d), text(s)));
+    emit(rotate == 0 ? fmt::format("sxtb16 {}, {}", text(d), text(s))
+                     : fmt::format("sxtb16 {}, {}, ror #8", text(d), text(s)));
   }
   void uxtb16(Reg d, Reg s, int rotate = 0) {
     MOTE_CHECK(rotate == 0 || rotate == 8);
-    emit(rotate == 0 ? fmt::format("uxtb16 {}, {}", text(d), text(s)) : fmt::format("uxtb16 {}, {}, ror #8", text(d), text(s)));
+    emit(rotate == 0 ? fmt::format("uxtb16 {}, {}", text(d), text(s))
+                     : fmt::format("uxtb16 {}, {}, ror #8", text(d), text(s)));
   }
   /// d = low half of a, high half of b.
   void pkhbt_high(Reg d, Reg a, Reg b) { emit(fmt::format("pkhbt {}, {}, {}", text(d), text(a), text(b))); }
@@ -146,7 +165,8 @@ class Assembler {
   void pkhtb(Reg d, Reg a, Reg b) { emit(fmt::format("pkhtb {}, {}, {}, asr #16", text(d), text(a), text(b))); }
   void ssat8(Reg d, Reg s, int shift = 0) {
     MOTE_CHECK(shift >= 0 && shift <= 31);
-    emit(shift == 0 ? fmt::format("ssat {}, #8, {}", text(d), text(s)) : fmt::format("ssat {}, #8, {}, asr #{}", text(d), text(s), shift));
+    emit(shift == 0 ? fmt::format("ssat {}, #8, {}", text(d), text(s))
+                    : fmt::format("ssat {}, #8, {}, asr #{}", text(d), text(s), shift));
   }
 
   /// d = max(d, value), d = min(d, value)
@@ -162,7 +182,10 @@ class Assembler {
   /// The function as text for an assembly file.
   [[nodiscard]] std::string function(std::string_view description) const {
     std::string head = fmt::format("\n@ {}\n", description);
-    head += fmt::format("  .section .text.{0}, \"ax\", %progbits\n  .balign 8\n  .global {0}\n  .hidden {0}\n  .thumb_func\n  .type {0}, %function\n{0}:\n", name_);
+    head += fmt::format(
+        "  .section .text.{0}, \"ax\", %progbits\n  .balign 8\n  .global {0}\n  .hidden {0}\n  .thumb_func\n  .type "
+        "{0}, %function\n{0}:\n",
+        name_);
     return head + body_ + fmt::format("  .size {0}, . - {0}\n", name_);
   }
 
@@ -181,8 +204,12 @@ class Assembler {
     MOTE_CHECK(offset >= -255 && offset <= 4095);
     emit(fmt::format("{} {}, [{}, #{}]", op, text(t), text(base), offset));
   }
-  void three(std::string_view op, Reg d, Reg a, Reg b) { emit(fmt::format("{} {}, {}, {}", op, text(d), text(a), text(b))); }
-  void four(std::string_view op, Reg d, Reg a, Reg b, Reg c) { emit(fmt::format("{} {}, {}, {}, {}", op, text(d), text(a), text(b), text(c))); }
+  void three(std::string_view op, Reg d, Reg a, Reg b) {
+    emit(fmt::format("{} {}, {}, {}", op, text(d), text(a), text(b)));
+  }
+  void four(std::string_view op, Reg d, Reg a, Reg b, Reg c) {
+    emit(fmt::format("{} {}, {}, {}, {}", op, text(d), text(a), text(b), text(c)));
+  }
 
   std::string name_;
   std::string body_;

@@ -12,11 +12,11 @@ namespace {
 
 using enum Reg;
 
-// The loop over a row's tiles stays in the instruction cache of the STM32L4, the smallest among our boards that have one: 32 lines of 32 bytes, wherever in
-// its line the loop begins.
+// The loop over a row's tiles stays in the instruction cache of the STM32L4, the smallest among our boards that have
+// one: 32 lines of 32 bytes, wherever in its line the loop begins.
 constexpr std::size_t kMostHotBytes = 1000;
-constexpr std::int32_t kMostSteps = 12;      // of a loop's body: 44 bytes each
-constexpr std::int32_t kMostStraight = 16;   // a window this short has no loop
+constexpr std::int32_t kMostSteps = 12;     // of a loop's body: 44 bytes each
+constexpr std::int32_t kMostStraight = 16;  // a window this short has no loop
 
 constexpr Single kInput{1};        // shared: while r5 is the second pixel's output
 constexpr Single kPixelBytes{15};  // shared: there are no rows
@@ -88,13 +88,28 @@ class Emitter {
 
  private:
   // The order of the members of device::TileJob.
-  enum JobMember : int { job_panel = 0, job_x = 4, job_y = 8, job_y_end = 12, job_params = 16, job_rows = 20, job_x_row = 24, job_y_row = 28, job_panel_bytes = 32, job_y_pixel = 36, job_two_zero_one = 40 };
+  enum JobMember : int {
+    job_panel = 0,
+    job_x = 4,
+    job_y = 8,
+    job_y_end = 12,
+    job_params = 16,
+    job_rows = 20,
+    job_x_row = 24,
+    job_y_row = 28,
+    job_panel_bytes = 32,
+    job_y_pixel = 36,
+    job_two_zero_one = 40
+  };
 
   [[nodiscard]] std::int32_t panel_bytes() const { return t_.segments * t_.steps * 8; }
   [[nodiscard]] std::string describe() const {
-    if (t_.shared) return fmt::format("2 pixels x 4 channels, {} steps a loop, any length and any number of channels", kSharedSteps);
-    return fmt::format("2 pixels x 4 channels over {} x {} steps; {} loops of {} and {} more a segment; {}", t_.segments, t_.steps, cut_.loops, cut_.body,
-                       cut_.tail, t_.exact ? "exact end with signs" : fmt::format("saturating end, shifts {} and {}", t_.shift_high, t_.shift_low));
+    if (t_.shared)
+      return fmt::format("2 pixels x 4 channels, {} steps a loop, any length and any number of channels", kSharedSteps);
+    return fmt::format("2 pixels x 4 channels over {} x {} steps; {} loops of {} and {} more a segment; {}",
+                       t_.segments, t_.steps, cut_.loops, cut_.body, cut_.tail,
+                       t_.exact ? "exact end with signs"
+                                : fmt::format("saturating end, shifts {} and {}", t_.shift_high, t_.shift_low));
   }
 
   void enter() {
@@ -158,7 +173,7 @@ class Emitter {
     const std::int32_t x = t_.step_bytes * i + 4, w = 8 * i + 4;
     a_.ldr(r3, r5, x + t_.pixel_bytes);
     // Interleaved pixels: b's word follows a's, and the pointer stays a word behind the next.
-    last && t_.step_bytes == 4 ? a_.ldr_pre(r2, r5, x) : a_.ldr(r2, r5, x);
+    last&& t_.step_bytes == 4 ? a_.ldr_pre(r2, r5, x) : a_.ldr(r2, r5, x);
     a_.ldr(r0, r4, w);
     last ? a_.ldr_pre(r1, r4, w + 4) : a_.ldr(r1, r4, w + 4);
     const auto& [p, q] = kSums;
@@ -309,7 +324,8 @@ std::string ConvTile::name() const {
   if (shared) return exact ? "conv_tile_shared_exact" : fmt::format("conv_tile_shared_s{}_{}", shift_high, shift_low);
   std::string text = fmt::format("conv_tile_{}x{}", segments, steps);
   if (segments > 1) text += fmt::format("_by{}", segment_bytes);
-  text += fmt::format("_x{}_{}_{}_y{}_{}{}", step_bytes, pixel_bytes, pair_bytes, output_pixel_bytes, output_pair_bytes, rows ? "_rows" : "");
+  text += fmt::format("_x{}_{}_{}_y{}_{}{}", step_bytes, pixel_bytes, pair_bytes, output_pixel_bytes, output_pair_bytes,
+                      rows ? "_rows" : "");
   if (channels < 4) text += fmt::format("_c{}", channels);
   if (clamp_low > -128 || clamp_high < 127) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
   return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
@@ -319,15 +335,20 @@ std::int32_t tile_cycles(const ConvTile& t, std::int32_t steps) {
   const std::int32_t end = 50 + (t.exact ? 36 : 0);
   if (t.shared) return end + 6 + (steps + kSharedSteps - 1) / kSharedSteps * (15 * kSharedSteps + 5);
   const Cut cut = cut_steps(steps, t.segments == 1);
-  return end + t.segments * (15 * steps + 4 * cut.loops + (t.step_bytes == 8 ? cut.loops + 1 : 0) + (t.segments > 1 ? 6 : 0));
+  return end +
+         t.segments * (15 * steps + 4 * cut.loops + (t.step_bytes == 8 ? cut.loops + 1 : 0) + (t.segments > 1 ? 6 : 0));
 }
 
 bool can_emit(const ConvTile& t) {
-  if (t.shared) return t.segments == 1 && t.step_bytes == 8 && t.channels == 4 && !t.rows && t.clamp_low == -128 && t.clamp_high == 127;
+  if (t.shared)
+    return t.segments == 1 && t.step_bytes == 8 && t.channels == 4 && !t.rows && t.clamp_low == -128 &&
+           t.clamp_high == 127;
   const Cut cut = cut_steps(t.steps, t.segments == 1);
   const std::int32_t run = std::max(cut.body, cut.tail);
-  const bool loads = t.step_bytes * run + 4 + t.pixel_bytes <= 4095 && t.pixel_bytes >= 0 && (t.step_bytes != 4 || 4 * run + 4 <= 255) && 8 * run + 8 <= 255;
-  const bool advances = t.segments * t.steps * 8 <= 65535 && t.segment_bytes <= 65535 && t.pair_bytes <= 65535 && t.output_pair_bytes <= 65535;
+  const bool loads = t.step_bytes * run + 4 + t.pixel_bytes <= 4095 && t.pixel_bytes >= 0 &&
+                     (t.step_bytes != 4 || 4 * run + 4 <= 255) && 8 * run + 8 <= 255;
+  const bool advances = t.segments * t.steps * 8 <= 65535 && t.segment_bytes <= 65535 && t.pair_bytes <= 65535 &&
+                        t.output_pair_bytes <= 65535;
   return t.steps > 0 && loads && advances && t.output_pixel_bytes + 3 <= 4095;
 }
 

@@ -12,7 +12,6 @@ namespace {
 
 using enum Reg;
 
-
 constexpr Single kInput{0}, kLoopEnd{1}, kParams{2}, kOutput{3}, kGroupsLeft{4}, kLayer{5};
 
 struct PairSums {
@@ -60,8 +59,9 @@ class Emitter {
   enum JobMember : int { job_weights = 0, job_x = 4, job_y = 8, job_params = 12, job_layer = 16, job_groups = 20 };
 
   [[nodiscard]] std::string describe() const {
-    return fmt::format("dense, 8 outputs over {} inputs: {} loops of {} steps and {} more; {}{}", 4 * t_.steps, loops_, body_, tail_,
-                       t_.uniform ? "uniform, " : "", t_.exact ? "exact" : fmt::format("shifts {} and {}", t_.shift_high, t_.shift_low));
+    return fmt::format("dense, 8 outputs over {} inputs: {} loops of {} steps and {} more; {}{}", 4 * t_.steps, loops_,
+                       body_, tail_, t_.uniform ? "uniform, " : "",
+                       t_.exact ? "exact" : fmt::format("shifts {} and {}", t_.shift_high, t_.shift_low));
   }
 
   void enter() {
@@ -146,8 +146,10 @@ class Emitter {
       a_.ldr_post(r2, r12, 4);
       if (!high) a_.ldr_post(r3, r12, 4);
     }
-    if (high) a_.smmul(sum, sum, t_.uniform ? r0 : r2);
-    else a_.smmla(sum, sum, r2, r3);
+    if (high)
+      a_.smmul(sum, sum, t_.uniform ? r0 : r2);
+    else
+      a_.smmla(sum, sum, r2, r3);
     a_.ssat8(sum, sum, high ? t_.shift_high : t_.shift_low);
   }
 
@@ -190,7 +192,8 @@ class Emitter {
 std::string DenseTile::name() const {
   std::string text = fmt::format("dense_tile_{}by{}{}", steps, body, uniform ? "_uniform" : "");
   if (channels < kDenseGroup) text += fmt::format("_c{}", channels);
-  if (exact && (clamp_low > -128 || clamp_high < 127)) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
+  if (exact && (clamp_low > -128 || clamp_high < 127))
+    text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
   return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
 }
 

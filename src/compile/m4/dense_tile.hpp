@@ -1,11 +1,13 @@
 #pragma once
 // Dense layers in assembly: 8 outputs at once, weights read once, straight from flash.
 //
-// Packed weights as in conv_tile.hpp. Four inputs and eight outputs are a step of 38 cycles for 32 multiply-accumulates: 8 loads of weights and 2 of
-// inputs in bursts of 4, 2, 2, 2 (a burst costs one cycle more than it has loads), 8 SXTB16, 16 SMLAD. Flash adds 3.95 cycles for every 8 bytes.
+// Packed weights as in conv_tile.hpp. Four inputs and eight outputs are a step of 38 cycles for 32
+// multiply-accumulates: 8 loads of weights and 2 of inputs in bursts of 4, 2, 2, 2 (a burst costs one cycle more than
+// it has loads), 8 SXTB16, 16 SMLAD. Flash adds 3.95 cycles for every 8 bytes.
 //
-//   r0 input, 4 bytes behind   r1 weights, 4 bytes behind   r2 r3 weights   r12 lr inputs   r4-r11 sums R, L of the pairs 01 23 45 67
-//   s0 input   s1 end of the loop   s2 parameters   s3 output   s4 groups left   s5 s6 s7 of the layer where all its channels share them
+//   r0 input, 4 bytes behind   r1 weights, 4 bytes behind   r2 r3 weights   r12 lr inputs   r4-r11 sums R, L of the
+//   pairs 01 23 45 67 s0 input   s1 end of the loop   s2 parameters   s3 output   s4 groups left   s5 s6 s7 of the
+//   layer where all its channels share them
 
 #include <cstdint>
 #include <string>
@@ -17,10 +19,10 @@ namespace mote::compile::m4 {
 constexpr std::int32_t kDenseGroup = 8;
 
 struct DenseTile {
-  std::int32_t steps = 0;      ///< of four inputs
-  std::int32_t channels = 8;   ///< of a group that are stored
-  std::int32_t body = 6;       ///< steps in a turn of the loop, at most
-  bool uniform = false;        ///< multiplier, offset and shift are the layer's
+  std::int32_t steps = 0;     ///< of four inputs
+  std::int32_t channels = 8;  ///< of a group that are stored
+  std::int32_t body = 6;      ///< steps in a turn of the loop, at most
+  bool uniform = false;       ///< multiplier, offset and shift are the layer's
   bool exact = false;
   std::int32_t shift_high = 0, shift_low = 0;
   std::int32_t clamp_low = -128, clamp_high = 127;
@@ -30,7 +32,8 @@ struct DenseTile {
 
 /// Words before the groups' (uniform): multiplier high, multiplier low, offset low; exact: multiplier, rounding, shift.
 constexpr std::int32_t kDenseLayerWords = 3;
-/// Words of a group: 8 biases (R, L a pair); unless uniform then for each channel its multiplier, offset (low channels only; exact: rounding, shift).
+/// Words of a group: 8 biases (R, L a pair); unless uniform then for each channel its multiplier, offset (low channels
+/// only; exact: rounding, shift).
 [[nodiscard]] std::int32_t dense_group_words(const DenseTile& tile);
 
 [[nodiscard]] AssemblyFunction emit_dense_tile(const DenseTile& tile);

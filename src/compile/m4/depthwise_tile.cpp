@@ -18,8 +18,8 @@ constexpr std::int32_t kRegisters = 6;  // for weights
 constexpr std::int32_t kSingles = 20;   // for weights that find no register
 constexpr std::int32_t kReach = 4095;   // of a load's or store's offset
 
-constexpr Single kOutput{0}, kBias{1}, kMultiplier{2}, kRounding{3}, kShift{4}, kLinesLeft{5}, kParams{6}, kChannelsLeft{7}, kPlane{8}, kChannelOutput{9},
-    kTilesLeft{10}, kJob{11};
+constexpr Single kOutput{0}, kBias{1}, kMultiplier{2}, kRounding{3}, kShift{4}, kLinesLeft{5}, kParams{6},
+    kChannelsLeft{7}, kPlane{8}, kChannelOutput{9}, kTilesLeft{10}, kJob{11};
 constexpr Single kPlaceBytes{12}, kLineJump{13};  // shared
 /// First of the singles that hold weights.
 Single weight_singles(const DepthwiseTile& t) { return {t.shared ? 14 : 12}; }
@@ -33,7 +33,8 @@ struct Cut {
 };
 
 Cut cut_line(const DepthwiseTile& t) {
-  const std::int32_t most = t.shared ? 2 : std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
+  const std::int32_t most =
+      t.shared ? 2 : std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
   const std::int32_t whole = t.places / kTile;
   const Cut straight{0, 0, whole, t.places % kTile};
   if (whole <= most) return straight;
@@ -58,7 +59,8 @@ std::int32_t line_words(const DepthwiseTile& t) { return even_words(t) + odd_wor
 
 class Emitter {
  public:
-  explicit Emitter(const DepthwiseTile& t) : t_(t), a_(t.name()), cut_(cut_line(t)), in_registers_(weight_words(t) <= kRegisters) {}
+  explicit Emitter(const DepthwiseTile& t)
+      : t_(t), a_(t.name()), cut_(cut_line(t)), in_registers_(weight_words(t) <= kRegisters) {}
 
   AssemblyFunction run() {
     const Label channel = a_.new_label(), line = a_.new_label();
@@ -78,12 +80,21 @@ class Emitter {
 
  private:
   // The order of the members of device::DepthwiseJob.
-  enum JobMember : int { job_planes = 0, job_y = 4, job_params = 8, job_channels = 12, job_lines = 16, job_plane_bytes = 20, job_place_bytes = 24, job_line_jump = 28 };
+  enum JobMember : int {
+    job_planes = 0,
+    job_y = 4,
+    job_params = 8,
+    job_channels = 12,
+    job_lines = 16,
+    job_plane_bytes = 20,
+    job_place_bytes = 24,
+    job_line_jump = 28
+  };
 
   [[nodiscard]] std::string describe() const {
-    return fmt::format("depthwise {}x{}, stride {}x{}, {} outputs a line: {} times {} tiles of 4, {} more, rest {}; {}", t_.kernel_lines, t_.kernel_places,
-                       t_.stride_lines, t_.stride_places, t_.places, cut_.loops, cut_.tiles, cut_.more, cut_.rest,
-                       t_.exact ? "exact" : fmt::format("shift {}", t_.shift));
+    return fmt::format("depthwise {}x{}, stride {}x{}, {} outputs a line: {} times {} tiles of 4, {} more, rest {}; {}",
+                       t_.kernel_lines, t_.kernel_places, t_.stride_lines, t_.stride_places, t_.places, cut_.loops,
+                       cut_.tiles, cut_.more, cut_.rest, t_.exact ? "exact" : fmt::format("shift {}", t_.shift));
   }
 
   void enter() {
@@ -200,7 +211,9 @@ class Emitter {
   /// First word of inputs that output `j` of a tile reads, and how many.
   [[nodiscard]] std::int32_t first_word(std::int32_t j) const { return (j * t_.stride_places + t_.phase) / 2; }
   [[nodiscard]] bool at_odd_place(std::int32_t j) const { return (j * t_.stride_places + t_.phase) % 2 != 0; }
-  [[nodiscard]] std::int32_t words_of(std::int32_t j) const { return at_odd_place(j) ? t_.kernel_places / 2 + 1 : (t_.kernel_places + 1) / 2; }
+  [[nodiscard]] std::int32_t words_of(std::int32_t j) const {
+    return at_odd_place(j) ? t_.kernel_places / 2 + 1 : (t_.kernel_places + 1) / 2;
+  }
 
   [[nodiscard]] Reg even(std::int32_t ky, std::int32_t i) const { return weight(ky, i); }
   [[nodiscard]] Reg odd(std::int32_t ky, std::int32_t i) const { return weight(ky, even_words(t_) + i); }
@@ -237,7 +250,8 @@ class Emitter {
       for (std::int32_t j = 0; j < outputs; ++j) {
         // Three words live at once: as many as are free are loaded together.
         if (first_word(j) + words_of(j) > loaded) {
-          for (; loaded < std::min(words, first_word(j) + 3); ++loaded) a_.ldr(kInputs[static_cast<std::size_t>(loaded % 3)], r6, offset + 4 * loaded);
+          for (; loaded < std::min(words, first_word(j) + 3); ++loaded)
+            a_.ldr(kInputs[static_cast<std::size_t>(loaded % 3)], r6, offset + 4 * loaded);
         }
         products(ky, j);
       }
@@ -267,7 +281,8 @@ class Emitter {
       if (t_.exact && t_.clamp_high < 127) a_.at_most(sum, t_.clamp_high);
     }
     if (!t_.shared) {
-      for (std::int32_t j = 0; j < outputs; ++j) a_.strb(kSums[static_cast<std::size_t>(j)], lr, (first + j) * t_.output_place_bytes);
+      for (std::int32_t j = 0; j < outputs; ++j)
+        a_.strb(kSums[static_cast<std::size_t>(j)], lr, (first + j) * t_.output_place_bytes);
       return;
     }
     a_.vmov(r12, kPlaceBytes);
@@ -288,11 +303,12 @@ class Emitter {
 }  // namespace
 
 std::string DepthwiseTile::name() const {
-  std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}p{}_n{}_l{}", kernel_lines, kernel_places, stride_lines, stride_places, dilation_lines, phase, places,
-                                 line_bytes);
+  std::string text = fmt::format("depthwise_tile_{}x{}_s{}x{}_d{}p{}_n{}_l{}", kernel_lines, kernel_places,
+                                 stride_lines, stride_places, dilation_lines, phase, places, line_bytes);
   text += shared ? "_shared" : fmt::format("_y{}_{}", output_place_bytes, output_line_bytes);
   if (bytes) text += "_bytes";
-  if (exact && (clamp_low > -128 || clamp_high < 127)) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
+  if (exact && (clamp_low > -128 || clamp_high < 127))
+    text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
   return text + (exact ? "_exact" : fmt::format("_s{}", shift));
 }
 
@@ -306,7 +322,9 @@ WeightPair weight_pair(const DepthwiseTile& t, std::int32_t i) {
 
 bool can_be_bytes(const DepthwiseTile& t) { return t.kernel_places == 3 && t.kernel_lines <= 3 && !t.exact; }
 
-std::int32_t depthwise_words(const DepthwiseTile& t) { return (t.bytes ? t.kernel_lines : weight_words(t)) + (t.exact ? 4 : 2); }
+std::int32_t depthwise_words(const DepthwiseTile& t) {
+  return (t.bytes ? t.kernel_lines : weight_words(t)) + (t.exact ? 4 : 2);
+}
 
 std::int32_t tiles_of_line(const DepthwiseTile& t) { return (t.places + kTile - 1) / kTile; }
 
@@ -315,21 +333,42 @@ bool can_emit(const DepthwiseTile& t) {
   if (t.shared && weight_words(t) > kSingles - 2) return false;
   if (t.kernel_places > 5 || t.stride_places > 2 || t.stride_lines > 255 || weight_words(t) > kSingles) return false;
   const std::int32_t outputs = std::max(kTile * cut.tiles, kTile * cut.more + cut.rest);
-  const std::int32_t load = (t.kernel_lines - 1) * t.dilation_lines * t.line_bytes + (outputs * t.stride_places + t.kernel_places + 2) * 2;
+  const std::int32_t load =
+      (t.kernel_lines - 1) * t.dilation_lines * t.line_bytes + (outputs * t.stride_places + t.kernel_places + 2) * 2;
   const std::int32_t jump = std::max(t.stride_lines * t.line_bytes, t.places * t.stride_places * 2);
   const std::int32_t move = std::max({t.output_line_bytes, t.places * t.output_place_bytes, t.output_place_bytes});
-  return load <= kReach && (t.shared || (outputs - 1) * t.output_place_bytes <= kReach) && jump <= 65535 && move <= 65535;
+  return load <= kReach && (t.shared || (outputs - 1) * t.output_place_bytes <= kReach) && jump <= 65535 &&
+         move <= 65535;
 }
 
 AssemblyFunction emit_plane_gather() {
   // The order of the members of device::PlaneJob.
-  enum JobMember : int { job_source = 0, job_place_bytes = 4, job_line_bytes = 8, job_planes = 12, job_plane_bytes = 16, job_zero = 20, job_lines = 24, job_left = 28,
-                         job_quads = 32, job_pairs = 36, job_singles = 40, job_right = 44 };
+  enum JobMember : int {
+    job_source = 0,
+    job_place_bytes = 4,
+    job_line_bytes = 8,
+    job_planes = 12,
+    job_plane_bytes = 16,
+    job_zero = 20,
+    job_lines = 24,
+    job_left = 28,
+    job_quads = 32,
+    job_pairs = 36,
+    job_singles = 40,
+    job_right = 44
+  };
   constexpr Single source{0}, line_bytes{1}, zero{2}, lines{3}, left{4}, quads{5}, pairs{6}, singles{7}, right{8};
   Assembler a("plane_gather");
   a.enter("r4-r11, lr");
-  for (const auto& [member, single] : {std::pair{job_source, source}, {job_line_bytes, line_bytes}, {job_zero, zero}, {job_lines, lines}, {job_left, left}, {job_quads, quads},
-                                       {job_pairs, pairs}, {job_singles, singles}, {job_right, right}}) {
+  for (const auto& [member, single] : {std::pair{job_source, source},
+                                       {job_line_bytes, line_bytes},
+                                       {job_zero, zero},
+                                       {job_lines, lines},
+                                       {job_left, left},
+                                       {job_quads, quads},
+                                       {job_pairs, pairs},
+                                       {job_singles, singles},
+                                       {job_right, right}}) {
     a.ldr(r1, r0, member);
     a.vmov(single, r1);
   }
@@ -364,8 +403,8 @@ AssemblyFunction emit_plane_gather() {
   };
   /// Words x and y of two places, channels 0 1 2 3, into the four planes.
   const auto two_places = [&](Reg x, Reg y) {
-    a.pkhbt(r12, x, y);   // channels 0 1 of x, then of y
-    a.pkhtb(lr, y, x);    // channels 2 3
+    a.pkhbt(r12, x, y);  // channels 0 1 of x, then of y
+    a.pkhtb(lr, y, x);   // channels 2 3
     a.sxtb16(x, r12);
     a.sxtb16(y, r12, 8);
     a.sxtb16(r12, lr);
@@ -412,7 +451,8 @@ AssemblyFunction emit_plane_gather() {
   a.vmov(lines, r7);
   a.branch(Condition::ne, line);
   a.leave("r4-r11, pc");
-  return {a.name(), "PlaneJob", a.function("lines of four channels into four planes of int16"), a.bytes(), a.bytes(), true};
+  return {a.name(),  "PlaneJob", a.function("lines of four channels into four planes of int16"),
+          a.bytes(), a.bytes(),  true};
 }
 
 AssemblyFunction emit_depthwise_tile(const DepthwiseTile& tile) {

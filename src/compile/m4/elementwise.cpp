@@ -12,7 +12,14 @@ using enum Reg;
 
 AssemblyFunction emit_widen_pairs() {
   // The order of the members of device::WidenJob.
-  enum JobMember : int { job_x = 0, job_out = 4, job_pixel_bytes = 8, job_quads = 12, job_padding = 16, job_pairs = 20 };
+  enum JobMember : int {
+    job_x = 0,
+    job_out = 4,
+    job_pixel_bytes = 8,
+    job_quads = 12,
+    job_padding = 16,
+    job_pairs = 20
+  };
   Assembler a("widen_pairs");
   a.enter("r4-r11, lr");
   a.ldr(r1, r0, job_x);
@@ -48,7 +55,8 @@ AssemblyFunction emit_widen_pairs() {
   a.subs(r11, r11, 1);
   a.branch(Condition::ne, pair);
   a.leave("r4-r11, pc");
-  return {a.name(), "WidenJob", a.function("pairs of pixels to int16, a word of each in turns"), a.bytes(), a.bytes(), true};
+  return {a.name(),  "WidenJob", a.function("pairs of pixels to int16, a word of each in turns"),
+          a.bytes(), a.bytes(),  true};
 }
 
 AssemblyFunction emit_add_tables(std::int32_t shift) {

@@ -61,7 +61,8 @@ std::optional<LineForm> place(const Window& w, std::int64_t multiplier, bool wit
   if (w.empty()) return std::nullopt;
   const auto form = [&](Wide bias, Wide offset) -> std::optional<LineForm> {
     if (!fits(bias) || !fits(offset)) return std::nullopt;
-    return LineForm{static_cast<std::int32_t>(multiplier), static_cast<std::int32_t>(bias), static_cast<std::int32_t>(offset)};
+    return LineForm{static_cast<std::int32_t>(multiplier), static_cast<std::int32_t>(bias),
+                    static_cast<std::int32_t>(offset)};
   };
   // A channel with one result at the lower clamp has no lower demand: begin at the upper one.
   if (w.low == -kUnlimited && w.high == kUnlimited) return form(0, 0);
@@ -95,7 +96,8 @@ std::int32_t exact_form(const ChannelRule& rule, std::int64_t x) {
   const std::int32_t e = -rule.shift;
   const std::int64_t doubled = 2 * (x + rule.bias);
   const std::int64_t rounding = (std::int64_t{1} << (e - 1)) + (std::int64_t{rule.output_zero} << e);
-  const std::int64_t sum = ((doubled * rule.multiplier + (std::int64_t{1} << 31)) >> 32) + rounding + (doubled < 0 ? -1 : 0);
+  const std::int64_t sum =
+      ((doubled * rule.multiplier + (std::int64_t{1} << 31)) >> 32) + rounding + (doubled < 0 ? -1 : 0);
   return device::clamp(device::clamp(static_cast<std::int32_t>(sum >> e), -128, 127), rule.clamp_low, rule.clamp_high);
 }
 
@@ -105,7 +107,8 @@ std::int32_t on_line(const LineForm& line, std::int64_t x, std::int32_t scale, s
   return device::clamp(static_cast<std::int32_t>(high >> shift), -128, 127);
 }
 
-std::optional<LineForm> find_line(const std::vector<LineStep>& steps, double slope, std::int32_t scale, std::int32_t shift, bool with_offset) {
+std::optional<LineForm> find_line(const std::vector<LineStep>& steps, double slope, std::int32_t scale,
+                                  std::int32_t shift, bool with_offset) {
   if (!(slope < 2147483647.0)) return std::nullopt;
   std::int64_t best = std::clamp<std::int64_t>(std::llround(slope), 1, kInt32Max);
   // The width of the window is concave in the multiplier: climb to its top.
@@ -113,7 +116,8 @@ std::optional<LineForm> find_line(const std::vector<LineStep>& steps, double slo
     const Window w = window_of(steps, m, scale, shift);
     return w.high - w.low;
   };
-  std::int64_t from = std::max<std::int64_t>(1, best - (best >> 14) - 2), to = std::min(kInt32Max, best + (best >> 14) + 2);
+  std::int64_t from = std::max<std::int64_t>(1, best - (best >> 14) - 2),
+               to = std::min(kInt32Max, best + (best >> 14) + 2);
   while (to - from > 2) {
     const std::int64_t a = from + (to - from) / 3, b = to - (to - from) / 3;
     (width(a) < width(b) ? from : to) = width(a) < width(b) ? a : b;
@@ -133,9 +137,12 @@ std::optional<LineForm> find_line(const std::vector<LineStep>& steps, double slo
 }
 
 std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
-  if (rule.low > rule.high || rule.low + rule.bias < -kInt32Max - 1 || rule.high + rule.bias > kInt32Max) return std::nullopt;
+  if (rule.low > rule.high || rule.low + rule.bias < -kInt32Max - 1 || rule.high + rule.bias > kInt32Max)
+    return std::nullopt;
   // The slope that the definition has; for a single x any will do.
-  const double slope = rule.low == rule.high ? 1073741824.0 : std::ldexp(static_cast<double>(rule.multiplier), 1 + shift + rule.shift) / scale;
+  const double slope = rule.low == rule.high
+                           ? 1073741824.0
+                           : std::ldexp(static_cast<double>(rule.multiplier), 1 + shift + rule.shift) / scale;
   const auto line = find_line(steps_of(rule), slope, scale, shift, with_offset);
   if (!line || !in_range(rule, *line, scale)) return std::nullopt;
   return line;

@@ -24,14 +24,16 @@ ChannelRule random_rule(Rng& rng, std::int32_t shift, bool saturating) {
 void expect_equal(const ChannelRule& rule, const LineForm& line, std::int32_t scale, std::int32_t shift, Rng& rng) {
   const auto same = [&](std::int64_t x) {
     if (x < rule.low || x > rule.high) return;
-    ASSERT_EQ(on_line(line, x, scale, shift), requantized(rule, x)) << x << " * " << rule.multiplier << " >> " << -rule.shift;
+    ASSERT_EQ(on_line(line, x, scale, shift), requantized(rule, x))
+        << x << " * " << rule.multiplier << " >> " << -rule.shift;
   };
   same(rule.low);
   same(rule.high);
   for (int i = 0; i < 2000; ++i) same(rng.between(rule.low, rule.high));
   // The steps lie where the definition changes: walk through the range that is not saturated.
   const auto reach = std::int64_t{1} << (10 - rule.shift);
-  const std::int64_t from = std::max<std::int64_t>(rule.low, -rule.bias - 600), to = std::min<std::int64_t>(rule.high, -rule.bias + reach);
+  const std::int64_t from = std::max<std::int64_t>(rule.low, -rule.bias - 600),
+                     to = std::min<std::int64_t>(rule.high, -rule.bias + reach);
   for (std::int64_t x = from; x <= to; ++x) same(x);
 }
 
@@ -61,7 +63,8 @@ TEST(Requantizer, the_exact_form_is_the_definition_for_all_shifts_and_signs) {
     ChannelRule rule = random_rule(rng, static_cast<std::int32_t>(rng.between(kExactShiftLow, kExactShiftHigh)), false);
     // Small sums too, where ties and signs decide.
     const std::int64_t x = rng.between(-(1 << 29), 1 << 29) >> rng.below(29);
-    ASSERT_EQ(exact_form(rule, x), requantized(rule, x)) << x << " * " << rule.multiplier << " >> " << -rule.shift << " + " << rule.output_zero;
+    ASSERT_EQ(exact_form(rule, x), requantized(rule, x))
+        << x << " * " << rule.multiplier << " >> " << -rule.shift << " + " << rule.output_zero;
   }
 }
 

@@ -179,8 +179,8 @@ Result<ImportReport> import_idx(const IdxSpec& spec, const fs::path& out, Progre
                   spec.test_images.string() + ": byte 2: has another element type than " + spec.images.string());
     }
     if (!(test->shape == train.shape)) {
-      return fail(Code::malformed, spec.test_images.string() + ": byte 8: its images are " + test->shape.text() + ", those of " +
-                                       spec.images.string() + " " + train.shape.text());
+      return fail(Code::malformed, spec.test_images.string() + ": byte 8: its images are " + test->shape.text() +
+                                       ", those of " + spec.images.string() + " " + train.shape.text());
     }
   }
   DatasetInfo info{spec.name, Modality::image, train.element, 0, spec.label_names, {}, {}};

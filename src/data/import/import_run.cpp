@@ -90,7 +90,8 @@ Result<std::vector<SourceFile>> list_files(const fs::path& root, const std::vect
     const std::string extension = lower(path.extension().string());
     const fs::file_type type = it->status(ignored_error).type();
     const bool pipe_or_device = type != fs::file_type::regular && type != fs::file_type::not_found;
-    if (is_hidden(path) || pipe_or_device || std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
+    if (is_hidden(path) || pipe_or_device ||
+        std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
       ++ignored;
       continue;
     }
@@ -140,7 +141,8 @@ Result<void> check_labels(const Spec& spec) {
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice == names.end()) return {};
-  return fail(Code::invalid_argument, "label '" + *twice + "' is named twice; two classes of one name cannot be told apart");
+  return fail(Code::invalid_argument,
+              "label '" + *twice + "' is named twice; two classes of one name cannot be told apart");
 }
 
 Result<ImportReport> import(const ImportSpec& spec, const fs::path& out, Progress& progress) {

@@ -32,7 +32,8 @@ class Provenance {
   void source(std::string file, std::uint64_t bytes, const Digest& digest) {
     sources_.push_back({std::move(file), bytes, digest});
   }
-  /// {"importer":..., "settings":{...}, "sources":[{"file","bytes","sha256"}...]}; no date: the same files give the same dataset
+  /// {"importer":..., "settings":{...}, "sources":[{"file","bytes","sha256"}...]}; no date: the same files give the
+  /// same dataset
   [[nodiscard]] std::string json() const;
 
  private:

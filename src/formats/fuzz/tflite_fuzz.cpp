@@ -1,4 +1,5 @@
-// Any bytes: read_tflite gives a graph or one sentence. A graph it gives can be written, where the format has words for it, and read again.
+// Any bytes: read_tflite gives a graph or one sentence. A graph it gives can be written, where the format has words for
+// it, and read again.
 
 #include <cstdlib>
 

@@ -44,7 +44,9 @@ Result<TensorId> NodeReader::in(std::size_t i) const {
   if (!has(i)) return refuse(Code::malformed, "input " + std::to_string(i) + " is missing");
   const auto found = model_.values.find(node_.input(static_cast<int>(i)));
   if (found == model_.values.end()) {
-    return refuse(Code::malformed, "input " + std::to_string(i) + ", " + in_quotes(clean_name(node_.input(static_cast<int>(i)))) + ", is not computed by a node before this one");
+    return refuse(Code::malformed, "input " + std::to_string(i) + ", " +
+                                       in_quotes(clean_name(node_.input(static_cast<int>(i)))) +
+                                       ", is not computed by a node before this one");
   }
   return found->second;
 }
@@ -52,7 +54,9 @@ Result<TensorId> NodeReader::in(std::size_t i) const {
 Result<TensorId> NodeReader::constant(std::size_t i) const {
   MOTE_TRY(const TensorId id, in(i));
   if (!tensor(id).is_constant()) {
-    return refuse(Code::unsupported, "input " + std::to_string(i) + ", " + in_quotes(clean_name(node_.input(static_cast<int>(i)))) + ", is computed; it must be a constant of the file");
+    return refuse(Code::unsupported, "input " + std::to_string(i) + ", " +
+                                         in_quotes(clean_name(node_.input(static_cast<int>(i)))) +
+                                         ", is computed; it must be a constant of the file");
   }
   return id;
 }
@@ -77,7 +81,9 @@ Result<std::vector<std::int64_t>> NodeReader::numbers(std::size_t i, std::string
 
 Result<std::size_t> NodeReader::axis(std::int64_t axis, std::size_t rank) const {
   const auto limit = static_cast<std::int64_t>(rank);
-  if (axis < -limit || axis >= limit) return refuse(Code::malformed, "its axis is " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
+  if (axis < -limit || axis >= limit)
+    return refuse(Code::malformed,
+                  "its axis is " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
   return static_cast<std::size_t>(axis < 0 ? axis + limit : axis);
 }
 
@@ -88,14 +94,16 @@ Result<void> NodeReader::charge(std::size_t bytes) const {
 }
 
 std::string NodeReader::fresh_name() const {
-  const std::string base = output_count() > 0 && !node_.output(0).empty() ? clean_name(node_.output(0)) : clean_name(node_.op_type());
+  const std::string base =
+      output_count() > 0 && !node_.output(0).empty() ? clean_name(node_.output(0)) : clean_name(node_.op_type());
   std::string name = base;
   // Tensors are named once each: the id makes it so.
   if (!model_.graph.tensors().empty()) name += "/" + std::to_string(model_.graph.tensors().size());
   return name;
 }
 
-Result<TensorId> NodeReader::emit(graph::Attributes attributes, std::vector<TensorId> inputs, std::optional<Dims> shape, std::optional<DType> type) {
+Result<TensorId> NodeReader::emit(graph::Attributes attributes, std::vector<TensorId> inputs, std::optional<Dims> shape,
+                                  std::optional<DType> type) {
   graph::Tensor y;
   y.name = fresh_name();
   y.dtype = type.value_or(tensor(inputs[0]).dtype);
@@ -119,8 +127,10 @@ Result<TensorId> NodeReader::emit(graph::Attributes attributes, std::vector<Tens
     elements *= static_cast<std::uint64_t>(d);
     if (elements > (std::uint64_t{1} << 30)) return refuse(Code::too_large, "it gives more than 2^30 elements");
   }
-  if (auto sound = graph::verify_op(model_.graph, op); !sound) return refuse(sound.error().code(), sound.error().message());
-  const bool constant = std::ranges::all_of(op.inputs, [&](TensorId x) { return x == graph::kNoTensor || tensor(x).is_constant(); });
+  if (auto sound = graph::verify_op(model_.graph, op); !sound)
+    return refuse(sound.error().code(), sound.error().message());
+  const bool constant =
+      std::ranges::all_of(op.inputs, [&](TensorId x) { return x == graph::kNoTensor || tensor(x).is_constant(); });
   if (constant) {
     MOTE_TRY_VOID(charge(tensor(id).size_bytes()));
     auto folded = graph::fold(model_.graph, op);
@@ -137,26 +147,41 @@ Result<TensorId> NodeReader::reshaped(TensorId x, Dims shape) {
   return emit(graph::Reshape{}, {x}, std::move(shape));
 }
 
-Result<TensorId> NodeReader::transposed(TensorId x, Dims permutation) { return emit(graph::Transpose{std::move(permutation)}, {x}); }
+Result<TensorId> NodeReader::transposed(TensorId x, Dims permutation) {
+  return emit(graph::Transpose{std::move(permutation)}, {x});
+}
 
 Result<TensorId> NodeReader::floats(const std::vector<float>& values, Dims shape) {
   MOTE_TRY_VOID(charge(4 * values.size()));
-  return model_.graph.add_tensor({fresh_name(), DType::f32, graph::Shape(std::move(shape)), {}, graph::constant_data(std::span<const float>(values))});
+  return model_.graph.add_tensor({fresh_name(),
+                                  DType::f32,
+                                  graph::Shape(std::move(shape)),
+                                  {},
+                                  graph::constant_data(std::span<const float>(values))});
 }
 
 Result<TensorId> NodeReader::whole_numbers(const std::vector<std::int64_t>& values, Dims shape) {
   MOTE_TRY_VOID(charge(8 * values.size()));
-  return model_.graph.add_tensor({fresh_name(), DType::i64, graph::Shape(std::move(shape)), {}, graph::constant_data(std::span<const std::int64_t>(values))});
+  return model_.graph.add_tensor({fresh_name(),
+                                  DType::i64,
+                                  graph::Shape(std::move(shape)),
+                                  {},
+                                  graph::constant_data(std::span<const std::int64_t>(values))});
 }
 
 TensorId NodeReader::indices(const std::vector<std::int32_t>& values) {
-  return model_.graph.add_tensor(
-      {fresh_name(), DType::i32, {static_cast<std::int32_t>(values.size())}, {}, graph::constant_data(std::span<const std::int32_t>(values))});
+  return model_.graph.add_tensor({fresh_name(),
+                                  DType::i32,
+                                  {static_cast<std::int32_t>(values.size())},
+                                  {},
+                                  graph::constant_data(std::span<const std::int32_t>(values))});
 }
 
 Result<void> NodeReader::give(TensorId id, std::size_t i) {
   if (i >= output_count() || node_.output(static_cast<int>(i)).empty()) return {};
-  if (!model_.values.emplace(node_.output(static_cast<int>(i)), id).second) return refuse(Code::malformed, "its output " + in_quotes(clean_name(node_.output(static_cast<int>(i)))) + " exists already");
+  if (!model_.values.emplace(node_.output(static_cast<int>(i)), id).second)
+    return refuse(Code::malformed,
+                  "its output " + in_quotes(clean_name(node_.output(static_cast<int>(i)))) + " exists already");
   return {};
 }
 Result<void> NodeReader::give(Result<TensorId> id, std::size_t i) {

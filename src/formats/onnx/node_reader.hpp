@@ -1,5 +1,6 @@
 #pragma once
-// What the read function of one ONNX operator sees: its attributes, its inputs as tensors of the graph, and ways to append graph operators.
+// What the read function of one ONNX operator sees: its attributes, its inputs as tensors of the graph, and ways to
+// append graph operators.
 
 #include <map>
 #include <optional>
@@ -52,7 +53,8 @@ class NodeReader {
 
   // Appending. Operators with constant inputs are computed at once.
   /// @param shape  where it does not follow from the inputs
-  [[nodiscard]] Result<graph::TensorId> emit(graph::Attributes attributes, std::vector<graph::TensorId> inputs, std::optional<Dims> shape = std::nullopt,
+  [[nodiscard]] Result<graph::TensorId> emit(graph::Attributes attributes, std::vector<graph::TensorId> inputs,
+                                             std::optional<Dims> shape = std::nullopt,
                                              std::optional<graph::DType> type = std::nullopt);
   [[nodiscard]] Result<graph::TensorId> reshaped(graph::TensorId x, Dims shape);
   [[nodiscard]] Result<graph::TensorId> transposed(graph::TensorId x, Dims permutation);

@@ -18,7 +18,8 @@ constexpr std::int64_t kOldest = 7, kNewest = 21;
 const std::vector<OperatorRow>& rows() {
   static const std::vector<OperatorRow> all = [] {
     std::vector<OperatorRow> joined;
-    for (const auto& part : {elementwise_rows(), layer_rows(), move_rows(), reduce_rows()}) joined.insert(joined.end(), part.begin(), part.end());
+    for (const auto& part : {elementwise_rows(), layer_rows(), move_rows(), reduce_rows()})
+      joined.insert(joined.end(), part.begin(), part.end());
     std::ranges::sort(joined, {}, &OperatorRow::type);
     return joined;
   }();
@@ -26,7 +27,8 @@ const std::vector<OperatorRow>& rows() {
 }
 
 bool parse(google::protobuf::MessageLite& message, ByteSpan bytes) {
-  return bytes.size() <= static_cast<std::size_t>(INT32_MAX) && message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  return bytes.size() <= static_cast<std::size_t>(INT32_MAX) &&
+         message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 /// Numbers of the file as elements of another size.
@@ -42,13 +44,21 @@ Bytes narrowed(const Values& values) {
 
 Result<graph::DType> element_type(std::int32_t type) {
   switch (type) {
-    case 1: return graph::DType::f32;
-    case 2: return graph::DType::u8;
-    case 3: return graph::DType::i8;
-    case 5: return graph::DType::i16;
-    case 6: return graph::DType::i32;
-    case 7: return graph::DType::i64;
-    default: return fail(Code::unsupported, "has elements of ONNX's type " + std::to_string(type) + "; float32 is needed (and int32 or int64 for shapes)");
+    case 1:
+      return graph::DType::f32;
+    case 2:
+      return graph::DType::u8;
+    case 3:
+      return graph::DType::i8;
+    case 5:
+      return graph::DType::i16;
+    case 6:
+      return graph::DType::i32;
+    case 7:
+      return graph::DType::i64;
+    default:
+      return fail(Code::unsupported, "has elements of ONNX's type " + std::to_string(type) +
+                                         "; float32 is needed (and int32 or int64 for shapes)");
   }
 }
 
@@ -59,20 +69,28 @@ Result<graph::Tensor> constant_of(const schema::Tensor& source) {
   std::int64_t elements = 1;
   Dims dims;
   for (const std::int64_t d : source.dims()) {
-    if (d < 1 || d > kMostElements || (elements *= d) > kMostElements) return fail(Code::malformed, "has the dimension " + std::to_string(d));
+    if (d < 1 || d > kMostElements || (elements *= d) > kMostElements)
+      return fail(Code::malformed, "has the dimension " + std::to_string(d));
     dims.push_back(static_cast<std::int32_t>(d));
   }
   t.shape = graph::Shape(dims);
   if (source.data_location() != 0) return fail(Code::unsupported, "lies in another file");
   Bytes bytes;
-  if (source.has_raw_data()) bytes.assign(source.raw_data().begin(), source.raw_data().end());
-  else if (t.dtype == graph::DType::f32) bytes = narrowed<float>(source.float_data());
-  else if (t.dtype == graph::DType::i64) bytes = narrowed<std::int64_t>(source.int64_data());
-  else if (t.dtype == graph::DType::i32) bytes = narrowed<std::int32_t>(source.int32_data());
-  else if (t.dtype == graph::DType::i16) bytes = narrowed<std::int16_t>(source.int32_data());
-  else bytes = narrowed<std::int8_t>(source.int32_data());
+  if (source.has_raw_data())
+    bytes.assign(source.raw_data().begin(), source.raw_data().end());
+  else if (t.dtype == graph::DType::f32)
+    bytes = narrowed<float>(source.float_data());
+  else if (t.dtype == graph::DType::i64)
+    bytes = narrowed<std::int64_t>(source.int64_data());
+  else if (t.dtype == graph::DType::i32)
+    bytes = narrowed<std::int32_t>(source.int32_data());
+  else if (t.dtype == graph::DType::i16)
+    bytes = narrowed<std::int16_t>(source.int32_data());
+  else
+    bytes = narrowed<std::int8_t>(source.int32_data());
   if (bytes.size() != t.size_bytes()) {
-    return fail(Code::malformed, "has " + std::to_string(bytes.size()) + " bytes of data, " + std::to_string(t.size_bytes()) + " are needed for the shape " + t.shape.text());
+    return fail(Code::malformed, "has " + std::to_string(bytes.size()) + " bytes of data, " +
+                                     std::to_string(t.size_bytes()) + " are needed for the shape " + t.shape.text());
   }
   t.data = std::make_shared<const Bytes>(std::move(bytes));
   return t;
@@ -91,21 +109,27 @@ namespace {
 /// A name that no tensor has yet.
 std::string unique(const graph::Graph& graph, std::string name) {
   if (name.empty()) name = "tensor";
-  const auto taken = [&] { return std::ranges::any_of(graph.tensors(), [&](const graph::Tensor& t) { return t.name == name; }); };
+  const auto taken = [&] {
+    return std::ranges::any_of(graph.tensors(), [&](const graph::Tensor& t) { return t.name == name; });
+  };
   while (taken()) name += "_";
   return name;
 }
 
 class Reader {
  public:
-  Reader(const schema::Model& file, std::string_view file_name, std::size_t bytes) : file_(file), file_name_(file_name) { model_.budget_bytes = 2 * bytes + (1u << 20); }
+  Reader(const schema::Model& file, std::string_view file_name, std::size_t bytes)
+      : file_(file), file_name_(file_name) {
+    model_.budget_bytes = 2 * bytes + (1u << 20);
+  }
 
   Result<graph::Graph> read() && {
     for (const schema::OperatorSet& set : file_.opset_import()) {
       if (set.domain().empty() || set.domain() == "ai.onnx") model_.opset = set.version();
     }
     if (model_.opset < kOldest || model_.opset > kNewest) {
-      return fail(Code::unsupported, "the model uses operator set " + std::to_string(model_.opset) + ", mote reads " + std::to_string(kOldest) + " to " + std::to_string(kNewest));
+      return fail(Code::unsupported, "the model uses operator set " + std::to_string(model_.opset) + ", mote reads " +
+                                         std::to_string(kOldest) + " to " + std::to_string(kNewest));
     }
     const schema::Graph& g = file_.graph();
     const std::string own = clean_name(g.name());
@@ -127,11 +151,14 @@ class Reader {
  private:
   Result<const OperatorRow*> row_of(const schema::Node& node, std::size_t index) {
     const NodeReader place(model_, node, index);
-    const bool standard = node.domain().empty() || node.domain() == "ai.onnx" || (node.domain() == "com.microsoft" && node.op_type() == "Gelu");
+    const bool standard = node.domain().empty() || node.domain() == "ai.onnx" ||
+                          (node.domain() == "com.microsoft" && node.op_type() == "Gelu");
     const auto found = std::ranges::find(rows(), node.op_type(), &OperatorRow::type);
     if (standard && found != rows().end()) return &*found;
-    return place.refuse(Code::unsupported, standard ? "mote does not have this operator; those it has are listed in docs/operators-onnx.md"
-                                                    : "this is an operator of the domain " + in_quotes(clean_name(node.domain())) + ", which mote cannot know");
+    return place.refuse(Code::unsupported,
+                        standard ? "mote does not have this operator; those it has are listed in docs/operators-onnx.md"
+                                 : "this is an operator of the domain " + in_quotes(clean_name(node.domain())) +
+                                       ", which mote cannot know");
   }
 
   Result<void> read_initializers(const schema::Graph& g) {
@@ -140,12 +167,15 @@ class Reader {
       if (!t) return fail(std::move(t).error(), "tensor " + in_quotes(clean_name(source.name())));
       t->name = unique_constant(t->name);
       const graph::TensorId id = model_.graph.add_tensor(std::move(*t));
-      if (!model_.values.emplace(source.name(), id).second) return fail(Code::malformed, "two tensors are named " + in_quotes(clean_name(source.name())));
+      if (!model_.values.emplace(source.name(), id).second)
+        return fail(Code::malformed, "two tensors are named " + in_quotes(clean_name(source.name())));
     }
     return {};
   }
   /// Cheap for thousands of initializers: the number makes it unique.
-  std::string unique_constant(const std::string& name) const { return name + "/c" + std::to_string(model_.graph.tensors().size()); }
+  std::string unique_constant(const std::string& name) const {
+    return name + "/c" + std::to_string(model_.graph.tensors().size());
+  }
 
   Result<void> read_inputs(const schema::Graph& g) {
     std::vector<graph::TensorId> ids;
@@ -161,12 +191,16 @@ class Reader {
         // The batch is the caller's loop.
         const std::int64_t value = dim.has_dim_value() && dim.dim_value() > 0 ? dim.dim_value() : d == 0 ? 1 : 0;
         if (value < 1 || value > kMostElements || (elements *= value) > kMostElements) {
-          return fail(Code::unsupported, place + ": dimension " + std::to_string(d) + " (" + in_quotes(clean_name(dim.dim_param())) + ") is not fixed; export the model with fixed shapes");
+          return fail(Code::unsupported, place + ": dimension " + std::to_string(d) + " (" +
+                                             in_quotes(clean_name(dim.dim_param())) +
+                                             ") is not fixed; export the model with fixed shapes");
         }
         dims.push_back(static_cast<std::int32_t>(value));
       }
-      const graph::TensorId id = model_.graph.add_tensor({unique(model_.graph, clean_name(info.name())), *type, graph::Shape(dims), {}, nullptr});
-      if (!model_.values.emplace(info.name(), id).second) return fail(Code::malformed, "two inputs are named " + in_quotes(clean_name(info.name())));
+      const graph::TensorId id = model_.graph.add_tensor(
+          {unique(model_.graph, clean_name(info.name())), *type, graph::Shape(dims), {}, nullptr});
+      if (!model_.values.emplace(info.name(), id).second)
+        return fail(Code::malformed, "two inputs are named " + in_quotes(clean_name(info.name())));
       ids.push_back(id);
     }
     if (ids.empty()) return fail(Code::malformed, "the model has no input");
@@ -182,11 +216,13 @@ class Reader {
       if (found == model_.values.end()) return fail(Code::malformed, place + " is not computed by any node");
       const graph::Tensor& t = model_.graph.tensor(found->second);
       if (t.is_constant()) return fail(Code::unsupported, place + " does not depend on the input");
-      if (t.dtype != graph::DType::f32 && t.dtype != graph::DType::i32) return fail(Code::unsupported, place + " has " + std::string(graph::name(t.dtype)) + " elements");
+      if (t.dtype != graph::DType::f32 && t.dtype != graph::DType::i32)
+        return fail(Code::unsupported, place + " has " + std::string(graph::name(t.dtype)) + " elements");
       ids.push_back(found->second);
       // The file's own name, where no other tensor has it.
       const std::string own = clean_name(info.name());
-      const bool free = std::ranges::none_of(model_.graph.tensors(), [&](const graph::Tensor& other) { return other.name == own; });
+      const bool free =
+          std::ranges::none_of(model_.graph.tensors(), [&](const graph::Tensor& other) { return other.name == own; });
       if (free && !own.empty()) model_.graph.tensor(found->second).name = own;
     }
     if (ids.empty()) return fail(Code::malformed, "the model has no output");
@@ -204,7 +240,8 @@ class Reader {
 
 Result<graph::Graph> read_onnx(ByteSpan bytes, std::string_view name) {
   onnx::schema::Model file;
-  if (!onnx::parse(file, bytes) || !file.has_graph()) return fail(Code::malformed, std::string(name) + ": this is no ONNX model: its bytes do not follow the format");
+  if (!onnx::parse(file, bytes) || !file.has_graph())
+    return fail(Code::malformed, std::string(name) + ": this is no ONNX model: its bytes do not follow the format");
   auto graph = onnx::Reader(file, name, bytes.size()).read();
   if (!graph) return fail(std::move(graph).error(), std::string(name));
   return graph;
@@ -220,11 +257,16 @@ Result<Bytes> with_constant_inputs(ByteSpan model, const std::vector<graph::Tens
   onnx::schema::Model file;
   if (!onnx::parse(file, model)) return fail(Code::malformed, "this is no ONNX model");
   for (const graph::Tensor& value : values) {
-    const bool there = std::ranges::any_of(file.graph().input(), [&](const onnx::schema::ValueInfo& info) { return info.name() == value.name; });
+    const bool there = std::ranges::any_of(
+        file.graph().input(), [&](const onnx::schema::ValueInfo& info) { return info.name() == value.name; });
     if (!there) return fail(Code::not_found, "the model has no input " + in_quotes(value.name));
     onnx::schema::Tensor& t = *file.mutable_graph()->add_initializer();
     t.set_name(value.name);
-    t.set_data_type(value.dtype == graph::DType::f32 ? 1 : value.dtype == graph::DType::i32 ? 6 : value.dtype == graph::DType::i64 ? 7 : value.dtype == graph::DType::i8 ? 3 : 2);
+    t.set_data_type(value.dtype == graph::DType::f32   ? 1
+                    : value.dtype == graph::DType::i32 ? 6
+                    : value.dtype == graph::DType::i64 ? 7
+                    : value.dtype == graph::DType::i8  ? 3
+                                                       : 2);
     for (const std::int32_t d : value.shape.dims()) t.add_dims(d);
     t.set_raw_data(value.data->data(), value.data->size());
   }

@@ -72,7 +72,8 @@ Result<TensorId> ModelReader::usable(std::int64_t index) const {
 
 Result<void> check_value(const Tensor& tensor) {
   if ((tensor.dtype == DType::i8 || tensor.dtype == DType::i16) && !tensor.quantization.present())
-    return fail(Code::malformed, "is " + std::string(tensor.dtype == DType::i8 ? "int8" : "int16") + " without a scale");
+    return fail(Code::malformed,
+                "is " + std::string(tensor.dtype == DType::i8 ? "int8" : "int16") + " without a scale");
   if (tensor.quantization.per_channel())
     return fail(Code::unsupported, "is a value with a scale for each channel; values need a single scale");
   return {};
@@ -100,7 +101,8 @@ Result<void> ModelReader::read_inputs(const fb::SubGraph& subgraph) {
     if (auto checked = check_element_type(tensor); !checked)
       return fail(std::move(checked).error(), place + ": tensor " + in_quotes(tensor.name));
     if (tensor.shape.rank() > 1 && tensor.shape[0] != 1) {
-      return fail(Code::unsupported, place + ": tensor " + in_quotes(tensor.name) + ": has the shape " + tensor.shape.text() +
+      return fail(Code::unsupported, place + ": tensor " + in_quotes(tensor.name) + ": has the shape " +
+                                         tensor.shape.text() +
                                          "; mote runs one sample at a time, so its first dimension must be 1");
     }
     origin = Origin::value;
@@ -158,19 +160,23 @@ Result<void> ModelReader::settle(const OperatorReader& reader, std::size_t first
   std::vector<graph::Op>& ops = graph_.ops();
   for (std::size_t i = first_op; i < ops.size();) {
     const graph::Op& op = ops[i];
-    if (auto sound = graph::verify_op(graph_, op); !sound) return reader.refuse(sound.error().code(), sound.error().message());
+    if (auto sound = graph::verify_op(graph_, op); !sound)
+      return reader.refuse(sound.error().code(), sound.error().message());
     Tensor& y = graph_.tensor(op.outputs[0]);
-    const bool constant = std::ranges::all_of(op.inputs, [&](TensorId id) { return id == graph::kNoTensor || graph_.tensor(id).is_constant(); });
+    const bool constant = std::ranges::all_of(
+        op.inputs, [&](TensorId id) { return id == graph::kNoTensor || graph_.tensor(id).is_constant(); });
     if (constant) {
       MOTE_TRY_VOID(charge(y.size_bytes()));
       auto folded = graph::fold(graph_, op);
       if (!folded) return reader.refuse(folded.error().code(), folded.error().message());
       y.data = std::make_shared<const Bytes>(std::move(*folded));
-      if (static_cast<std::size_t>(op.outputs[0]) < origins_.size()) origins_[static_cast<std::size_t>(op.outputs[0])] = Origin::constant;
+      if (static_cast<std::size_t>(op.outputs[0]) < origins_.size())
+        origins_[static_cast<std::size_t>(op.outputs[0])] = Origin::constant;
       ops.erase(ops.begin() + static_cast<std::ptrdiff_t>(i));
       continue;
     }
-    const bool indices = y.dtype == DType::i32 && (op.as<graph::ArgReduce>() != nullptr || op.as<graph::Reshape>() != nullptr);
+    const bool indices =
+        y.dtype == DType::i32 && (op.as<graph::ArgReduce>() != nullptr || op.as<graph::Reshape>() != nullptr);
     if (auto checked = check_element_type(y); !checked && !indices) {
       return reader.refuse(checked.error().code(), "tensor " + in_quotes(y.name) + ", " + checked.error().message());
     }

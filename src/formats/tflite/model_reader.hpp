@@ -69,6 +69,9 @@ class ModelReader {
   std::map<graph::TensorId, PaddedValue> padded_;  // outputs of PAD operators
 };
 
+/// The most dimensions a list of axes or sizes may name.
+inline constexpr std::size_t kMostDims = 8;
+
 class OperatorReader {
  public:
   OperatorReader(ModelReader& model, const fb::Operator& op, std::size_t index, std::string name);
@@ -134,7 +137,8 @@ class OperatorReader {
   /// A constant that a graph operator needs and the file has in another form.
   [[nodiscard]] graph::TensorId integers_constant(std::string_view suffix, const std::vector<std::int32_t>& values);
   /// A constant like `like` with other elements.
-  [[nodiscard]] graph::TensorId constant_like(std::string_view suffix, const graph::Tensor& like, std::shared_ptr<const Bytes> data);
+  [[nodiscard]] graph::TensorId constant_like(std::string_view suffix, const graph::Tensor& like,
+                                              std::shared_ptr<const Bytes> data);
   /// Indices are int32 here; files that count in int64 get them so.  @error malformed  not of whole numbers.
   [[nodiscard]] Result<void> indices_are_int32(graph::TensorId output);
   /// `axis` counted from the front.  @error malformed  outside of the rank.

@@ -82,8 +82,11 @@ class OperatorWriter {
     emit_raw(code, version, fb::BuiltinOptionsTraits<Options>::enum_value, options.Union(), inputs, output);
   }
   /// An operator without options.
-  void emit_plain(fb::BuiltinOperator code, std::int32_t version) { emit_plain_to(code, version, inputs(), op_.outputs[0]); }
-  void emit_plain_to(fb::BuiltinOperator code, std::int32_t version, const std::vector<std::int32_t>& inputs, FileTensor output) {
+  void emit_plain(fb::BuiltinOperator code, std::int32_t version) {
+    emit_plain_to(code, version, inputs(), op_.outputs[0]);
+  }
+  void emit_plain_to(fb::BuiltinOperator code, std::int32_t version, const std::vector<std::int32_t>& inputs,
+                     FileTensor output) {
     emit_raw(code, version, fb::BuiltinOptions::NONE, 0, inputs, output);
   }
 

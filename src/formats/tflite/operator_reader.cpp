@@ -186,7 +186,9 @@ Result<void> OperatorReader::set_constant(TensorId output, std::shared_ptr<const
 }
 
 TensorId OperatorReader::integers_constant(std::string_view suffix, const std::vector<std::int32_t>& values) {
-  const TensorId id = intermediate(suffix, {tensor(op_.outputs()->Get(0)).name, DType::i32, {static_cast<std::int32_t>(values.size())}, {}, nullptr});
+  const TensorId id = intermediate(
+      suffix,
+      {tensor(op_.outputs()->Get(0)).name, DType::i32, {static_cast<std::int32_t>(values.size())}, {}, nullptr});
   model_.graph_.tensor(id).data = graph::constant_data(std::span<const std::int32_t>(values));
   return id;
 }
@@ -199,7 +201,8 @@ TensorId OperatorReader::constant_like(std::string_view suffix, const Tensor& li
 
 Result<void> OperatorReader::indices_are_int32(TensorId output) {
   Tensor& t = model_.graph_.tensor(output);
-  if (t.dtype != DType::i32 && t.dtype != DType::i64) return refuse(Code::malformed, "its output is not of whole numbers");
+  if (t.dtype != DType::i32 && t.dtype != DType::i64)
+    return refuse(Code::malformed, "its output is not of whole numbers");
   t.dtype = DType::i32;
   t.quantization = {};
   return {};
@@ -207,7 +210,9 @@ Result<void> OperatorReader::indices_are_int32(TensorId output) {
 
 Result<std::size_t> OperatorReader::axis(std::int64_t axis, std::size_t rank) const {
   const auto limit = static_cast<std::int64_t>(rank);
-  if (axis < -limit || axis >= limit) return refuse(Code::malformed, "its axis is " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
+  if (axis < -limit || axis >= limit)
+    return refuse(Code::malformed,
+                  "its axis is " + std::to_string(axis) + " in " + std::to_string(rank) + " dimensions");
   return static_cast<std::size_t>(axis < 0 ? axis + limit : axis);
 }
 

@@ -12,7 +12,6 @@ constexpr flatbuffers::uoffset_t kMaxDepth = 16;
 constexpr flatbuffers::uoffset_t kMaxTables = 1'000'000;
 constexpr std::size_t kAlignment = 16;
 
-
 }  // namespace
 
 Result<VerifiedModel> VerifiedModel::open(ByteSpan bytes) {

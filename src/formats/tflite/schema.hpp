@@ -1,9 +1,9 @@
 #pragma once
 // The generated accessors of tflite.fbs, and verified access to a file's tables.
 
-#include "../names.hpp"
 #include <string>
 #include <string_view>
+#include "../names.hpp"
 
 #include "mote/base/bytes.hpp"
 #include "mote/base/error.hpp"

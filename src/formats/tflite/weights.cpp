@@ -59,8 +59,8 @@ Result<void> check_bias(const OperatorReader& op, const Tensor& x, const Tensor&
   return {};
 }
 
-/// Weights of a float layer that the file stores in int8 (dynamic-range quantization): what they stand for. TensorFlow Lite would quantize the layer's
-/// input on the fly; computing in float is what it comes near to.
+/// Weights of a float layer that the file stores in int8 (dynamic-range quantization): what they stand for. TensorFlow
+/// Lite would quantize the layer's input on the fly; computing in float is what it comes near to.
 Result<TensorId> as_floats(OperatorReader& op, TensorId id, std::int32_t channel_axis) {
   const Tensor& w = op.tensor(id);
   const std::size_t elements = w.shape.elements();
@@ -71,7 +71,8 @@ Result<TensorId> as_floats(OperatorReader& op, TensorId id, std::int32_t channel
   const auto channels = static_cast<std::size_t>(w.shape[axis]);
   std::vector<float> values;
   values.reserve(elements);
-  for (const std::int8_t v : w.values<std::int8_t>()) values.push_back(scale_of(w.quantization, values.size() / inner % channels) * static_cast<float>(v));
+  for (const std::int8_t v : w.values<std::int8_t>())
+    values.push_back(scale_of(w.quantization, values.size() / inner % channels) * static_cast<float>(v));
   Tensor floats = w;
   floats.dtype = DType::f32;
   floats.quantization = {};
@@ -98,8 +99,8 @@ Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, T
   }
   const bool integer = x.dtype == DType::i8 || x.dtype == DType::i16;
   if (integer != (op.tensor(weights).dtype == DType::i8)) {
-    return op.refuse(Code::unsupported,
-                     "its weights are " + std::string(graph::name(op.tensor(weights).dtype)) + " and its input is " + std::string(graph::name(x.dtype)));
+    return op.refuse(Code::unsupported, "its weights are " + std::string(graph::name(op.tensor(weights).dtype)) +
+                                            " and its input is " + std::string(graph::name(x.dtype)));
   }
   MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank));
   for (const float weight_scale : op.tensor(weights).quantization.scales) {
@@ -107,7 +108,9 @@ Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, T
   }
   std::vector<TensorId> inputs{value, weights};
   if (op.has_input(bias_input)) {
-    MOTE_TRY(const TensorId bias, op.constant(bias_input, {x.dtype == DType::f32 ? DType::f32 : x.dtype == DType::i16 ? DType::i64 : DType::i32}));
+    MOTE_TRY(const TensorId bias, op.constant(bias_input, {x.dtype == DType::f32   ? DType::f32
+                                                           : x.dtype == DType::i16 ? DType::i64
+                                                                                   : DType::i32}));
     MOTE_TRY_VOID(check_bias(op, x, op.tensor(weights), op.tensor(bias), y));
     if (!stands_for_none(op.tensor(bias))) inputs.push_back(bias);
   }

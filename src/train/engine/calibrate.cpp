@@ -138,7 +138,7 @@ class Calibrator {
 }  // namespace
 
 Result<graph::Ranges> engine::calibrate(const graph::Graph& graph, const BatchSource& source,
-                                const CalibrationOptions& options) {
+                                        const CalibrationOptions& options) {
   MOTE_TRY_VOID(check_options(options));
   MOTE_TRY(const Network network, Network::create(graph, false));
   MOTE_TRY_VOID(check_shape(source, graph, "calibration data"));

@@ -63,8 +63,9 @@ struct Convolution : Function<Convolution<kKind>> {
                         const ConvGeometry& g) {
     Tensor y = torch::empty({g.n, g.ho, g.wo, g.co});
     Tensor scratch = torch::empty({(kernels().*kKind).scratch(g)});
-    (kernels().*kKind).forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias), y.data_ptr<float>(),
-                           scratch.data_ptr<float>());
+    (kernels().*kKind)
+        .forward(g, x.data_ptr<float>(), weights.data_ptr<float>(), data_or_null(bias), y.data_ptr<float>(),
+                 scratch.data_ptr<float>());
     ctx->save_for_backward({x, weights});
     ctx->saved_data["geometry"] = packed(g);
     ctx->saved_data["needs"] =
@@ -82,13 +83,14 @@ struct Convolution : Function<Convolution<kKind>> {
     Tensor dx, dweights, dbias;
     if (needs[0]) {
       dx = torch::empty_like(saved[0]);
-      (kernels().*kKind).backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(),
-                                   scratch.data_ptr<float>());
+      (kernels().*kKind)
+          .backward_data(g, slope, saved[1].data_ptr<float>(), dx.data_ptr<float>(), scratch.data_ptr<float>());
     }
     if (needs[1]) {
       dweights = torch::empty_like(saved[1]);
-      (kernels().*kKind).backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(),
-                                      scratch.data_ptr<float>());
+      (kernels().*kKind)
+          .backward_weights(g, saved[0].data_ptr<float>(), slope, dweights.data_ptr<float>(),
+                            scratch.data_ptr<float>());
     }
     if (needs[2]) dbias = bias_gradient(dy, g.co);
     return {dx, dweights, dbias, Tensor()};
@@ -205,15 +207,17 @@ Limits limits_of(graph::Activation activation) {
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias, const graph::Conv2D& attributes) {
-  return Convolution<&Kernels::conv>::apply(x.contiguous(), weights, absent_if_undefined(bias),
-                            geometry_of(x, weights.size(1), weights.size(2), weights.size(0), attributes));
+  return Convolution<&Kernels::conv>::apply(
+      x.contiguous(), weights, absent_if_undefined(bias),
+      geometry_of(x, weights.size(1), weights.size(2), weights.size(0), attributes));
 }
 
 Tensor depthwise_conv2d(const Tensor& x, const Tensor& weights, const Tensor& bias,
                         const graph::DepthwiseConv2D& attributes) {
   if (attributes.multiplier == 1) {
-    return Convolution<&Kernels::depthwise>::apply(x.contiguous(), weights, absent_if_undefined(bias),
-                                       geometry_of(x, weights.size(1), weights.size(2), weights.size(3), attributes));
+    return Convolution<&Kernels::depthwise>::apply(
+        x.contiguous(), weights, absent_if_undefined(bias),
+        geometry_of(x, weights.size(1), weights.size(2), weights.size(3), attributes));
   }
   const Tensor nchw = padded(to_channels_first(x), attributes.pads, 0.0f);
   const Absent optional_bias = absent_if_undefined(bias);

@@ -142,7 +142,8 @@ Result<std::vector<float>> engine::predict(const graph::Graph& graph, const Batc
   return all;
 }
 
-Result<Evaluation> engine::evaluate(const graph::Graph& graph, const BatchSource& source, Loss loss, std::int32_t threads) {
+Result<Evaluation> engine::evaluate(const graph::Graph& graph, const BatchSource& source, Loss loss,
+                                    std::int32_t threads) {
   MOTE_TRY(const Network network, Network::create(graph));
   MOTE_TRY_VOID(check_source(source, graph, loss, "evaluation data"));
   Crew crew(threads);

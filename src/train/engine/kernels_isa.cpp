@@ -824,7 +824,8 @@ const Kernels& table() {
     "baseline",
 #endif
         {conv_scratch, conv_forward, conv_backward_data, conv_backward_weights},
-        {depthwise_scratch, depthwise_forward, depthwise_backward_data, depthwise_backward_weights}, column_sums, moments, scale_shift, masked_sums, combine
+        {depthwise_scratch, depthwise_forward, depthwise_backward_data, depthwise_backward_weights}, column_sums,
+        moments, scale_shift, masked_sums, combine
   };
   return kTable;
 }

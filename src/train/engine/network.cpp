@@ -42,7 +42,8 @@ Result<void> check_trainable(const graph::Graph& g) {
                 fmt::format("tensor '{}' has type {}: training needs a float model", t.name, graph::name(t.dtype)));
   }
   for (const Op& op : g.ops()) {
-    const bool has_form = is_any<graph::Conv2D, graph::DepthwiseConv2D, graph::Dense, graph::BatchNorm, graph::Pool2D, graph::Activate, graph::Softmax, graph::Reshape, graph::Dropout>(op) ||
+    const bool has_form = is_any<graph::Conv2D, graph::DepthwiseConv2D, graph::Dense, graph::BatchNorm, graph::Pool2D,
+                                 graph::Activate, graph::Softmax, graph::Reshape, graph::Dropout>(op) ||
                           (is_any<graph::Add>(op) && g.tensor(op.inputs[0]).shape == g.tensor(op.inputs[1]).shape);
     if (has_form) continue;
     return fail(Code::unsupported, fmt::format("operator '{}' ({}) cannot be trained: give the float model", op.name,

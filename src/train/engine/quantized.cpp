@@ -26,9 +26,10 @@ Digest checkpoint_key(const QuantizedNetwork& network, double range_learning, co
 }  // namespace
 
 Result<QuantizedTrainResult> engine::train_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
-                                             const BatchSource& training, const BatchSource* validation,
-                                             const TrainOptions& options, double range_learning,
-                                             const std::filesystem::path& checkpoint_folder, Progress& progress) {
+                                                     const BatchSource& training, const BatchSource* validation,
+                                                     const TrainOptions& options, double range_learning,
+                                                     const std::filesystem::path& checkpoint_folder,
+                                                     Progress& progress) {
   if (!(range_learning >= 0.0 && range_learning <= 1.0)) {
     return fail(Code::invalid_argument,
                 fmt::format("training option range_learning = {}: it must be from 0 to 1", range_learning));
@@ -45,7 +46,7 @@ Result<QuantizedTrainResult> engine::train_quantized(const graph::Graph& graph, 
 }
 
 Result<std::vector<std::int8_t>> engine::predict_quantized(const graph::Graph& graph, const graph::Ranges& ranges,
-                                                   const BatchSource& source, std::int32_t threads) {
+                                                           const BatchSource& source, std::int32_t threads) {
   MOTE_TRY(const QuantizedNetwork network, QuantizedNetwork::create(graph, ranges, 0.0));
   MOTE_TRY_VOID(check_shape(source, graph, "data"));
   const Weights weights{network.initial_parameters(), network.initial_statistics()};

@@ -199,7 +199,8 @@ Tensor QuantizedNetwork::weighted(const Op& op, Run& r) const {
   const Quantization& input = r.graph.tensor(op.inputs[0]).quantization;
   Requantization how;
   how.output = r.graph.tensor(op.outputs[0]).quantization;
-  const Quantization scales = graph::weight_quantization(current, outer ? 0 : 3, graph::largest_weight_scale(input, how.output));
+  const Quantization scales =
+      graph::weight_quantization(current, outer ? 0 : 3, graph::largest_weight_scale(input, how.output));
   for (const float s : scales.scales) how.accumulator_scales.push_back(input.scale() * s);
   how.params = graph::requant_params(input, scales, how.output, scales.scales.size());
   how.limits = graph::clamp_limits(activation_of(op), how.output);

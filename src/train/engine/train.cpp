@@ -59,8 +59,8 @@ Result<void> check_run(const graph::Graph& graph, const BatchSource& training, c
 }
 
 Result<TrainResult> engine::train(const graph::Graph& graph, const BatchSource& training, const BatchSource* validation,
-                          const TrainOptions& options, const std::filesystem::path& checkpoint_folder,
-                          Progress& progress) {
+                                  const TrainOptions& options, const std::filesystem::path& checkpoint_folder,
+                                  Progress& progress) {
   MOTE_TRY(const Network network, Network::create(graph));
   MOTE_TRY_VOID(check_run(graph, training, validation, options));
   Trainer trainer(network, training, validation, options, checkpoint_folder,

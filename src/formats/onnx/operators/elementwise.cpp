@@ -45,7 +45,8 @@ Result<void> elu(NodeReader& node) {
 }
 Result<void> gelu(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
-  return node.give(node.emit(Unary{node.text("approximate", "none") == "tanh" ? UnaryKind::gelu_tanh : UnaryKind::gelu}, {x}));
+  return node.give(
+      node.emit(Unary{node.text("approximate", "none") == "tanh" ? UnaryKind::gelu_tanh : UnaryKind::gelu}, {x}));
 }
 Result<void> hard_sigmoid(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
@@ -91,7 +92,8 @@ Result<std::optional<float>> limit(NodeReader& node, std::size_t input, std::str
   }
   if (!node.has(input)) return std::optional<float>();
   MOTE_TRY(const TensorId id, node.constant(input));
-  if (node.tensor(id).dtype != DType::f32 || node.shape(id).elements() != 1) return node.refuse(Code::unsupported, "its limits are not single floats");
+  if (node.tensor(id).dtype != DType::f32 || node.shape(id).elements() != 1)
+    return node.refuse(Code::unsupported, "its limits are not single floats");
   return std::optional(node.tensor(id).values<float>()[0]);
 }
 
@@ -100,8 +102,10 @@ Result<void> clip(NodeReader& node) {
   MOTE_TRY(const auto low, limit(node, 1, "min"));
   MOTE_TRY(const auto high, limit(node, 2, "max"));
   const bool open = !high || *high >= std::numeric_limits<float>::max();
-  if (low && *low == 0.0f && (open || *high == 6.0f)) return node.give(node.emit(Activate{open ? Activation::relu : Activation::relu6}, {x}));
-  if (low && *low == -1.0f && high && *high == 1.0f) return node.give(node.emit(Activate{Activation::relu_n1_to_1}, {x}));
+  if (low && *low == 0.0f && (open || *high == 6.0f))
+    return node.give(node.emit(Activate{open ? Activation::relu : Activation::relu6}, {x}));
+  if (low && *low == -1.0f && high && *high == 1.0f)
+    return node.give(node.emit(Activate{Activation::relu_n1_to_1}, {x}));
   if (low) {
     MOTE_TRY(x, with_number(node, Binary{BinaryKind::maximum}, x, *low));
   }
@@ -112,14 +116,17 @@ Result<void> clip(NodeReader& node) {
 }
 
 Result<TensorId> combined(NodeReader& node, graph::Attributes op, TensorId a, TensorId b) {
-  if (node.tensor(a).dtype != node.tensor(b).dtype) return node.refuse(Code::malformed, "its inputs have different types");
+  if (node.tensor(a).dtype != node.tensor(b).dtype)
+    return node.refuse(Code::malformed, "its inputs have different types");
   return node.emit(std::move(op), {a, b});
 }
 
 template <class Operator, BinaryKind kKind = BinaryKind::sub>
 graph::Attributes operator_of() {
-  if constexpr (std::is_same_v<Operator, Add>) return Add{};
-  else return Binary{kKind};
+  if constexpr (std::is_same_v<Operator, Add>)
+    return Add{};
+  else
+    return Binary{kKind};
 }
 
 template <class Operator, BinaryKind kKind = BinaryKind::sub>
@@ -155,7 +162,7 @@ Result<void> power(NodeReader& node) {
   MOTE_TRY(const TensorId id, node.constant(1));
   const graph::Tensor& k = node.tensor(id);
   if (k.shape.elements() != 1) return node.refuse(Code::unsupported, "its exponent is not one number");
-  const double exponent = k.dtype == DType::f32 ? static_cast<double>(k.values<float>()[0])
+  const double exponent = k.dtype == DType::f32   ? static_cast<double>(k.values<float>()[0])
                           : k.dtype == DType::i32 ? k.values<std::int32_t>()[0]
                           : k.dtype == DType::i64 ? static_cast<double>(k.values<std::int64_t>()[0])
                                                   : 0.0;
@@ -168,10 +175,12 @@ Result<void> power(NodeReader& node) {
     MOTE_TRY(const TensorId square, node.emit(Unary{UnaryKind::square}, {x}));
     return node.give(node.emit(Binary{BinaryKind::mul}, {square, x}));
   }
-  return node.refuse(Code::unsupported, "its exponent is " + std::to_string(exponent) + "; 1, 2, 3, 0.5, -0.5 and -1 are possible");
+  return node.refuse(Code::unsupported,
+                     "its exponent is " + std::to_string(exponent) + "; 1, 2, 3, 0.5, -0.5 and -1 are possible");
 }
 
-/// The slope broadcasts towards x from its last dimension, except that one of [C] alone stands for the channels in old files: [C,1,1] is what converters write.
+/// The slope broadcasts towards x from its last dimension, except that one of [C] alone stands for the channels in old
+/// files: [C,1,1] is what converters write.
 Result<void> prelu(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   MOTE_TRY(const TensorId slope, node.in(1));
@@ -210,15 +219,22 @@ Result<void> cast(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   const auto to = node.integer("to", 0);
   const DType from = node.tensor(x).dtype;
-  const bool same = (to == 1 && from == DType::f32) || (to == 6 && from == DType::i32) || (to == 7 && from == DType::i64);
+  const bool same =
+      (to == 1 && from == DType::f32) || (to == 6 && from == DType::i32) || (to == 7 && from == DType::i64);
   if (same) return node.give(x);
   const graph::Tensor& t = node.tensor(x);
-  if (!t.is_constant() || (to != 1 && to != 6 && to != 7)) return node.refuse(Code::unsupported, "it converts to type " + std::to_string(to) + ", which only constants of whole numbers and floats can");
+  if (!t.is_constant() || (to != 1 && to != 6 && to != 7))
+    return node.refuse(Code::unsupported, "it converts to type " + std::to_string(to) +
+                                              ", which only constants of whole numbers and floats can");
   std::vector<double> values;
-  if (from == DType::f32) for (const float v : t.values<float>()) values.push_back(static_cast<double>(v));
-  else if (from == DType::i32) for (const std::int32_t v : t.values<std::int32_t>()) values.push_back(v);
-  else if (from == DType::i64) for (const std::int64_t v : t.values<std::int64_t>()) values.push_back(static_cast<double>(v));
-  else return node.refuse(Code::unsupported, "it converts " + std::string(graph::name(from)));
+  if (from == DType::f32)
+    for (const float v : t.values<float>()) values.push_back(static_cast<double>(v));
+  else if (from == DType::i32)
+    for (const std::int32_t v : t.values<std::int32_t>()) values.push_back(v);
+  else if (from == DType::i64)
+    for (const std::int64_t v : t.values<std::int64_t>()) values.push_back(static_cast<double>(v));
+  else
+    return node.refuse(Code::unsupported, "it converts " + std::string(graph::name(from)));
   if (to == 1) return node.give(node.floats({values.begin(), values.end()}, node.dims(x)));
   std::vector<std::int64_t> whole;
   for (const double v : values) {

@@ -1,4 +1,5 @@
-// Layers with weights and windows. Files have pictures as [N,C,H,W]; the graph works on [1,H,W,C], with a transpose in front and one behind.
+// Layers with weights and windows. Files have pictures as [N,C,H,W]; the graph works on [1,H,W,C], with a transpose in
+// front and one behind.
 
 #include <algorithm>
 #include <cmath>
@@ -21,7 +22,9 @@ Result<TensorId> channels_first(NodeReader& node, TensorId x) { return node.tran
 Result<TensorId> as_picture(NodeReader& node, TensorId x) {
   const Dims d = node.dims(x);
   if (d.size() == 4) return x;
-  if (d.size() != 3) return node.refuse(Code::unsupported, "its input has the shape " + node.shape(x).text() + "; [N,C,H,W] and [N,C,L] are possible");
+  if (d.size() != 3)
+    return node.refuse(Code::unsupported,
+                       "its input has the shape " + node.shape(x).text() + "; [N,C,H,W] and [N,C,L] are possible");
   return node.reshaped(x, {d[0], d[1], 1, d[2]});
 }
 /// Back to what the file expects.
@@ -40,11 +43,14 @@ struct Window {
 Result<void> two_numbers(NodeReader& node, std::string_view name, Dims& to, std::int32_t least) {
   const std::vector<std::int64_t> given = node.integers(name);
   if (given.empty()) return {};
-  if (given.size() > 2) return node.refuse(Code::unsupported, "its windows have " + std::to_string(given.size()) + " dimensions");
+  if (given.size() > 2)
+    return node.refuse(Code::unsupported, "its windows have " + std::to_string(given.size()) + " dimensions");
   for (const std::int64_t v : given) {
-    if (v < least || v > kMostWindow) return node.refuse(Code::malformed, "its " + std::string(name) + " has the value " + std::to_string(v));
+    if (v < least || v > kMostWindow)
+      return node.refuse(Code::malformed, "its " + std::string(name) + " has the value " + std::to_string(v));
   }
-  to = given.size() == 2 ? Dims{static_cast<std::int32_t>(given[0]), static_cast<std::int32_t>(given[1])} : Dims{1, static_cast<std::int32_t>(given[0])};
+  to = given.size() == 2 ? Dims{static_cast<std::int32_t>(given[0]), static_cast<std::int32_t>(given[1])}
+                         : Dims{1, static_cast<std::int32_t>(given[0])};
   if (given.size() == 1 && least == 0) to[0] = 0;
   return {};
 }
@@ -61,7 +67,8 @@ Result<Window> window_of(NodeReader& node, const graph::Shape& picture, Dims ker
   MOTE_TRY_VOID(two_numbers(node, "dilations", w.dilation, 1));
   const std::vector<std::int64_t> pads = node.integers("pads");
   if (!pads.empty()) {
-    if (pads.size() != 4 && pads.size() != 2) return node.refuse(Code::malformed, "it has " + std::to_string(pads.size()) + " pads");
+    if (pads.size() != 4 && pads.size() != 2)
+      return node.refuse(Code::malformed, "it has " + std::to_string(pads.size()) + " pads");
     for (const std::int64_t v : pads) {
       if (v < 0 || v > kMostWindow) return node.refuse(Code::unsupported, "it has a pad of " + std::to_string(v));
     }
@@ -105,7 +112,8 @@ Result<TensorId> part(NodeReader& node, TensorId x, std::size_t axis, std::int32
 }
 
 Result<TensorId> weights_as_picture(NodeReader& node, TensorId w) {
-  if (node.tensor(w).dtype != DType::f32) return node.refuse(Code::unsupported, "its weights are " + std::string(graph::name(node.tensor(w).dtype)));
+  if (node.tensor(w).dtype != DType::f32)
+    return node.refuse(Code::unsupported, "its weights are " + std::string(graph::name(node.tensor(w).dtype)));
   return as_picture(node, w);
 }
 
@@ -118,7 +126,8 @@ Result<void> conv(NodeReader& node) {
   const std::int32_t channels = node.shape(picture)[1];
   const std::int64_t groups = node.integer("group", 1);
   if (groups < 1 || groups > channels || weights[0] % groups != 0 || std::int64_t{weights[1]} * groups != channels) {
-    return node.refuse(Code::malformed, "its weights " + node.shape(w).text() + " in " + std::to_string(groups) + " groups do not fit its input " + node.shape(picture).text());
+    return node.refuse(Code::malformed, "its weights " + node.shape(w).text() + " in " + std::to_string(groups) +
+                                            " groups do not fit its input " + node.shape(picture).text());
   }
   MOTE_TRY(const Window window, window_of(node, node.shape(picture), {weights[2], weights[3]}));
   MOTE_TRY(TensorId x, channels_last(node, picture));
@@ -135,10 +144,13 @@ Result<void> conv(NodeReader& node) {
   TensorId y = graph::kNoTensor;
   if (groups == channels && groups > 1) {
     MOTE_TRY(const TensorId matrix, node.transposed(w, {1, 2, 3, 0}));
-    const graph::DepthwiseConv2D a{window.stride[0], window.stride[1], window.dilation[0], window.dilation[1], weights[0] / channels, pads, graph::Activation::none};
+    const graph::DepthwiseConv2D a{window.stride[0],       window.stride[1],      window.dilation[0],
+                                   window.dilation[1],     weights[0] / channels, pads,
+                                   graph::Activation::none};
     MOTE_TRY(y, node.emit(a, inputs(x, matrix, bias)));
   } else {
-    const Conv2D a{window.stride[0], window.stride[1], window.dilation[0], window.dilation[1], pads, graph::Activation::none};
+    const Conv2D a{window.stride[0],       window.stride[1], window.dilation[0], window.dilation[1], pads,
+                   graph::Activation::none};
     MOTE_TRY(const TensorId matrix, node.transposed(w, {0, 2, 3, 1}));
     std::vector<TensorId> parts;
     const auto outputs = static_cast<std::int32_t>(weights[0] / groups);
@@ -167,7 +179,9 @@ Result<void> conv_transpose(NodeReader& node) {
   MOTE_TRY(const TensorId picture, as_picture(node, given));
   MOTE_TRY(w, weights_as_picture(node, w));
   const Dims weights = node.dims(w), in = node.dims(picture);
-  if (node.integer("group", 1) != 1 || weights[0] != in[1]) return node.refuse(Code::unsupported, "it has groups, or weights " + node.shape(w).text() + " for " + node.shape(picture).text());
+  if (node.integer("group", 1) != 1 || weights[0] != in[1])
+    return node.refuse(Code::unsupported,
+                       "it has groups, or weights " + node.shape(w).text() + " for " + node.shape(picture).text());
   const std::string automatic = node.text("auto_pad", "NOTSET");
   MOTE_TRY(Window window, window_of(node, node.shape(picture), {weights[2], weights[3]}));
   Dims extra{0, 0}, size;
@@ -175,7 +189,8 @@ Result<void> conv_transpose(NodeReader& node) {
   MOTE_TRY_VOID(two_numbers(node, "output_shape", size, 1));
   graph::Pad pad{{0, 0, 0, 0}, {0, 0, 0, 0}, 0.0f, {0, window.stride[0] - 1, window.stride[1] - 1, 0}};
   for (std::size_t d = 0; d < 2; ++d) {
-    const std::int32_t extent = (weights[2 + d] - 1) * window.dilation[d] + 1, spread = (in[2 + d] - 1) * window.stride[d] + 1;
+    const std::int32_t extent = (weights[2 + d] - 1) * window.dilation[d] + 1,
+                       spread = (in[2 + d] - 1) * window.stride[d] + 1;
     const bool same = automatic == "SAME_UPPER" || automatic == "SAME_LOWER";
     if (!size.empty() || same) {
       const std::int32_t wanted = size.empty() ? in[2 + d] * window.stride[d] : size[d];
@@ -186,7 +201,8 @@ Result<void> conv_transpose(NodeReader& node) {
     }
     pad.before[1 + d] = extent - 1 - window.begin[d];
     pad.after[1 + d] = extent - 1 - window.end[d] + extra[d];
-    if (pad.before[1 + d] < 0 || pad.after[1 + d] < 0) return node.refuse(Code::unsupported, "its pads cut more than its window gives");
+    if (pad.before[1 + d] < 0 || pad.after[1 + d] < 0)
+      return node.refuse(Code::unsupported, "its pads cut more than its window gives");
   }
   MOTE_TRY(const TensorId x, channels_last(node, picture));
   MOTE_TRY(const TensorId spread, node.emit(pad, {x}));
@@ -198,7 +214,8 @@ Result<void> conv_transpose(NodeReader& node) {
     MOTE_TRY(const TensorId bias, node.constant(2));
     inputs.push_back(bias);
   }
-  MOTE_TRY(const TensorId y, node.emit(Conv2D{1, 1, window.dilation[0], window.dilation[1], {}, graph::Activation::none}, inputs));
+  MOTE_TRY(const TensorId y,
+           node.emit(Conv2D{1, 1, window.dilation[0], window.dilation[1], {}, graph::Activation::none}, inputs));
   return give_picture(node, y, node.shape(given).rank());
 }
 
@@ -212,7 +229,8 @@ Result<void> pool(NodeReader& node) {
   const bool counts_pads = kKind == graph::PoolKind::average && node.integer("count_include_pad", 0) != 0;
   const bool ceil = node.integer("ceil_mode", 0) != 0;
   for (std::size_t d = 0; d < 2 && ceil; ++d) {
-    const std::int32_t rest = (node.shape(picture)[2 + d] + window.begin[d] + window.end[d] - window.kernel[d]) % window.stride[d];
+    const std::int32_t rest =
+        (node.shape(picture)[2 + d] + window.begin[d] + window.end[d] - window.kernel[d]) % window.stride[d];
     if (rest > 0) window.end[d] += window.stride[d] - rest;
   }
   if (counts_pads && ceil) return node.refuse(Code::unsupported, "it rounds up and counts pads");
@@ -222,7 +240,8 @@ Result<void> pool(NodeReader& node) {
     MOTE_TRY(x, node.emit(graph::Pad{{0, pads.top, pads.left, 0}, {0, pads.bottom, pads.right, 0}, 0.0f, {}}, {x}));
     pads = {};
   }
-  const graph::Pool2D a{kKind, window.kernel[0], window.kernel[1], window.stride[0], window.stride[1], pads, graph::Activation::none};
+  const graph::Pool2D a{kKind, window.kernel[0],       window.kernel[1], window.stride[0], window.stride[1],
+                        pads,  graph::Activation::none};
   MOTE_TRY(const TensorId y, node.emit(a, {x}));
   return give_picture(node, y, node.shape(given).rank());
 }
@@ -234,7 +253,13 @@ Result<void> global_pool(NodeReader& node) {
   if (d.size() < 3) return node.refuse(Code::malformed, "its input has the shape " + node.shape(x).text());
   if (d.size() == 4 && d[0] == 1) {
     MOTE_TRY(const TensorId last, channels_last(node, x));
-    const graph::Pool2D a{kKind == graph::ReduceKind::mean ? graph::PoolKind::average : graph::PoolKind::max, d[2], d[3], d[2], d[3], {}, graph::Activation::none};
+    const graph::Pool2D a{kKind == graph::ReduceKind::mean ? graph::PoolKind::average : graph::PoolKind::max,
+                          d[2],
+                          d[3],
+                          d[2],
+                          d[3],
+                          {},
+                          graph::Activation::none};
     MOTE_TRY(const TensorId y, node.emit(a, {last}));
     return give_picture(node, y, 4);
   }
@@ -245,7 +270,8 @@ Result<void> global_pool(NodeReader& node) {
 
 Result<void> batch_norm(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
-  if (node.integer("training_mode", 0) != 0 || node.output_count() > 1) return node.refuse(Code::unsupported, "it is in training mode");
+  if (node.integer("training_mode", 0) != 0 || node.output_count() > 1)
+    return node.refuse(Code::unsupported, "it is in training mode");
   std::vector<TensorId> inputs{x};
   for (std::size_t i = 1; i < 5; ++i) {
     MOTE_TRY(const TensorId p, node.constant(i));
@@ -278,14 +304,17 @@ Result<TensorId> product(NodeReader& node, TensorId x, TensorId weights, TensorI
 Result<void> gemm(NodeReader& node) {
   MOTE_TRY(TensorId a, node.in(0));
   MOTE_TRY(TensorId b, node.constant(1));
-  if (node.shape(a).rank() != 2 || node.shape(b).rank() != 2) return node.refuse(Code::malformed, "its inputs are no matrices");
+  if (node.shape(a).rank() != 2 || node.shape(b).rank() != 2)
+    return node.refuse(Code::malformed, "its inputs are no matrices");
   if (node.integer("transA", 0) != 0) {
     MOTE_TRY(a, node.transposed(a, {1, 0}));
   }
   if (node.integer("transB", 0) == 0) {
     MOTE_TRY(b, node.transposed(b, {1, 0}));
   }
-  if (node.shape(a)[1] != node.shape(b)[1]) return node.refuse(Code::malformed, "it multiplies " + node.shape(a).text() + " and " + node.shape(b).text() + " (transposed)");
+  if (node.shape(a)[1] != node.shape(b)[1])
+    return node.refuse(Code::malformed,
+                       "it multiplies " + node.shape(a).text() + " and " + node.shape(b).text() + " (transposed)");
   const float alpha = node.real("alpha", 1.0f), beta = node.real("beta", 1.0f);
   if (alpha != 1.0f) {
     MOTE_TRY(const TensorId k, node.floats({alpha}, {1}));
@@ -300,7 +329,8 @@ Result<void> gemm(NodeReader& node) {
     }
   }
   const std::int32_t outputs = node.shape(b)[0];
-  const bool is_bias = c != graph::kNoTensor && node.tensor(c).is_constant() && node.shape(c).elements() == static_cast<std::size_t>(outputs) && node.shape(c).back() == outputs;
+  const bool is_bias = c != graph::kNoTensor && node.tensor(c).is_constant() &&
+                       node.shape(c).elements() == static_cast<std::size_t>(outputs) && node.shape(c).back() == outputs;
   if (c == graph::kNoTensor || is_bias) {
     if (is_bias) {
       MOTE_TRY(c, node.reshaped(c, {outputs}));
@@ -316,8 +346,11 @@ Result<void> matmul(NodeReader& node) {
   MOTE_TRY(const TensorId b, node.constant(1));
   Dims d = node.dims(a);
   const Dims m = node.dims(b);
-  if (d.size() < 2 || m.size() != 2) return node.refuse(Code::unsupported, "it multiplies " + node.shape(a).text() + " and " + node.shape(b).text() + "; the second must be one matrix");
-  if (d.back() != m[0]) return node.refuse(Code::malformed, "it multiplies " + node.shape(a).text() + " and " + node.shape(b).text());
+  if (d.size() < 2 || m.size() != 2)
+    return node.refuse(Code::unsupported, "it multiplies " + node.shape(a).text() + " and " + node.shape(b).text() +
+                                              "; the second must be one matrix");
+  if (d.back() != m[0])
+    return node.refuse(Code::malformed, "it multiplies " + node.shape(a).text() + " and " + node.shape(b).text());
   const auto rows = static_cast<std::int32_t>(node.shape(a).elements() / static_cast<std::size_t>(m[0]));
   MOTE_TRY(const TensorId flat, node.reshaped(a, {rows, m[0]}));
   MOTE_TRY(const TensorId weights, node.transposed(b, {1, 0}));

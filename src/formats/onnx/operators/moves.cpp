@@ -21,9 +21,11 @@ Result<void> constant(NodeReader& node) {
     return node.give(id);
   }
   if (const auto* a = node.attribute("value_float")) return node.give(node.floats({a->f()}, {}));
-  if (const auto* a = node.attribute("value_floats")) return node.give(node.floats({a->floats().begin(), a->floats().end()}, {a->floats_size()}));
+  if (const auto* a = node.attribute("value_floats"))
+    return node.give(node.floats({a->floats().begin(), a->floats().end()}, {a->floats_size()}));
   if (const auto* a = node.attribute("value_int")) return node.give(node.whole_numbers({a->i()}, {}));
-  if (const auto* a = node.attribute("value_ints")) return node.give(node.whole_numbers({a->ints().begin(), a->ints().end()}, {a->ints_size()}));
+  if (const auto* a = node.attribute("value_ints"))
+    return node.give(node.whole_numbers({a->ints().begin(), a->ints().end()}, {a->ints_size()}));
   return node.refuse(Code::unsupported, "its value is sparse or text");
 }
 
@@ -31,7 +33,8 @@ Result<Dims> dims_from(NodeReader& node, const std::vector<std::int64_t>& values
   Dims d;
   std::int64_t elements = 1;
   for (const std::int64_t v : values) {
-    if (v < 1 || v > kMostElements || (elements *= v) > kMostElements) return node.refuse(Code::malformed, "it makes a shape with the dimension " + std::to_string(v));
+    if (v < 1 || v > kMostElements || (elements *= v) > kMostElements)
+      return node.refuse(Code::malformed, "it makes a shape with the dimension " + std::to_string(v));
     d.push_back(static_cast<std::int32_t>(v));
   }
   return d;
@@ -74,11 +77,14 @@ Result<void> reshape(NodeReader& node) {
   std::int64_t known = 1, open = -1;
   for (std::size_t d = 0; d < wanted.size(); ++d) {
     if (wanted[d] == 0 && !zero_is_zero) {
-      if (d >= in.size()) return node.refuse(Code::malformed, "it keeps dimension " + std::to_string(d) + " of " + node.shape(x).text());
+      if (d >= in.size())
+        return node.refuse(Code::malformed, "it keeps dimension " + std::to_string(d) + " of " + node.shape(x).text());
       wanted[d] = in[d];
     }
-    if (wanted[d] == -1 && open < 0) open = static_cast<std::int64_t>(d);
-    else if (wanted[d] < 1 || wanted[d] > kMostElements || (known *= wanted[d]) > kMostElements) return node.refuse(Code::malformed, "it makes a shape with the dimension " + std::to_string(wanted[d]));
+    if (wanted[d] == -1 && open < 0)
+      open = static_cast<std::int64_t>(d);
+    else if (wanted[d] < 1 || wanted[d] > kMostElements || (known *= wanted[d]) > kMostElements)
+      return node.refuse(Code::malformed, "it makes a shape with the dimension " + std::to_string(wanted[d]));
   }
   if (open >= 0) wanted[static_cast<std::size_t>(open)] = static_cast<std::int64_t>(node.shape(x).elements()) / known;
   MOTE_TRY(const Dims d, dims_from(node, wanted));
@@ -152,7 +158,9 @@ Result<void> tile(NodeReader& node) {
   MOTE_TRY(TensorId x, node.in(0));
   MOTE_TRY(const std::vector<std::int64_t> repeats, node.numbers(1));
   const Dims in = node.dims(x);
-  if (repeats.size() != in.size()) return node.refuse(Code::malformed, "it has " + std::to_string(repeats.size()) + " repeats for " + node.shape(x).text());
+  if (repeats.size() != in.size())
+    return node.refuse(Code::malformed,
+                       "it has " + std::to_string(repeats.size()) + " repeats for " + node.shape(x).text());
   MOTE_TRY(const Dims times, dims_from(node, repeats));
   Dims from, to, out;
   for (std::size_t d = 0; d < in.size(); ++d) {
@@ -195,7 +203,9 @@ Result<void> split(NodeReader& node) {
   }
   std::int64_t place = 0;
   for (std::size_t i = 0; i < sizes.size() && i < node.output_count(); ++i) {
-    if (sizes[i] < 1 || place + sizes[i] > in[axis]) return node.refuse(Code::unsupported, "it gives a part of " + std::to_string(sizes[i]) + " from " + node.shape(x).text());
+    if (sizes[i] < 1 || place + sizes[i] > in[axis])
+      return node.refuse(Code::unsupported,
+                         "it gives a part of " + std::to_string(sizes[i]) + " from " + node.shape(x).text());
     Slice slice{Dims(in.size(), 0), Dims(in.size(), 1)};
     slice.begin[axis] = static_cast<std::int32_t>(place);
     Dims out = in;
@@ -219,17 +229,21 @@ Result<void> slice(NodeReader& node) {
   if (node.has(4)) {
     MOTE_TRY(steps, node.numbers(4));
   }
-  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size()) return node.refuse(Code::malformed, "its starts, ends, axes and steps differ in number");
+  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size())
+    return node.refuse(Code::malformed, "its starts, ends, axes and steps differ in number");
   Dims out = node.dims(x);
   const std::size_t rank = out.size();
   Slice a{Dims(rank, 0), Dims(rank, 1)};
   for (std::size_t i = 0; i < starts.size(); ++i) {
     MOTE_TRY(const std::size_t axis, node.axis(axes[i], rank));
     const std::int64_t n = node.shape(x)[axis], step = steps[i];
-    if (step == 0 || std::abs(step) > INT32_MAX) return node.refuse(Code::malformed, "it has the step " + std::to_string(step));
+    if (step == 0 || std::abs(step) > INT32_MAX)
+      return node.refuse(Code::malformed, "it has the step " + std::to_string(step));
     const std::int64_t low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
     // Ends beyond both sides are usual: INT64_MAX, or its negative.
-    const auto place = [&](std::int64_t v, std::int64_t lowest) { return std::clamp(v < 0 ? std::max(v, -2 * n) + n : v, lowest, high); };
+    const auto place = [&](std::int64_t v, std::int64_t lowest) {
+      return std::clamp(v < 0 ? std::max(v, -2 * n) + n : v, lowest, high);
+    };
     const std::int64_t first = place(starts[i], 0), last = place(ends[i], low);
     const std::int64_t distance = step > 0 ? last - first : first - last;
     const std::int64_t count = (distance + std::abs(step) - 1) / std::abs(step);
@@ -250,7 +264,8 @@ Result<void> gather(NodeReader& node) {
   std::vector<std::int32_t> indices;
   for (const std::int64_t i : given) {
     const std::int64_t at = i < 0 ? i + in[axis] : i;
-    if (at < 0 || at >= in[axis]) return node.refuse(Code::malformed, "it takes slice " + std::to_string(i) + " of " + node.shape(x).text());
+    if (at < 0 || at >= in[axis])
+      return node.refuse(Code::malformed, "it takes slice " + std::to_string(i) + " of " + node.shape(x).text());
     indices.push_back(static_cast<std::int32_t>(at));
   }
   MOTE_TRY(const TensorId y, node.emit(graph::Gather{static_cast<std::int32_t>(axis)}, {x, node.indices(indices)}));
@@ -267,7 +282,8 @@ Result<void> transpose(NodeReader& node) {
     MOTE_TRY(const std::size_t axis, node.axis(p, node.shape(x).rank()));
     permutation.push_back(static_cast<std::int32_t>(axis));
   }
-  for (std::size_t d = node.shape(x).rank(); permutation.size() < node.shape(x).rank();) permutation.push_back(static_cast<std::int32_t>(--d));
+  for (std::size_t d = node.shape(x).rank(); permutation.size() < node.shape(x).rank();)
+    permutation.push_back(static_cast<std::int32_t>(--d));
   return node.give(node.transposed(x, permutation));
 }
 
@@ -285,26 +301,33 @@ Result<void> pad(NodeReader& node) {
   MOTE_TRY(const std::vector<std::int64_t> amounts, node.numbers(1, "pads"));
   const Dims in = node.dims(x);
   const std::size_t rank = in.size();
-  if (amounts.size() != 2 * rank || node.has(3)) return node.refuse(Code::unsupported, "its pads are not two numbers for each dimension");
+  if (amounts.size() != 2 * rank || node.has(3))
+    return node.refuse(Code::unsupported, "its pads are not two numbers for each dimension");
   const std::string mode = node.text("mode", "constant");
   float value = node.real("value", 0.0f);
   if (node.has(2)) {
     MOTE_TRY(const TensorId id, node.constant(2));
-    if (node.tensor(id).dtype != DType::f32 || node.shape(id).elements() != 1) return node.refuse(Code::unsupported, "it pads with something else than one float");
+    if (node.tensor(id).dtype != DType::f32 || node.shape(id).elements() != 1)
+      return node.refuse(Code::unsupported, "it pads with something else than one float");
     value = node.tensor(id).values<float>()[0];
   }
   graph::Pad a{Dims(rank, 0), Dims(rank, 0), value, {}};
   std::vector<std::vector<std::int32_t>> indices(rank);
   for (std::size_t d = 0; d < rank; ++d) {
     const std::int64_t before = amounts[d], after = amounts[rank + d];
-    if (before < 0 || after < 0 || before > kMostElements || after > kMostElements) return node.refuse(Code::unsupported, "it cuts or adds " + std::to_string(std::min(before, after)));
+    if (before < 0 || after < 0 || before > kMostElements || after > kMostElements)
+      return node.refuse(Code::unsupported, "it cuts or adds " + std::to_string(std::min(before, after)));
     a.before[d] = static_cast<std::int32_t>(before);
     a.after[d] = static_cast<std::int32_t>(after);
     if (mode == "constant" || (before == 0 && after == 0)) continue;
-    if (before + after > 1 << 20 || (mode == "reflect" && std::max(before, after) >= in[d])) return node.refuse(Code::unsupported, "it mirrors more than there is");
+    if (before + after > 1 << 20 || (mode == "reflect" && std::max(before, after) >= in[d]))
+      return node.refuse(Code::unsupported, "it mirrors more than there is");
     for (std::int64_t i = -before; i < in[d] + after; ++i) {
       const std::int64_t last = in[d] - 1;
-      const std::int64_t at = mode == "reflect" ? (i < 0 ? -i : i > last ? 2 * last - i : i) : std::clamp<std::int64_t>(i, 0, last);
+      const std::int64_t at = mode == "reflect" ? (i < 0      ? -i
+                                                   : i > last ? 2 * last - i
+                                                              : i)
+                                                : std::clamp<std::int64_t>(i, 0, last);
       indices[d].push_back(static_cast<std::int32_t>(at));
     }
   }
@@ -317,7 +340,8 @@ Result<void> depth_to_space(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   const Dims d = node.dims(x);
   const auto b = static_cast<std::int32_t>(std::clamp<std::int64_t>(node.integer("blocksize", 0), 0, 4096));
-  if (d.size() != 4 || b < 1 || d[1] % (b * b) != 0) return node.refuse(Code::malformed, "its blocksize does not fit its input " + node.shape(x).text());
+  if (d.size() != 4 || b < 1 || d[1] % (b * b) != 0)
+    return node.refuse(Code::malformed, "its blocksize does not fit its input " + node.shape(x).text());
   const std::int32_t c = d[1] / (b * b);
   const bool crd = node.text("mode", "DCR") == "CRD";
   MOTE_TRY(const TensorId parts, node.reshaped(x, crd ? Dims{d[0] * c, b, b, d[2], d[3]} : Dims{b, b, c, d[2], d[3]}));
@@ -329,7 +353,8 @@ Result<void> space_to_depth(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   const Dims d = node.dims(x);
   const auto b = static_cast<std::int32_t>(std::clamp<std::int64_t>(node.integer("blocksize", 0), 0, 4096));
-  if (d.size() != 4 || d[0] != 1 || b < 1 || d[2] % b != 0 || d[3] % b != 0) return node.refuse(Code::unsupported, "its blocksize does not fit its input " + node.shape(x).text());
+  if (d.size() != 4 || d[0] != 1 || b < 1 || d[2] % b != 0 || d[3] % b != 0)
+    return node.refuse(Code::unsupported, "its blocksize does not fit its input " + node.shape(x).text());
   MOTE_TRY(const TensorId parts, node.reshaped(x, {d[1], d[2] / b, b, d[3] / b, b}));
   MOTE_TRY(const TensorId turned, node.transposed(parts, {2, 4, 0, 1, 3}));
   return node.give(node.reshaped(turned, {1, d[1] * b * b, d[2] / b, d[3] / b}));
@@ -356,21 +381,29 @@ Result<void> resize(NodeReader& node) {
     if (node.tensor(id).dtype != DType::f32) return node.refuse(Code::malformed, "its scales are no floats");
     for (const float s : node.tensor(id).values<float>()) scales.push_back(static_cast<double>(s));
   }
-  if (scales.size() != rank) return node.refuse(Code::malformed, "it has " + std::to_string(scales.size()) + " scales for " + node.shape(x).text());
-  const std::string mode = node.text("mode", "nearest"), places = node.text("coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
+  if (scales.size() != rank)
+    return node.refuse(Code::malformed,
+                       "it has " + std::to_string(scales.size()) + " scales for " + node.shape(x).text());
+  const std::string mode = node.text("mode", "nearest"),
+                    places = node.text("coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
   const std::string rounding = node.text("nearest_mode", old ? "floor" : "round_prefer_floor");
   for (std::size_t d = 0; d < rank; ++d) {
-    if (!(scales[d] > 0.0) || scales[d] * in[d] > 1e6) return node.refuse(Code::malformed, "it has the scale " + std::to_string(scales[d]));
+    if (!(scales[d] > 0.0) || scales[d] * in[d] > 1e6)
+      return node.refuse(Code::malformed, "it has the scale " + std::to_string(scales[d]));
     if (!node.has(3)) out[d] = static_cast<std::int32_t>(std::floor(in[d] * scales[d]));
     if (out[d] < 1) return node.refuse(Code::malformed, "it gives nothing");
   }
   if (mode == "linear" && rank == 4 && out[0] == in[0] && out[1] == in[1]) {
     for (std::size_t d = 2; d < 4; ++d) {
-      if (std::fabs(scales[d] - static_cast<double>(out[d]) / in[d]) > 1e-6) return node.refuse(Code::unsupported, "its size is not its scale times its input's");
+      if (std::fabs(scales[d] - static_cast<double>(out[d]) / in[d]) > 1e-6)
+        return node.refuse(Code::unsupported, "its size is not its scale times its input's");
     }
-    const bool known = places == "half_pixel" || places == "align_corners" || places == "asymmetric" || (places == "pytorch_half_pixel" && out[2] > 1 && out[3] > 1);
+    const bool known = places == "half_pixel" || places == "align_corners" || places == "asymmetric" ||
+                       (places == "pytorch_half_pixel" && out[2] > 1 && out[3] > 1);
     if (!known) return node.refuse(Code::unsupported, "it places pixels by " + places);
-    const auto way = places == "align_corners" ? graph::ResizeMode::align_corners : places == "asymmetric" ? graph::ResizeMode::asymmetric : graph::ResizeMode::half_pixel;
+    const auto way = places == "align_corners" ? graph::ResizeMode::align_corners
+                     : places == "asymmetric"  ? graph::ResizeMode::asymmetric
+                                               : graph::ResizeMode::half_pixel;
     MOTE_TRY(const TensorId last, node.transposed(x, {0, 2, 3, 1}));
     MOTE_TRY(const TensorId y, node.emit(graph::ResizeBilinear{way}, {last}, Dims{out[0], out[2], out[3], out[1]}));
     return node.give(node.transposed(y, {0, 3, 1, 2}));
@@ -381,17 +414,27 @@ Result<void> resize(NodeReader& node) {
     if (out[d] == in[d] && scales[d] == 1.0) continue;
     for (std::int32_t i = 0; i < out[d]; ++i) {
       double at = 0.0;
-      if (places == "asymmetric") at = i / scales[d];
-      else if (places == "half_pixel") at = (i + 0.5) / scales[d] - 0.5;
-      else if (places == "pytorch_half_pixel") at = out[d] > 1 ? (i + 0.5) / scales[d] - 0.5 : 0.0;
-      else if (places == "align_corners") at = out[d] > 1 ? static_cast<double>(i) * (in[d] - 1) / (out[d] - 1) : 0.0;
-      else return node.refuse(Code::unsupported, "it places pixels by " + places);
+      if (places == "asymmetric")
+        at = i / scales[d];
+      else if (places == "half_pixel")
+        at = (i + 0.5) / scales[d] - 0.5;
+      else if (places == "pytorch_half_pixel")
+        at = out[d] > 1 ? (i + 0.5) / scales[d] - 0.5 : 0.0;
+      else if (places == "align_corners")
+        at = out[d] > 1 ? static_cast<double>(i) * (in[d] - 1) / (out[d] - 1) : 0.0;
+      else
+        return node.refuse(Code::unsupported, "it places pixels by " + places);
       double nearest = 0.0;
-      if (rounding == "floor") nearest = std::floor(at);
-      else if (rounding == "ceil") nearest = std::ceil(at);
-      else if (rounding == "round_prefer_floor") nearest = std::ceil(at - 0.5);
-      else if (rounding == "round_prefer_ceil") nearest = std::floor(at + 0.5);
-      else return node.refuse(Code::unsupported, "its nearest_mode is " + rounding);
+      if (rounding == "floor")
+        nearest = std::floor(at);
+      else if (rounding == "ceil")
+        nearest = std::ceil(at);
+      else if (rounding == "round_prefer_floor")
+        nearest = std::ceil(at - 0.5);
+      else if (rounding == "round_prefer_ceil")
+        nearest = std::floor(at + 0.5);
+      else
+        return node.refuse(Code::unsupported, "its nearest_mode is " + rounding);
       indices[d].push_back(static_cast<std::int32_t>(std::clamp(nearest, 0.0, static_cast<double>(in[d] - 1))));
     }
   }
@@ -401,10 +444,26 @@ Result<void> resize(NodeReader& node) {
 }  // namespace
 
 std::vector<OperatorRow> move_rows() {
-  return {{"Concat", concat},     {"Constant", constant}, {"ConstantOfShape", constant_of_shape}, {"DepthToSpace", depth_to_space}, {"Expand", expand},
-          {"Flatten", flatten},   {"Gather", gather},     {"Pad", pad},                           {"Reshape", reshape},             {"Resize", resize},
-          {"Shape", shape},       {"Size", size},         {"Slice", slice},                       {"SpaceToDepth", space_to_depth}, {"Split", split},
-          {"Squeeze", squeeze},   {"Tile", tile},         {"Transpose", transpose},               {"Unsqueeze", unsqueeze},         {"Upsample", resize}};
+  return {{"Concat", concat},
+          {"Constant", constant},
+          {"ConstantOfShape", constant_of_shape},
+          {"DepthToSpace", depth_to_space},
+          {"Expand", expand},
+          {"Flatten", flatten},
+          {"Gather", gather},
+          {"Pad", pad},
+          {"Reshape", reshape},
+          {"Resize", resize},
+          {"Shape", shape},
+          {"Size", size},
+          {"Slice", slice},
+          {"SpaceToDepth", space_to_depth},
+          {"Split", split},
+          {"Squeeze", squeeze},
+          {"Tile", tile},
+          {"Transpose", transpose},
+          {"Unsqueeze", unsqueeze},
+          {"Upsample", resize}};
 }
 
 }  // namespace mote::formats::onnx

@@ -52,11 +52,13 @@ Result<void> reduce(NodeReader& node) {
 template <graph::ArgKind kKind>
 Result<void> arg(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
-  if (node.integer("select_last_index", 0) != 0) return node.refuse(Code::unsupported, "it selects the last of equal elements");
+  if (node.integer("select_last_index", 0) != 0)
+    return node.refuse(Code::unsupported, "it selects the last of equal elements");
   MOTE_TRY(const std::size_t axis, node.axis(node.integer("axis", 0), node.shape(x).rank()));
   Dims kept = node.dims(x);
   kept[axis] = 1;
-  MOTE_TRY(const TensorId y, node.emit(graph::ArgReduce{kKind, static_cast<std::int32_t>(axis)}, {x}, kept, graph::DType::i32));
+  MOTE_TRY(const TensorId y,
+           node.emit(graph::ArgReduce{kKind, static_cast<std::int32_t>(axis)}, {x}, kept, graph::DType::i32));
   if (node.integer("keepdims", 1) != 0) return node.give(y);
   kept.erase(kept.begin() + static_cast<std::ptrdiff_t>(axis));
   return node.give(node.reshaped(y, kept));
@@ -65,8 +67,9 @@ Result<void> arg(NodeReader& node) {
 }  // namespace
 
 std::vector<OperatorRow> reduce_rows() {
-  constexpr int kAbs = static_cast<int>(UnaryKind::abs), kSquare = static_cast<int>(UnaryKind::square), kSqrt = static_cast<int>(UnaryKind::sqrt),
-                kLog = static_cast<int>(UnaryKind::log), kExp = static_cast<int>(UnaryKind::exp);
+  constexpr int kAbs = static_cast<int>(UnaryKind::abs), kSquare = static_cast<int>(UnaryKind::square),
+                kSqrt = static_cast<int>(UnaryKind::sqrt), kLog = static_cast<int>(UnaryKind::log),
+                kExp = static_cast<int>(UnaryKind::exp);
   return {{"ArgMax", arg<graph::ArgKind::maximum>},
           {"ArgMin", arg<graph::ArgKind::minimum>},
           {"ReduceL1", reduce<ReduceKind::sum, kAbs>},

@@ -113,17 +113,27 @@ Result<void> write_binary(OperatorWriter& op, const graph::Op& source) {
   const std::int32_t version = op.is_int8() ? 2 : 1;
   const auto activation = activation_function(a.activation);
   switch (a.kind) {
-    case BinaryKind::sub: op.emit(B::SUB, version, fb::CreateSubOptions(op.builder(), activation)); return {};
-    case BinaryKind::mul: op.emit(B::MUL, version, fb::CreateMulOptions(op.builder(), activation)); return {};
-    case BinaryKind::div: op.emit(B::DIV, version, fb::CreateDivOptions(op.builder(), activation)); return {};
-    default: break;
+    case BinaryKind::sub:
+      op.emit(B::SUB, version, fb::CreateSubOptions(op.builder(), activation));
+      return {};
+    case BinaryKind::mul:
+      op.emit(B::MUL, version, fb::CreateMulOptions(op.builder(), activation));
+      return {};
+    case BinaryKind::div:
+      op.emit(B::DIV, version, fb::CreateDivOptions(op.builder(), activation));
+      return {};
+    default:
+      break;
   }
-  if (a.activation != graph::Activation::none) return op.refuse("TensorFlow Lite clamps no " + std::string(graph::name(a.kind)));
+  if (a.activation != graph::Activation::none)
+    return op.refuse("TensorFlow Lite clamps no " + std::string(graph::name(a.kind)));
   if (a.kind == BinaryKind::prelu) {
     op.emit_plain(B::PRELU, 1);
     return {};
   }
-  const B code = a.kind == BinaryKind::minimum ? B::MINIMUM : a.kind == BinaryKind::maximum ? B::MAXIMUM : B::SQUARED_DIFFERENCE;
+  const B code = a.kind == BinaryKind::minimum   ? B::MINIMUM
+                 : a.kind == BinaryKind::maximum ? B::MAXIMUM
+                                                 : B::SQUARED_DIFFERENCE;
   op.emit_plain(code, version);
   return {};
 }

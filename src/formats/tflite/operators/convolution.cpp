@@ -84,7 +84,8 @@ FileTensor write_no_bias(OperatorWriter& op) {
   if (op.is_int8()) {
     bias.dtype = op.input(0).dtype == graph::DType::i16 ? graph::DType::i64 : graph::DType::i32;
     for (const float scale : weights.quantization.scales) {
-      bias.quantization.scales.push_back(std::max(scale * op.input(0).quantization.scale(), std::numeric_limits<float>::min()));
+      bias.quantization.scales.push_back(
+          std::max(scale * op.input(0).quantization.scale(), std::numeric_limits<float>::min()));
       bias.quantization.zero_points.push_back(0);
     }
   }

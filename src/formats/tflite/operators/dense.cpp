@@ -11,13 +11,16 @@ namespace {
 
 using graph::Dense;
 
-/// A dense layer for each row of the input. One row is a Dense; more are a convolution of 1x1 over a picture that is one pixel wide.
-Result<void> append_rows(OperatorReader& op, const Dense& a, std::vector<graph::TensorId> inputs, graph::TensorId output) {
+/// A dense layer for each row of the input. One row is a Dense; more are a convolution of 1x1 over a picture that is
+/// one pixel wide.
+Result<void> append_rows(OperatorReader& op, const Dense& a, std::vector<graph::TensorId> inputs,
+                         graph::TensorId output) {
   const graph::Shape weights = op.shape(inputs[1]);
   const std::size_t elements = op.shape(inputs[0]).elements(), depth = static_cast<std::size_t>(weights[1]);
   const std::size_t rows = elements / depth;
   if (elements % depth != 0 || op.shape(output).elements() != rows * static_cast<std::size_t>(weights[0])) {
-    return op.refuse(Code::malformed, "its weights take " + std::to_string(depth) + " values, its input has the shape " + op.shape(inputs[0]).text() +
+    return op.refuse(Code::malformed, "its weights take " + std::to_string(depth) +
+                                          " values, its input has the shape " + op.shape(inputs[0]).text() +
                                           " and its output " + op.shape(output).text());
   }
   const auto count = static_cast<std::int32_t>(rows);
@@ -62,13 +65,17 @@ Result<void> read_batch_matmul(OperatorReader& op) {
   if (options->adj_x()) return op.refuse(Code::unsupported, "its first matrix is transposed");
   const graph::Tensor& m = op.tensor(matrix);
   const std::size_t rank = m.shape.rank();
-  if (rank < 2 || m.shape.elements() != static_cast<std::size_t>(m.shape.back(0)) * static_cast<std::size_t>(m.shape.back(1))) {
+  if (rank < 2 ||
+      m.shape.elements() != static_cast<std::size_t>(m.shape.back(0)) * static_cast<std::size_t>(m.shape.back(1))) {
     return op.refuse(Code::unsupported, "its second side " + m.shape.text() + " is more than one matrix");
   }
   MOTE_TRY_VOID(op.same_type(x, output));
-  if (m.dtype != graph::DType::f32 && m.dtype != graph::DType::i8) return op.refuse(Code::unsupported, "it multiplies " + std::string(graph::name(m.dtype)));
-  if (m.quantization.per_channel() || m.quantization.zero_point() != 0) return op.refuse(Code::unsupported, "its second side has a zero point or a scale for each channel");
-  if (m.dtype == graph::DType::i8 && !m.quantization.present()) return op.refuse(Code::malformed, "its second side is int8 without a scale");
+  if (m.dtype != graph::DType::f32 && m.dtype != graph::DType::i8)
+    return op.refuse(Code::unsupported, "it multiplies " + std::string(graph::name(m.dtype)));
+  if (m.quantization.per_channel() || m.quantization.zero_point() != 0)
+    return op.refuse(Code::unsupported, "its second side has a zero point or a scale for each channel");
+  if (m.dtype == graph::DType::i8 && !m.quantization.present())
+    return op.refuse(Code::malformed, "its second side is int8 without a scale");
   MOTE_TRY_VOID(op.rescales(op.scale(x) * op.scale(matrix), output));
   const std::int32_t rows = m.shape.back(1), columns = m.shape.back(0);
   const graph::TensorId flat = op.reshaped(matrix, graph::Shape{rows, columns});

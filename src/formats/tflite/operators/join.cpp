@@ -39,7 +39,8 @@ Result<void> read_concatenation(OperatorReader& op) {
 }
 
 Result<void> write_concat(OperatorWriter& op, const graph::Op& source) {
-  op.emit(fb::BuiltinOperator::CONCATENATION, op.is_int8() ? 2 : 1, fb::CreateConcatenationOptions(op.builder(), source.as<Concat>()->axis));
+  op.emit(fb::BuiltinOperator::CONCATENATION, op.is_int8() ? 2 : 1,
+          fb::CreateConcatenationOptions(op.builder(), source.as<Concat>()->axis));
   return {};
 }
 
@@ -65,14 +66,16 @@ Result<void> append_slices(OperatorReader& op, TensorId x, std::size_t axis, con
   for (const TensorId output : outputs) {
     MOTE_TRY_VOID(op.same_quantization(x, output));
     const Shape& shape = op.shape(output);
-    if (shape.rank() != op.shape(x).rank()) return op.refuse(Code::malformed, "an output has the shape " + shape.text());
+    if (shape.rank() != op.shape(x).rank())
+      return op.refuse(Code::malformed, "an output has the shape " + shape.text());
     graph::Slice slice{std::vector<std::int32_t>(shape.rank(), 0), std::vector<std::int32_t>(shape.rank(), 1)};
     slice.begin[axis] = static_cast<std::int32_t>(place);
     place += shape[axis];
     if (place > op.shape(x)[axis]) break;
     op.append(slice, {x}, output);
   }
-  if (place != op.shape(x)[axis]) return op.refuse(Code::malformed, "its outputs take " + std::to_string(place) + " of " + op.shape(x).text());
+  if (place != op.shape(x)[axis])
+    return op.refuse(Code::malformed, "its outputs take " + std::to_string(place) + " of " + op.shape(x).text());
   return {};
 }
 
@@ -103,7 +106,8 @@ Result<void> read_unpack(OperatorReader& op) {
   MOTE_TRY(const std::size_t axis, op.axis(options->axis(), op.shape(x).rank()));
   std::vector<std::int32_t> dims = dims_of(op.shape(x));
   if (static_cast<std::size_t>(dims[axis]) != outputs.size()) {
-    return op.refuse(Code::malformed, "it has " + std::to_string(outputs.size()) + " outputs for " + op.shape(x).text());
+    return op.refuse(Code::malformed,
+                     "it has " + std::to_string(outputs.size()) + " outputs for " + op.shape(x).text());
   }
   dims[axis] = 1;
   for (std::size_t i = 0; i < outputs.size(); ++i) {

@@ -1,5 +1,6 @@
-// PAD and PADV2. Zeros around height and width in front of a convolution become part of its pads: both pad with real zero, which is the zero point in int8.
-// The convolution's writer puts them back where SAME and VALID do not do. Any other pad is an operator of its own.
+// PAD and PADV2. Zeros around height and width in front of a convolution become part of its pads: both pad with real
+// zero, which is the zero point in int8. The convolution's writer puts them back where SAME and VALID do not do. Any
+// other pad is an operator of its own.
 
 #include <algorithm>
 #include <array>
@@ -13,26 +14,28 @@
 namespace mote::formats::tflite {
 namespace {
 
-constexpr std::size_t kMostDims = 8;
-
 /// A pad of its own, with a constant's value if the operator has one.
 Result<void> append_pad(OperatorReader& op, const std::vector<std::int64_t>& amounts, graph::TensorId output) {
   MOTE_TRY(const graph::TensorId x, op.operand(0));
   MOTE_TRY_VOID(op.same_quantization(x, output));
   graph::Pad pad;
-  if (amounts.size() != 2 * op.shape(x).rank()) return op.refuse(Code::malformed, "its paddings do not fit its input " + op.shape(x).text());
+  if (amounts.size() != 2 * op.shape(x).rank())
+    return op.refuse(Code::malformed, "its paddings do not fit its input " + op.shape(x).text());
   for (std::size_t i = 0; i < amounts.size(); ++i) {
-    if (amounts[i] < 0 || amounts[i] > INT32_MAX) return op.refuse(Code::malformed, "it adds " + std::to_string(amounts[i]) + " rows or columns");
+    if (amounts[i] < 0 || amounts[i] > INT32_MAX)
+      return op.refuse(Code::malformed, "it adds " + std::to_string(amounts[i]) + " rows or columns");
     (i % 2 == 0 ? pad.before : pad.after).push_back(static_cast<std::int32_t>(amounts[i]));
   }
   if (op.has_input(2)) {
     MOTE_TRY(const graph::TensorId id, op.constant(2, {op.tensor(x).dtype}));
     const graph::Tensor& value = op.tensor(id);
-    if (value.shape.elements() != 1) return op.refuse(Code::malformed, "it pads with " + value.shape.text() + " values");
+    if (value.shape.elements() != 1)
+      return op.refuse(Code::malformed, "it pads with " + value.shape.text() + " values");
     if (value.dtype == graph::DType::f32) pad.value = value.values<float>()[0];
     if (value.dtype == graph::DType::i8) {
       MOTE_TRY_VOID(op.same_quantization(id, output));
-      pad.value = value.quantization.scale() * static_cast<float>(value.values<std::int8_t>()[0] - value.quantization.zero_point());
+      pad.value = value.quantization.scale() *
+                  static_cast<float>(value.values<std::int8_t>()[0] - value.quantization.zero_point());
     }
   }
   op.append(pad, {x}, output);
@@ -81,7 +84,8 @@ Result<void> read_pad(OperatorReader& op) {
 Result<void> write_pad(OperatorWriter& op, const graph::Op& source) {
   if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
   const graph::Pad& a = *source.as<graph::Pad>();
-  if (std::ranges::any_of(a.between, [](std::int32_t n) { return n != 0; })) return op.refuse("TensorFlow Lite pads only around its input");
+  if (std::ranges::any_of(a.between, [](std::int32_t n) { return n != 0; }))
+    return op.refuse("TensorFlow Lite pads only around its input");
   std::vector<std::int32_t> amounts;
   for (std::size_t d = 0; d < a.before.size(); ++d) {
     amounts.push_back(a.before[d]);
@@ -90,13 +94,15 @@ Result<void> write_pad(OperatorWriter& op, const graph::Op& source) {
   const FileTensor paddings = op.integers("/paddings", {static_cast<std::int32_t>(a.before.size()), 2}, amounts);
   const std::int32_t version = op.is_int8() ? 2 : 1;
   if (a.value == 0.0f) {
-    op.emit_to(fb::BuiltinOperator::PAD, version, fb::CreatePadOptions(op.builder()), {op.input_id(0), paddings}, source.outputs[0]);
+    op.emit_to(fb::BuiltinOperator::PAD, version, fb::CreatePadOptions(op.builder()), {op.input_id(0), paddings},
+               source.outputs[0]);
     return {};
   }
   graph::Tensor value = op.output();
   value.shape = {1};
   value.data = std::make_shared<const Bytes>(graph::pad_element(op.graph(), source));
-  op.emit_plain_to(fb::BuiltinOperator::PADV2, version, {op.input_id(0), paddings, op.constant("/value", value)}, source.outputs[0]);
+  op.emit_plain_to(fb::BuiltinOperator::PADV2, version, {op.input_id(0), paddings, op.constant("/value", value)},
+                   source.outputs[0]);
   return {};
 }
 

@@ -14,8 +14,6 @@ using graph::Shape;
 using graph::TensorId;
 using graph::Transpose;
 
-constexpr std::size_t kMostDims = 8;
-
 Result<void> read_transpose(OperatorReader& op) {
   MOTE_TRY(const TensorId x, op.operand(0));
   MOTE_TRY(const std::vector<std::int64_t> permutation, op.integers(1, kMostDims));
@@ -39,7 +37,8 @@ Result<void> write_transpose(OperatorWriter& op, const graph::Op& source) {
 }
 
 /// Reshape, Transpose, Reshape: what moves blocks between space and depth.
-Result<void> append_permuted(OperatorReader& op, TensorId x, const Shape& split, std::vector<std::int32_t> permutation, TensorId output) {
+Result<void> append_permuted(OperatorReader& op, TensorId x, const Shape& split, std::vector<std::int32_t> permutation,
+                             TensorId output) {
   MOTE_TRY_VOID(op.same_quantization(x, output));
   if (split.elements() != op.shape(x).elements() || op.shape(output).elements() != op.shape(x).elements()) {
     return op.refuse(Code::malformed, "it turns " + op.shape(x).text() + " into " + op.shape(output).text());
@@ -62,9 +61,11 @@ Result<void> read_depth_to_space(OperatorReader& op) {
   const Shape& s = op.shape(x);
   const std::int32_t b = options->block_size();
   const std::int64_t square = std::int64_t{b} * b;
-  if (s.rank() != 4 || b < 1 || b > 4096 || s[3] % square != 0) return op.refuse(Code::malformed, "its block of " + std::to_string(b) + " does not fit its input " + s.text());
+  if (s.rank() != 4 || b < 1 || b > 4096 || s[3] % square != 0)
+    return op.refuse(Code::malformed, "its block of " + std::to_string(b) + " does not fit its input " + s.text());
   const Shape expected{s[0], s[1] * b, s[2] * b, static_cast<std::int32_t>(s[3] / square)};
-  if (op.shape(output) != expected) return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
+  if (op.shape(output) != expected)
+    return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
   return append_permuted(op, x, {s[0] * s[1], s[2], b, b, expected[3]}, {0, 2, 1, 3, 4}, output);
 }
 
@@ -74,9 +75,11 @@ Result<void> read_space_to_depth(OperatorReader& op) {
   MOTE_TRY(const TensorId output, op.output());
   const Shape& s = op.shape(x);
   const std::int32_t b = options->block_size();
-  if (s.rank() != 4 || b < 1 || b > 4096 || s[1] % b != 0 || s[2] % b != 0) return op.refuse(Code::malformed, "its block of " + std::to_string(b) + " does not fit its input " + s.text());
+  if (s.rank() != 4 || b < 1 || b > 4096 || s[1] % b != 0 || s[2] % b != 0)
+    return op.refuse(Code::malformed, "its block of " + std::to_string(b) + " does not fit its input " + s.text());
   const Shape expected{s[0], s[1] / b, s[2] / b, s[3] * b * b};
-  if (op.shape(output) != expected) return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
+  if (op.shape(output) != expected)
+    return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
   return append_permuted(op, x, {s[0] * s[1] / b, b, s[2] / b, b, s[3]}, {0, 2, 1, 3, 4}, output);
 }
 
@@ -103,7 +106,8 @@ Result<void> read_tile(OperatorReader& op) {
   const Shape& in = op.shape(x);
   const Shape& out = op.shape(output);
   bool fits = repeats.size() == in.rank() && out.rank() == in.rank();
-  for (std::size_t d = 0; fits && d < in.rank(); ++d) fits = repeats[d] >= 1 && repeats[d] == out[d] / in[d] && out[d] % in[d] == 0;
+  for (std::size_t d = 0; fits && d < in.rank(); ++d)
+    fits = repeats[d] >= 1 && repeats[d] == out[d] / in[d] && out[d] % in[d] == 0;
   if (!fits) return op.refuse(Code::malformed, "it turns " + in.text() + " into " + out.text());
   std::vector<std::int32_t> from, to;
   for (std::size_t d = 0; d < in.rank(); ++d) {

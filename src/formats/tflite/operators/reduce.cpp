@@ -1,5 +1,5 @@
-// MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, ARG_MAX and ARG_MIN. MEAN of floats over height and width is a global average pool: the same function, for
-// which quantizing has a faster form. In int8 it keeps its own arithmetic.
+// MEAN, SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_PROD, ARG_MAX and ARG_MIN. MEAN of floats over height and width is a global
+// average pool: the same function, for which quantizing has a faster form. In int8 it keeps its own arithmetic.
 
 #include <algorithm>
 #include <array>
@@ -18,12 +18,11 @@ using graph::ReduceKind;
 using graph::Shape;
 using graph::TensorId;
 
-constexpr std::size_t kMostDims = 8;
-
 /// What the reduction gives before dimensions of 1 are dropped: `output` itself, or a tensor for `append_dropped`.
 Result<TensorId> kept_output(OperatorReader& op, Shape kept, TensorId output) {
   if (op.shape(output) == kept) return output;
-  if (op.shape(output).elements() != kept.elements()) return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
+  if (op.shape(output).elements() != kept.elements())
+    return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
   graph::Tensor like = op.tensor(output);
   like.shape = std::move(kept);
   return op.intermediate("/kept", std::move(like));
@@ -73,15 +72,26 @@ Result<void> write_reduce(OperatorWriter& op, const graph::Op& source) {
   const Reduce& a = *source.as<Reduce>();
   const FileTensor axes = op.integers("/axes", {static_cast<std::int32_t>(a.axes.size())}, a.axes);
   const auto emit = [&](B code, std::int32_t int8_version) {
-    op.emit_to(code, op.is_int8() ? int8_version : 1, fb::CreateReducerOptions(op.builder(), true), {op.input_id(0), axes}, source.outputs[0]);
+    op.emit_to(code, op.is_int8() ? int8_version : 1, fb::CreateReducerOptions(op.builder(), true),
+               {op.input_id(0), axes}, source.outputs[0]);
   };
   if (a.axes.empty()) return op.refuse("it reduces no axis");
   switch (a.kind) {
-    case ReduceKind::sum: emit(B::SUM, 2); return {};
-    case ReduceKind::mean: emit(B::MEAN, 2); return {};
-    case ReduceKind::maximum: emit(B::REDUCE_MAX, 2); return {};
-    case ReduceKind::minimum: emit(B::REDUCE_MIN, 2); return {};
-    case ReduceKind::product: emit(B::REDUCE_PROD, 1); return {};
+    case ReduceKind::sum:
+      emit(B::SUM, 2);
+      return {};
+    case ReduceKind::mean:
+      emit(B::MEAN, 2);
+      return {};
+    case ReduceKind::maximum:
+      emit(B::REDUCE_MAX, 2);
+      return {};
+    case ReduceKind::minimum:
+      emit(B::REDUCE_MIN, 2);
+      return {};
+    case ReduceKind::product:
+      emit(B::REDUCE_PROD, 1);
+      return {};
   }
   return op.refuse("it is of an unknown kind");
 }
@@ -112,14 +122,17 @@ Result<void> write_arg(OperatorWriter& op, const graph::Op& source) {
   const FileTensor axis = op.integers("/axis", {}, {&a.axis, 1}), value = op.value("/dropped", dropped);
   const std::int32_t version = op.is_int8() ? 2 : 1;
   if (a.kind == ArgKind::maximum) {
-    op.emit_to(fb::BuiltinOperator::ARG_MAX, version, fb::CreateArgMaxOptions(op.builder(), fb::TensorType::INT32), {op.input_id(0), axis}, value);
+    op.emit_to(fb::BuiltinOperator::ARG_MAX, version, fb::CreateArgMaxOptions(op.builder(), fb::TensorType::INT32),
+               {op.input_id(0), axis}, value);
   } else {
-    op.emit_to(fb::BuiltinOperator::ARG_MIN, version, fb::CreateArgMinOptions(op.builder(), fb::TensorType::INT32), {op.input_id(0), axis}, value);
+    op.emit_to(fb::BuiltinOperator::ARG_MIN, version, fb::CreateArgMinOptions(op.builder(), fb::TensorType::INT32),
+               {op.input_id(0), axis}, value);
   }
   const auto kept = op.output().shape.dims();
   const FileTensor shape = op.integers("/shape", {static_cast<std::int32_t>(kept.size())}, kept);
-  op.emit_to(fb::BuiltinOperator::RESHAPE, 1, fb::CreateReshapeOptions(op.builder(), op.builder().CreateVector(kept.data(), kept.size())), {value, shape},
-             source.outputs[0]);
+  op.emit_to(fb::BuiltinOperator::RESHAPE, 1,
+             fb::CreateReshapeOptions(op.builder(), op.builder().CreateVector(kept.data(), kept.size())),
+             {value, shape}, source.outputs[0]);
   return {};
 }
 

@@ -1,5 +1,5 @@
-// RESHAPE, SQUEEZE and EXPAND_DIMS: the output's own shape counts; further inputs say the same again. SHAPE, RANK, FILL and ZEROS_LIKE: values that
-// follow from shapes.
+// RESHAPE, SQUEEZE and EXPAND_DIMS: the output's own shape counts; further inputs say the same again. SHAPE, RANK, FILL
+// and ZEROS_LIKE: values that follow from shapes.
 
 #include <array>
 
@@ -30,12 +30,14 @@ Result<void> read_reshape(OperatorReader& op) {
 /// Whole numbers as the output's type has them.
 Result<void> set_integers(OperatorReader& op, graph::TensorId output, std::span<const std::int32_t> values) {
   if (op.tensor(output).dtype == graph::DType::i32) return op.set_constant(output, graph::constant_data(values));
-  if (op.tensor(output).dtype != graph::DType::i64) return op.refuse(Code::malformed, "its output is not of whole numbers");
+  if (op.tensor(output).dtype != graph::DType::i64)
+    return op.refuse(Code::malformed, "its output is not of whole numbers");
   const std::vector<std::int64_t> wide(values.begin(), values.end());
   return op.set_constant(output, graph::constant_data(std::span<const std::int64_t>(wide)));
 }
 
-/// The input's value does not matter, so that it need not be constant. One sample: what the file says of the batch is fixed.
+/// The input's value does not matter, so that it need not be constant. One sample: what the file says of the batch is
+/// fixed.
 Result<void> read_shape(OperatorReader& op) {
   MOTE_TRY(const graph::TensorId x, op.operand(0));
   MOTE_TRY(const graph::TensorId output, op.output());
@@ -53,7 +55,8 @@ Result<void> read_fill(OperatorReader& op) {
   MOTE_TRY(const graph::TensorId value, op.operand(1));
   MOTE_TRY(const graph::TensorId output, op.output());
   MOTE_TRY_VOID(op.same_quantization(value, output));
-  if (op.shape(value).elements() != 1) return op.refuse(Code::malformed, "it fills with " + op.shape(value).text() + " values");
+  if (op.shape(value).elements() != 1)
+    return op.refuse(Code::malformed, "it fills with " + op.shape(value).text() + " values");
   const std::vector<std::int32_t> ones(op.shape(output).rank(), 1);
   op.append(graph::Broadcast{}, {op.reshaped(value, graph::Shape(ones))}, output);
   return {};
@@ -69,7 +72,9 @@ Result<void> read_zeros_like(OperatorReader& op) {
 Result<void> write_reshape(OperatorWriter& op, const graph::Op& source) {
   const auto dims = op.output().shape.dims();
   if (dims.empty()) {
-    op.emit_to(fb::BuiltinOperator::RESHAPE, 1, fb::CreateReshapeOptions(op.builder(), op.builder().CreateVector(dims.data(), 0)), {source.inputs[0]}, source.outputs[0]);
+    op.emit_to(fb::BuiltinOperator::RESHAPE, 1,
+               fb::CreateReshapeOptions(op.builder(), op.builder().CreateVector(dims.data(), 0)), {source.inputs[0]},
+               source.outputs[0]);
     return {};
   }
   const FileTensor shape = op.integers("/shape", {static_cast<std::int32_t>(dims.size())}, dims);

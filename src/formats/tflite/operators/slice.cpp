@@ -15,7 +15,6 @@ using graph::Shape;
 using graph::Slice;
 using graph::TensorId;
 
-constexpr std::size_t kMostDims = 8;
 constexpr std::size_t kMostIndices = std::size_t{1} << 20;
 
 Result<void> append_slice(OperatorReader& op, const Slice& slice, TensorId x, TensorId output) {
@@ -41,7 +40,8 @@ Result<void> read_slice(OperatorReader& op) {
 struct Range {
   std::int64_t begin, count;
 };
-Range range_of(std::int64_t begin, std::int64_t end, std::int64_t stride, bool open_begin, bool open_end, std::int64_t size) {
+Range range_of(std::int64_t begin, std::int64_t end, std::int64_t stride, bool open_begin, bool open_end,
+               std::int64_t size) {
   const std::int64_t low = stride > 0 ? 0 : -1, high = stride > 0 ? size : size - 1;
   const auto place = [&](std::int64_t v) { return std::clamp(v < 0 ? v + size : v, low, high); };
   const std::int64_t first = open_begin ? (stride > 0 ? low : high) : place(begin);
@@ -71,11 +71,15 @@ Result<void> read_strided_slice(OperatorReader& op) {
     const auto bit = [&](std::int32_t mask) { return ((mask >> d) & 1) != 0; };
     const bool one = given && bit(options->shrink_axis_mask());
     const std::int64_t step = given && !one ? stride[d] : 1;
-    if (step == 0 || std::abs(step) > INT32_MAX) return op.refuse(Code::malformed, "it has the stride " + std::to_string(step));
+    if (step == 0 || std::abs(step) > INT32_MAX)
+      return op.refuse(Code::malformed, "it has the stride " + std::to_string(step));
     Range range{0, shape[d]};
-    if (one) range = {begin[d] < 0 ? begin[d] + shape[d] : begin[d], 1};
-    else if (given) range = range_of(begin[d], end[d], step, bit(options->begin_mask()), bit(options->end_mask()), shape[d]);
-    if (range.count < 1 || range.begin < 0 || range.begin >= shape[d]) return op.refuse(Code::malformed, "it takes nothing of " + shape.text());
+    if (one)
+      range = {begin[d] < 0 ? begin[d] + shape[d] : begin[d], 1};
+    else if (given)
+      range = range_of(begin[d], end[d], step, bit(options->begin_mask()), bit(options->end_mask()), shape[d]);
+    if (range.count < 1 || range.begin < 0 || range.begin >= shape[d])
+      return op.refuse(Code::malformed, "it takes nothing of " + shape.text());
     slice.begin.push_back(static_cast<std::int32_t>(range.begin));
     slice.stride.push_back(static_cast<std::int32_t>(step));
     dims.push_back(static_cast<std::int32_t>(range.count));
@@ -83,7 +87,8 @@ Result<void> read_strided_slice(OperatorReader& op) {
   if (op.shape(output) == Shape(dims)) return append_slice(op, slice, x, output);
   graph::Tensor like = op.tensor(output);
   like.shape = Shape(dims);
-  if (like.shape.elements() != op.shape(output).elements()) return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
+  if (like.shape.elements() != op.shape(output).elements())
+    return op.refuse(Code::malformed, "its output has the shape " + op.shape(output).text());
   const TensorId middle = op.intermediate("/kept", std::move(like));
   MOTE_TRY_VOID(append_slice(op, slice, x, middle));
   op.append(graph::Reshape{}, {middle}, output);
@@ -102,8 +107,10 @@ Result<void> write_slice(OperatorWriter& op, const graph::Op& source) {
     if (end[d] < 0) open_end |= 1 << d;
   }
   const auto rank = static_cast<std::int32_t>(out.rank());
-  const FileTensor begins = op.integers("/begin", {rank}, a.begin), ends = op.integers("/end", {rank}, end), strides = op.integers("/strides", {rank}, a.stride);
-  op.emit_to(fb::BuiltinOperator::STRIDED_SLICE, op.is_int8() ? 2 : 1, fb::CreateStridedSliceOptions(op.builder(), 0, open_end), {op.input_id(0), begins, ends, strides},
+  const FileTensor begins = op.integers("/begin", {rank}, a.begin), ends = op.integers("/end", {rank}, end),
+                   strides = op.integers("/strides", {rank}, a.stride);
+  op.emit_to(fb::BuiltinOperator::STRIDED_SLICE, op.is_int8() ? 2 : 1,
+             fb::CreateStridedSliceOptions(op.builder(), 0, open_end), {op.input_id(0), begins, ends, strides},
              source.outputs[0]);
   return {};
 }
@@ -132,7 +139,8 @@ Result<void> read_gather(OperatorReader& op) {
   MOTE_TRY(const std::size_t axis, op.axis(options->axis(), op.shape(x).rank()));
   std::vector<std::int32_t> indices;
   for (const std::int64_t i : found) {
-    if (i < 0 || i >= op.shape(x)[axis]) return op.refuse(Code::malformed, "it takes slice " + std::to_string(i) + " of " + op.shape(x).text());
+    if (i < 0 || i >= op.shape(x)[axis])
+      return op.refuse(Code::malformed, "it takes slice " + std::to_string(i) + " of " + op.shape(x).text());
     indices.push_back(static_cast<std::int32_t>(i));
   }
   std::vector<std::int32_t> dims(op.shape(x).dims().begin(), op.shape(x).dims().end());
@@ -152,12 +160,14 @@ Result<void> read_gather(OperatorReader& op) {
 }
 
 Result<void> write_gather(OperatorWriter& op, const graph::Op& source) {
-  op.emit(fb::BuiltinOperator::GATHER, op.is_int8() ? 2 : 1, fb::CreateGatherOptions(op.builder(), source.as<Gather>()->axis));
+  op.emit(fb::BuiltinOperator::GATHER, op.is_int8() ? 2 : 1,
+          fb::CreateGatherOptions(op.builder(), source.as<Gather>()->axis));
   return {};
 }
 
 /// Takes `indices` along each axis that has some, one axis after the other.
-Result<void> append_gathers(OperatorReader& op, TensorId x, const std::vector<std::vector<std::int32_t>>& indices, TensorId output) {
+Result<void> append_gathers(OperatorReader& op, TensorId x, const std::vector<std::vector<std::int32_t>>& indices,
+                            TensorId output) {
   MOTE_TRY_VOID(op.same_quantization(x, output));
   std::vector<std::int32_t> dims(op.shape(x).dims().begin(), op.shape(x).dims().end());
   std::size_t last = indices.size();
@@ -184,12 +194,14 @@ Result<void> read_mirror_pad(OperatorReader& op) {
   MOTE_TRY(const std::vector<std::int64_t> amounts, op.integers(1, 2 * kMostDims));
   MOTE_TRY(const TensorId output, op.output());
   const Shape& shape = op.shape(x);
-  if (amounts.size() != 2 * shape.rank()) return op.refuse(Code::malformed, "its paddings do not fit its input " + shape.text());
+  if (amounts.size() != 2 * shape.rank())
+    return op.refuse(Code::malformed, "its paddings do not fit its input " + shape.text());
   const std::int32_t offset = options->mode() == fb::MirrorPadMode::SYMMETRIC ? 1 : 0;
   std::vector<std::vector<std::int32_t>> indices(shape.rank());
   for (std::size_t d = 0; d < shape.rank(); ++d) {
     const std::int64_t before = amounts[2 * d], after = amounts[2 * d + 1], most = shape[d] - 1 + offset;
-    if (before < 0 || after < 0 || before > most || after > most) return op.refuse(Code::malformed, "it mirrors more than there is");
+    if (before < 0 || after < 0 || before > most || after > most)
+      return op.refuse(Code::malformed, "it mirrors more than there is");
     if (before == 0 && after == 0) continue;
     for (std::int64_t i = -before; i < shape[d] + after; ++i) {
       const std::int64_t from = i < 0 ? -i - offset : i >= shape[d] ? 2 * (shape[d] - 1) - i + offset : i;
@@ -201,7 +213,8 @@ Result<void> read_mirror_pad(OperatorReader& op) {
 
 /// TensorFlow Lite's choice of the nearest source element, in float arithmetic as there.
 std::vector<std::int32_t> nearest(std::int32_t from, std::int32_t to, bool align_corners, bool half_pixel_centers) {
-  const float scale = align_corners && to > 1 ? static_cast<float>(from - 1) / static_cast<float>(to - 1) : static_cast<float>(from) / static_cast<float>(to);
+  const float scale = align_corners && to > 1 ? static_cast<float>(from - 1) / static_cast<float>(to - 1)
+                                              : static_cast<float>(from) / static_cast<float>(to);
   const float offset = half_pixel_centers ? 0.5f : 0.0f;
   std::vector<std::int32_t> indices;
   for (std::int32_t i = 0; i < to; ++i) {

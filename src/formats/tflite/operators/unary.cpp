@@ -52,9 +52,11 @@ Result<void> read_as(OperatorReader& op, Unary attributes) {
     MOTE_TRY_VOID(op.rescales(op.scale(x) * std::max(1.0, slope), output));
     // TensorFlow Lite's own conditions: these tables are made for one output.
     const graph::Quantization& q = op.tensor(output).quantization;
-    const bool logistic = attributes.kind == UnaryKind::logistic && (q.scale() != 1.0f / 256.0f || q.zero_point() != -128);
+    const bool logistic =
+        attributes.kind == UnaryKind::logistic && (q.scale() != 1.0f / 256.0f || q.zero_point() != -128);
     const bool tanh = attributes.kind == UnaryKind::tanh && (q.scale() != 1.0f / 128.0f || q.zero_point() != 0);
-    if (logistic) return op.refuse(Code::malformed, "its int8 output must have the scale 1/256 and the zero point -128");
+    if (logistic)
+      return op.refuse(Code::malformed, "its int8 output must have the scale 1/256 and the zero point -128");
     if (tanh) return op.refuse(Code::malformed, "its int8 output must have the scale 1/128 and the zero point 0");
   }
   op.append(attributes, {x}, output);
@@ -85,27 +87,48 @@ struct Written {
 std::optional<Written> written(UnaryKind kind) {
   using B = fb::BuiltinOperator;
   switch (kind) {
-    case UnaryKind::abs: return Written{B::ABS, 2};
-    case UnaryKind::neg: return Written{B::NEG, 0};
-    case UnaryKind::sign: return Written{B::SIGN, 0};
-    case UnaryKind::floor: return Written{B::FLOOR, 0};
-    case UnaryKind::ceil: return Written{B::CEIL, 0};
-    case UnaryKind::round: return Written{B::ROUND, 0};
-    case UnaryKind::exp: return Written{B::EXP, 2};
-    case UnaryKind::log: return Written{B::LOG, 2};
-    case UnaryKind::sqrt: return Written{B::SQRT, 0};
-    case UnaryKind::rsqrt: return Written{B::RSQRT, 2};
-    case UnaryKind::square: return Written{B::SQUARE, 0};
-    case UnaryKind::reciprocal: return std::nullopt;
-    case UnaryKind::sin: return Written{B::SIN, 0};
-    case UnaryKind::cos: return Written{B::COS, 0};
-    case UnaryKind::logistic: return Written{B::LOGISTIC, 2};
-    case UnaryKind::tanh: return Written{B::TANH, 2};
-    case UnaryKind::elu: return Written{B::ELU, 1};
-    case UnaryKind::gelu: return Written{B::GELU, 2};
-    case UnaryKind::gelu_tanh: return Written{B::GELU, 2};
-    case UnaryKind::leaky_relu: return Written{B::LEAKY_RELU, 2};
-    case UnaryKind::hard_swish: return Written{B::HARD_SWISH, 1};
+    case UnaryKind::abs:
+      return Written{B::ABS, 2};
+    case UnaryKind::neg:
+      return Written{B::NEG, 0};
+    case UnaryKind::sign:
+      return Written{B::SIGN, 0};
+    case UnaryKind::floor:
+      return Written{B::FLOOR, 0};
+    case UnaryKind::ceil:
+      return Written{B::CEIL, 0};
+    case UnaryKind::round:
+      return Written{B::ROUND, 0};
+    case UnaryKind::exp:
+      return Written{B::EXP, 2};
+    case UnaryKind::log:
+      return Written{B::LOG, 2};
+    case UnaryKind::sqrt:
+      return Written{B::SQRT, 0};
+    case UnaryKind::rsqrt:
+      return Written{B::RSQRT, 2};
+    case UnaryKind::square:
+      return Written{B::SQUARE, 0};
+    case UnaryKind::reciprocal:
+      return std::nullopt;
+    case UnaryKind::sin:
+      return Written{B::SIN, 0};
+    case UnaryKind::cos:
+      return Written{B::COS, 0};
+    case UnaryKind::logistic:
+      return Written{B::LOGISTIC, 2};
+    case UnaryKind::tanh:
+      return Written{B::TANH, 2};
+    case UnaryKind::elu:
+      return Written{B::ELU, 1};
+    case UnaryKind::gelu:
+      return Written{B::GELU, 2};
+    case UnaryKind::gelu_tanh:
+      return Written{B::GELU, 2};
+    case UnaryKind::leaky_relu:
+      return Written{B::LEAKY_RELU, 2};
+    case UnaryKind::hard_swish:
+      return Written{B::HARD_SWISH, 1};
   }
   return std::nullopt;
 }
@@ -114,7 +137,8 @@ Result<void> write_unary(OperatorWriter& op, const graph::Op& source) {
   const Unary& a = *source.as<Unary>();
   const auto form = written(a.kind);
   if (!form || (op.is_int8() && form->int8_version == 0)) {
-    return op.refuse("TensorFlow Lite has no " + std::string(op.is_int8() ? "int8 " : "") + std::string(graph::name(a.kind)));
+    return op.refuse("TensorFlow Lite has no " + std::string(op.is_int8() ? "int8 " : "") +
+                     std::string(graph::name(a.kind)));
   }
   if (a.kind == UnaryKind::elu && a.alpha != 1.0f) return op.refuse("TensorFlow Lite has elu with the limit 1 alone");
   const std::int32_t version = op.is_int8() ? form->int8_version : 1;

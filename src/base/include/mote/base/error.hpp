@@ -12,15 +12,15 @@ namespace mote {
 
 /// Kinds of failure a caller may want to tell apart. Text for people is in Error::message.
 enum class Code {
-  invalid_argument,   ///< the caller or the user asked for something that makes no sense
-  malformed,          ///< bytes from a file, a link or a device break their format's rules
-  not_found,          ///< a file, name or id does not exist
-  unsupported,        ///< well formed, but outside what mote can do
-  too_large,          ///< a stated limit would be exceeded
-  io,                 ///< the operating system refused a read, write or start of a process
-  budget,             ///< a budget of the project is broken
-  cancelled,          ///< the user asked to stop
-  internal,           ///< a check of mote on itself failed; please report
+  invalid_argument,  ///< the caller or the user asked for something that makes no sense
+  malformed,         ///< bytes from a file, a link or a device break their format's rules
+  not_found,         ///< a file, name or id does not exist
+  unsupported,       ///< well formed, but outside what mote can do
+  too_large,         ///< a stated limit would be exceeded
+  io,                ///< the operating system refused a read, write or start of a process
+  budget,            ///< a budget of the project is broken
+  cancelled,         ///< the user asked to stop
+  internal,          ///< a check of mote on itself failed; please report
 };
 
 /// Stable lower-case name of a code, as printed by `--json`.
@@ -77,14 +77,14 @@ namespace detail {
 
 /// Evaluates a Result<T>; returns its error from the enclosing function, or declares `declaration` with its value.
 ///   MOTE_TRY(auto bytes, read_file(path));
-#define MOTE_TRY(declaration, expression) \
-  auto MOTE_CONCAT(mote_try_, __LINE__) = (expression); \
+#define MOTE_TRY(declaration, expression)                                                                          \
+  auto MOTE_CONCAT(mote_try_, __LINE__) = (expression);                                                            \
   if (!MOTE_CONCAT(mote_try_, __LINE__)) return ::mote::fail(std::move(MOTE_CONCAT(mote_try_, __LINE__)).error()); \
   declaration = std::move(*MOTE_CONCAT(mote_try_, __LINE__))
 
 /// The same for Result<void>.
-#define MOTE_TRY_VOID(expression) \
-  do { \
-    auto mote_try_result = (expression); \
+#define MOTE_TRY_VOID(expression)                                                  \
+  do {                                                                             \
+    auto mote_try_result = (expression);                                           \
     if (!mote_try_result) return ::mote::fail(std::move(mote_try_result).error()); \
   } while (false)

@@ -14,11 +14,12 @@ namespace mote {
 
 /// Reads a whole file.
 /// @error not_found, io  it cannot be opened or read.   @error too_large  it exceeds `limit_bytes`.
-[[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path, std::uint64_t limit_bytes = std::uint64_t{1} << 32);
+[[nodiscard]] Result<Bytes> read_file(const std::filesystem::path& path,
+                                      std::uint64_t limit_bytes = std::uint64_t{1} << 32);
 [[nodiscard]] Result<std::string> read_text(const std::filesystem::path& path, std::uint64_t limit_bytes = 64 << 20);
 
-/// Replaces `path` by writing a sibling, syncing it and renaming: after a crash or a full disk the old content is whole.
-/// Makes missing parent folders.  @error io  with the system's reason (no space, no permission, ...).
+/// Replaces `path` by writing a sibling, syncing it and renaming: after a crash or a full disk the old content is
+/// whole. Makes missing parent folders.  @error io  with the system's reason (no space, no permission, ...).
 [[nodiscard]] Result<void> write_file(const std::filesystem::path& path, ByteSpan bytes);
 [[nodiscard]] Result<void> write_file(const std::filesystem::path& path, std::string_view text);
 

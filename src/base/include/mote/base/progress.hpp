@@ -1,5 +1,6 @@
 #pragma once
-// How long work tells its user what it does. Library code reports here and never prints; the command line shows it on stderr.
+// How long work tells its user what it does. Library code reports here and never prints; the command line shows it on
+// stderr.
 
 #include <cstdint>
 #include <string>

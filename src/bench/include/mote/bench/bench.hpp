@@ -17,7 +17,7 @@ namespace mote::bench {
 
 /// One call of the module: an operator, or the features stage.
 struct StepCost {
-  std::string name;        ///< "op_03_conv2d", "features"
+  std::string name;  ///< "op_03_conv2d", "features"
   std::string summary;
   std::string kernel;
   std::int32_t op_index = -1;  ///< -1: features
@@ -27,15 +27,15 @@ struct StepCost {
 };
 
 struct RamUse {
-  std::size_t arena = 0;       ///< bytes, exact: planned and touched are compared
-  std::size_t stack = 0;       ///< bytes below the caller of the module
-  std::size_t static_data = 0; ///< of the module: always 0, it has no globals
+  std::size_t arena = 0;        ///< bytes, exact: planned and touched are compared
+  std::size_t stack = 0;        ///< bytes below the caller of the module
+  std::size_t static_data = 0;  ///< of the module: always 0, it has no globals
   [[nodiscard]] std::size_t total() const { return arena + stack + static_data; }
 };
 
 struct FlashUse {
   std::size_t code = 0;
-  std::size_t constants = 0;   ///< weights, parameters, feature tables, header, schema, self-test vectors
+  std::size_t constants = 0;  ///< weights, parameters, feature tables, header, schema, self-test vectors
   [[nodiscard]] std::size_t total() const { return code + constants; }
 };
 
@@ -47,11 +47,11 @@ struct BenchResult {
   board::CycleCounts counts;
   std::uint64_t cycles = 0;
   double latency_ms = 0.0;
-  double energy_uj = 0.0;      ///< 0 where the board's current is unknown; then "energy_uj" is among `estimated`
+  double energy_uj = 0.0;  ///< 0 where the board's current is unknown; then "energy_uj" is among `estimated`
   RamUse ram;
   FlashUse flash;
-  std::size_t arena_planned = 0;   ///< extent the compiler planned
-  std::size_t arena_touched = 0;   ///< extent the board saw
+  std::size_t arena_planned = 0;  ///< extent the compiler planned
+  std::size_t arena_touched = 0;  ///< extent the board saw
   std::vector<StepCost> steps;
   std::string output_sha256;
   std::vector<std::string> estimated;
@@ -59,30 +59,37 @@ struct BenchResult {
 
 /// Runs the firmware once on `input`, measured.
 /// @error internal  the module touched more or less of its arena than planned, or the emulator faulted.
-[[nodiscard]] Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph, const board::BoardSpec& board, ByteSpan input);
+[[nodiscard]] Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph,
+                                          const board::BoardSpec& board, ByteSpan input);
 
 /// A step of the module whose output is not the host executor's.
 struct StepDifference {
-  std::string step;            ///< "op_03_conv2d"
+  std::string step;  ///< "op_03_conv2d"
   std::string tensor;
-  std::size_t different = 0;   ///< elements
-  std::size_t first = 0;       ///< index of the first that differs
+  std::size_t different = 0;  ///< elements
+  std::size_t first = 0;      ///< index of the first that differs
   std::int32_t expected = 0, got = 0;
 };
 
-/// Runs the firmware once on `input`, stopping after every step, and compares what it left in the arena with the host's executor, layer by layer.
+/// Runs the firmware once on `input`, stopping after every step, and compares what it left in the arena with the host's
+/// executor, layer by layer.
 /// @return the first difference, or nothing.
-[[nodiscard]] Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model, const graph::Graph& graph,
+[[nodiscard]] Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model,
+                                                                     const graph::Graph& graph,
                                                                      const board::BoardSpec& board, ByteSpan input);
 
-/// Runs the firmware at full speed on `count` inputs, on all cores, and hands over each output in the order of the inputs.
+/// Runs the firmware at full speed on `count` inputs, on all cores, and hands over each output in the order of the
+/// inputs.
 /// @param input   gives module input `i`; called from several threads.
 /// @error  of the first input that failed; `cancelled` when the user asked to stop.
-[[nodiscard]] Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& board, std::size_t count,
-                                                      const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress);
+[[nodiscard]] Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& board,
+                                                      std::size_t count,
+                                                      const std::function<Result<Bytes>(std::size_t)>& input,
+                                                      Progress& progress);
 
 /// The same under QEMU's mps2-an386, in one process.
-[[nodiscard]] Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, std::size_t count, const std::function<Result<Bytes>(std::size_t)>& input,
+[[nodiscard]] Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, std::size_t count,
+                                                     const std::function<Result<Bytes>(std::size_t)>& input,
                                                      Progress& progress);
 
 }  // namespace mote::bench

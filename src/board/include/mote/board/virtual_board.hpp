@@ -54,7 +54,7 @@ struct Measurement {
 
 struct VirtualBoardOptions {
   std::uint64_t instruction_limit = 2'000'000'000;  ///< of one exchange, while measuring
-  std::chrono::milliseconds time_limit{120'000};     ///< of one exchange, at full speed
+  std::chrono::milliseconds time_limit{120'000};    ///< of one exchange, at full speed
 };
 
 class VirtualBoard {

@@ -17,10 +17,10 @@ namespace mote::compile {
 
 struct CompileOptions {
   ProgramOptions program;
-  std::size_t flash_budget = 0;                 ///< bytes the module should fit; functions are shared further until it does. 0: none
-  std::vector<std::string> labels;              ///< of the outputs; stored in the module's schema
-  std::string sensor_schema;                    ///< canonical text of the sensor's element type, shape and rate
-  std::vector<std::pair<Bytes, Bytes>> vectors; ///< self-test vectors: input, expected output
+  std::size_t flash_budget = 0;  ///< bytes the module should fit; functions are shared further until it does. 0: none
+  std::vector<std::string> labels;               ///< of the outputs; stored in the module's schema
+  std::string sensor_schema;                     ///< canonical text of the sensor's element type, shape and rate
+  std::vector<std::pair<Bytes, Bytes>> vectors;  ///< self-test vectors: input, expected output
 };
 
 /// Flash of one operator or stage, for reports.
@@ -32,22 +32,24 @@ struct FlashPart {
 
 struct CompiledModel {
   Program program;
-  std::string source;           ///< the translation unit
-  std::string assembly;         ///< the kernels that it calls
-  Bytes module;                 ///< header + code + constants, position independent
-  Bytes firmware;               ///< ELF for the virtual board and for QEMU's mps2-an386
+  std::string source;    ///< the translation unit
+  std::string assembly;  ///< the kernels that it calls
+  Bytes module;          ///< header + code + constants, position independent
+  Bytes firmware;        ///< ELF for the virtual board and for QEMU's mps2-an386
   std::size_t code_bytes = 0;
   std::size_t constant_bytes = 0;
   std::vector<FlashPart> flash_parts;
-  Bytes module_elf;             ///< the module as it was linked at address 0: symbols for measuring and debugging
+  Bytes module_elf;  ///< the module as it was linked at address 0: symbols for measuring and debugging
   std::vector<std::string> step_symbols;  ///< of each step's function in module_elf, in the order of program.steps
 };
 
-/// Compiles with the board's own toolchain (arm-none-eabi-gcc) and links a module without any absolute address: that is checked.
+/// Compiles with the board's own toolchain (arm-none-eabi-gcc) and links a module without any absolute address: that is
+/// checked.
 /// @error unsupported  the graph has operators without kernel, or the board's core has no toolchain here.
 /// @error not_found    the cross compiler is not installed.
 /// @error internal     the compiler refused our source, or left relocations or writable data in the module.
-[[nodiscard]] Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options);
+[[nodiscard]] Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board,
+                                            const CompileOptions& options);
 
 /// Reads and checks a module's header and digest; untrusted bytes.  @error malformed  with the rule that is broken.
 struct ModuleInfo {
@@ -73,12 +75,13 @@ struct ModuleInfo {
 /// What the MLPerf Tiny runner loads as input.
 enum class MlperfInput : std::uint8_t { int8, uint8, float32 };
 struct MlperfFirmware {
-  std::string_view model;      ///< the benchmark's name for it: "kws01"
+  std::string_view model;  ///< the benchmark's name for it: "kws01"
   MlperfInput input = MlperfInput::int8;
-  bool prints_error = false;   ///< the result is the mean squared difference of input and output (anomaly detection)
+  bool prints_error = false;  ///< the result is the mean squared difference of input and output (anomaly detection)
   graph::Quantization input_quantization, output_quantization;
 };
 /// The same as a firmware that speaks the MLPerf Tiny runner's serial protocol.
-[[nodiscard]] Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board, const MlperfFirmware& options);
+[[nodiscard]] Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board,
+                                                 const MlperfFirmware& options);
 
 }  // namespace mote::compile

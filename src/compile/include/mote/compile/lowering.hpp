@@ -34,17 +34,20 @@ constexpr std::int64_t kLeastFlash = std::int64_t{1} << 40;
 
 struct LoweringOptions {
   Target target = Target::armv7em;
-  std::int64_t cycles_a_byte = 24;  ///< a layer gets a function of its own when that saves so many cycles for every byte of it
+  std::int64_t cycles_a_byte =
+      24;                ///< a layer gets a function of its own when that saves so many cycles for every byte of it
   bool compact = false;  ///< C++ kernels that are one copy for all layers, instead of emitted ones
-  bool share = false;  ///< take the functions that layers of other geometry can use, too: less flash, more cycles
-  std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel wants; the least it needs is always taken
+  bool share = false;    ///< take the functions that layers of other geometry can use, too: less flash, more cycles
+  std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel
+                                     ///< wants; the least it needs is always taken
 };
 
-/// A kernel in assembly, emitted for a geometry. Equal names are equal functions: one copy serves all layers that ask for it.
+/// A kernel in assembly, emitted for a geometry. Equal names are equal functions: one copy serves all layers that ask
+/// for it.
 struct AssemblyFunction {
   std::string name;
-  std::string job;            ///< C++ type that it takes a pointer to
-  std::string text;           ///< GNU assembler, from its section on
+  std::string job;   ///< C++ type that it takes a pointer to
+  std::string text;  ///< GNU assembler, from its section on
   std::size_t bytes = 0;
   std::size_t hot_bytes = 0;  ///< of its largest loop
   bool common = false;        ///< serves layers of every geometry
@@ -52,20 +55,22 @@ struct AssemblyFunction {
 
 /// An operator as the emitter prints it: a function `void <symbol>(x..., y, scratch)`.
 struct LoweredOp {
-  std::string symbol;    ///< "op_03_conv2d"
-  std::string summary;   ///< "conv2d block1/pw [1,14,14,16] -> [1,14,14,40]"
-  std::string kernel;    ///< which kernel was chosen, for reports: "conv_columns 2x4 saturating, 16 pixels a block"
+  std::string symbol;   ///< "op_03_conv2d"
+  std::string summary;  ///< "conv2d block1/pw [1,14,14,16] -> [1,14,14,40]"
+  std::string kernel;   ///< which kernel was chosen, for reports: "conv_columns 2x4 saturating, 16 pixels a block"
   std::vector<std::string> includes;
   std::vector<ConstantArray> constants;
   std::string geometry;  ///< definition of a geometry constant, printed before the function; may be empty
   std::vector<AssemblyFunction> functions;
-  std::int64_t share_cycles = -1;  ///< what sharing its functions would cost (LoweringOptions::share); negative: it cannot
-  std::string body;      ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
-  bool small = false;    ///< the C++ around the kernel is compiled for size
+  std::int64_t share_cycles =
+      -1;              ///< what sharing its functions would cost (LoweringOptions::share); negative: it cannot
+  std::string body;    ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
+  bool small = false;  ///< the C++ around the kernel is compiled for size
   std::size_t scratch_bytes = 0;
   /// Index of the input whose bytes the output may take over, or -1.
   std::vector<std::size_t> may_reuse_inputs;
-  /// Bytes by which the output must begin below input 0 for both to share bytes (written outputs trail the inputs still to be read); negative: it may begin above.
+  /// Bytes by which the output must begin below input 0 for both to share bytes (written outputs trail the inputs still
+  /// to be read); negative: it may begin above.
   std::optional<std::ptrdiff_t> trail;
   bool is_view = false;  ///< nothing to compute: the output is the input's bytes
 };

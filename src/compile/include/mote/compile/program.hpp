@@ -1,5 +1,6 @@
 #pragma once
-// A whole model, lowered and placed in its arena: everything the emitter needs, and everything a report wants to show of the plan.
+// A whole model, lowered and placed in its arena: everything the emitter needs, and everything a report wants to show
+// of the plan.
 
 #include <optional>
 #include <string>
@@ -10,25 +11,27 @@
 
 namespace mote::compile {
 
-/// Feature extraction in front of the model, as source. Comes from the features module; the compiler only places and calls it.
+/// Feature extraction in front of the model, as source. Comes from the features module; the compiler only places and
+/// calls it.
 struct FeatureStage {
-  std::string source;         ///< C++17 fragment for the top level of the file, its includes with it, that defines `function`
-  std::string function;       ///< static void function(const unsigned char* input, std::int8_t* output, void* scratch)
+  std::string source;  ///< C++17 fragment for the top level of the file, its includes with it, that defines `function`
+  std::string function;  ///< static void function(const unsigned char* input, std::int8_t* output, void* scratch)
   std::size_t input_bytes = 0;
   std::size_t scratch_bytes = 0;
-  std::string schema;         ///< canonical text of its configuration; hashed into the module
+  std::string schema;  ///< canonical text of its configuration; hashed into the module
 };
 
 struct ProgramOptions {
-  LoweringOptions lowering;           ///< its scratch_bytes is chosen for each operator
+  LoweringOptions lowering;  ///< its scratch_bytes is chosen for each operator
   std::optional<FeatureStage> features;
-  std::size_t arena_budget = 0;       ///< bytes the arena may have for speed's sake; 0: up to a twelfth more than it needs at least, within 8 KiB
+  std::size_t arena_budget =
+      0;  ///< bytes the arena may have for speed's sake; 0: up to a twelfth more than it needs at least, within 8 KiB
 };
 
 /// A buffer of the arena for reports: which tensors share it, where it lies, and when.
 struct PlacedBuffer {
-  std::string name;                   ///< of the tensor, or "<op> scratch"
-  std::vector<std::string> aliases;   ///< further tensors in the same bytes
+  std::string name;                  ///< of the tensor, or "<op> scratch"
+  std::vector<std::string> aliases;  ///< further tensors in the same bytes
   std::size_t offset = 0, bytes = 0;
   std::size_t first_step = 0, last_step = 0;  ///< step 0 is the features stage when there is one
   bool is_scratch = false;
@@ -36,19 +39,19 @@ struct PlacedBuffer {
 
 /// A call in the order of execution.
 struct Step {
-  std::string name;                  ///< symbol of the function
+  std::string name;  ///< symbol of the function
   std::string summary;
   std::string kernel;
-  std::vector<std::size_t> inputs;   ///< arena offsets, bytes
+  std::vector<std::size_t> inputs;  ///< arena offsets, bytes
   std::size_t output = 0;
   std::size_t scratch = 0;
-  std::int32_t op_index = -1;        ///< -1 for the features stage
+  std::int32_t op_index = -1;  ///< -1 for the features stage
 };
 
 struct Program {
   std::string model_name;
-  std::vector<LoweredOp> ops;        ///< one an operator of the graph
-  std::vector<Step> steps;           ///< views left out
+  std::vector<LoweredOp> ops;  ///< one an operator of the graph
+  std::vector<Step> steps;     ///< views left out
   std::vector<PlacedBuffer> buffers;
   std::optional<FeatureStage> features;
   std::size_t arena_bytes = 0;
@@ -60,8 +63,8 @@ struct Program {
   std::size_t output_offset = 0, output_bytes = 0;
 };
 
-/// Lowers every operator and plans the arena: views share their input's bytes, operators that may work in place do when their input is read for
-/// the last time.
+/// Lowers every operator and plans the arena: views share their input's bytes, operators that may work in place do when
+/// their input is read for the last time.
 /// @error unsupported  an operator has no device kernel, or the model has several inputs or outputs.
 [[nodiscard]] Result<Program> make_program(const graph::Graph& graph, const ProgramOptions& options);
 

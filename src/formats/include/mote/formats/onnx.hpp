@@ -11,8 +11,9 @@
 
 namespace mote::formats {
 
-/// The model as a graph. Pictures stay [1,C,H,W] at inputs and outputs, as the file has them; inside, layers work on [1,H,W,C] with transposes between, which
-/// the passes of `optimize` remove where they meet. A named first dimension (the batch) becomes 1.
+/// The model as a graph. Pictures stay [1,C,H,W] at inputs and outputs, as the file has them; inside, layers work on
+/// [1,H,W,C] with transposes between, which the passes of `optimize` remove where they meet. A named first dimension
+/// (the batch) becomes 1.
 /// @param name  of the file, for errors and for a model without a name
 /// @error malformed    broken bytes, or tensors that do not go together
 /// @error unsupported  an operator or type that mote lacks, naming node, operator and position

@@ -1,5 +1,6 @@
 #pragma once
-// Builds float graphs layer by layer with initialised weights. Shapes are inferred; names are made unique from the layer's.
+// Builds float graphs layer by layer with initialised weights. Shapes are inferred; names are made unique from the
+// layer's.
 
 #include <cstdint>
 #include <string>
@@ -22,7 +23,8 @@ class Builder {
     bool same = true;  ///< SAME padding; false is VALID
   };
   /// Convolution without bias, to be followed by batch_norm; or with bias when `bias`.
-  [[nodiscard]] TensorId conv(std::string_view name, TensorId x, std::int32_t channels, Window window, bool bias = false);
+  [[nodiscard]] TensorId conv(std::string_view name, TensorId x, std::int32_t channels, Window window,
+                              bool bias = false);
   [[nodiscard]] TensorId depthwise(std::string_view name, TensorId x, Window window, bool bias = false);
   [[nodiscard]] TensorId dense(std::string_view name, TensorId x, std::int32_t units);
   [[nodiscard]] TensorId batch_norm(std::string_view name, TensorId x);
@@ -40,7 +42,8 @@ class Builder {
 
  private:
   [[nodiscard]] TensorId constant(std::string name, Shape shape, float deviation, float mean = 0.0f);
-  [[nodiscard]] TensorId append(std::string_view name, Attributes attributes, std::vector<TensorId> inputs, Shape shape);
+  [[nodiscard]] TensorId append(std::string_view name, Attributes attributes, std::vector<TensorId> inputs,
+                                Shape shape);
   Graph graph_;
   Rng rng_;
 };

@@ -1,6 +1,6 @@
 #pragma once
-// Runs a graph on the host: int8 operators with the device's own portable kernels (so the result is the board's, byte for byte), float
-// operators with plain loops that serve as reference.
+// Runs a graph on the host: int8 operators with the device's own portable kernels (so the result is the board's, byte
+// for byte), float operators with plain loops that serve as reference.
 
 #include <memory>
 #include <span>
@@ -19,7 +19,8 @@ class Executor {
   Executor(Executor&&) noexcept;
   Executor& operator=(Executor&&) noexcept;
 
-  /// Runs once. `input` and `output` are the model's tensors, one behind the other, elements of their dtype. Not thread-safe: one executor a thread.
+  /// Runs once. `input` and `output` are the model's tensors, one behind the other, elements of their dtype. Not
+  /// thread-safe: one executor a thread.
   /// @error invalid_argument  wrong sizes.
   [[nodiscard]] Result<void> run(ByteSpan input, std::span<std::uint8_t> output);
 
@@ -32,7 +33,8 @@ class Executor {
   std::unique_ptr<State> state_;
 };
 
-/// Output of an operator whose inputs are all constant.  @error unsupported  it cannot be computed here; malformed  verify_op.
+/// Output of an operator whose inputs are all constant.  @error unsupported  it cannot be computed here; malformed
+/// verify_op.
 [[nodiscard]] Result<Bytes> fold(const Graph& graph, const Op& op);
 
 }  // namespace mote::graph

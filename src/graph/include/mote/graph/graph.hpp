@@ -1,5 +1,6 @@
 #pragma once
-// A model as data: tensors and operators in execution order. Built by the zoo or a reader, changed by passes, trained, compiled, run.
+// A model as data: tensors and operators in execution order. Built by the zoo or a reader, changed by passes, trained,
+// compiled, run.
 
 #include <cstdint>
 #include <span>
@@ -17,7 +18,7 @@ namespace mote::graph {
 struct Op {
   std::string name;
   Attributes attributes;
-  std::vector<TensorId> inputs;   ///< kNoTensor where an optional input is absent
+  std::vector<TensorId> inputs;  ///< kNoTensor where an optional input is absent
   std::vector<TensorId> outputs;
 
   template <class T>
@@ -70,8 +71,9 @@ class Graph {
   std::vector<TensorId> outputs_;
 };
 
-/// Checks everything a reader or a pass could have got wrong: ids in range, one producer a tensor, inputs produced before use, shapes and
-/// types that agree with the operator's rules, quantization present where the type needs it, constants of the right size, unique names.
+/// Checks everything a reader or a pass could have got wrong: ids in range, one producer a tensor, inputs produced
+/// before use, shapes and types that agree with the operator's rules, quantization present where the type needs it,
+/// constants of the right size, unique names.
 /// @error malformed  one sentence naming the operator and tensor.
 [[nodiscard]] Result<void> verify(const Graph& graph);
 

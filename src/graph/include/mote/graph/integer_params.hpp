@@ -1,5 +1,6 @@
 #pragma once
-// From an int8 operator of the graph to the parameters of its device kernel. Executor, compiler and training all take them from here.
+// From an int8 operator of the graph to the parameters of its device kernel. Executor, compiler and training all take
+// them from here.
 
 #include "kernels/binary.hpp"
 #include "kernels/geometry.hpp"

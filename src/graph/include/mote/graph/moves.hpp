@@ -24,7 +24,8 @@ struct Move {
 [[nodiscard]] device::GatherGeometry gather_geometry(const Graph& graph, const Op& op);
 
 /// Loops over two operands that broadcast; nothing where more than four loops would be needed.
-[[nodiscard]] std::optional<device::BroadcastGeometry> broadcast_geometry(const Shape& a, const Shape& b, const Shape& y);
+[[nodiscard]] std::optional<device::BroadcastGeometry> broadcast_geometry(const Shape& a, const Shape& b,
+                                                                          const Shape& y);
 
 /// y[i] = f(a[i], b[i]) for elements of any type.
 template <class In, class Out, class Function>

@@ -1,6 +1,6 @@
 #pragma once
-// The operators. Each is a struct of attributes with a name and a list of its fields; text form, hashing and comparison derive from these.
-// Meaning and arithmetic are TensorFlow Lite's where it has the operator.
+// The operators. Each is a struct of attributes with a name and a list of its fields; text form, hashing and comparison
+// derive from these. Meaning and arithmetic are TensorFlow Lite's where it has the operator.
 
 #include <array>
 #include <cstdint>
@@ -24,7 +24,8 @@ struct Pads {
   bool operator==(const Pads&) const = default;
 };
 
-/// inputs: x [1,H,W,Ci], weights [Co,Kh,Kw,Ci], optional bias [Co]; output [1,Ho,Wo,Co]. A 1-D convolution has H = Kh = 1.
+/// inputs: x [1,H,W,Ci], weights [Co,Kh,Kw,Ci], optional bias [Co]; output [1,Ho,Wo,Co]. A 1-D convolution has H = Kh
+/// = 1.
 struct Conv2D {
   static constexpr std::string_view kName = "conv2d";
   std::int32_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
@@ -73,7 +74,8 @@ struct Dense {
   bool operator==(const Dense&) const = default;
 };
 
-/// Training form, float only: inputs x [1,H,W,C] (or [1,C]), gamma, beta, mean, variance [C]. The pass fold_batch_norm removes it.
+/// Training form, float only: inputs x [1,H,W,C] (or [1,C]), gamma, beta, mean, variance [C]. The pass fold_batch_norm
+/// removes it.
 struct BatchNorm {
   static constexpr std::string_view kName = "batch_norm";
   float epsilon = 1e-3f;
@@ -87,7 +89,8 @@ struct BatchNorm {
 enum class PoolKind : std::uint8_t { average, max };
 [[nodiscard]] std::string_view name(PoolKind kind);
 
-/// inputs: x [1,H,W,C]; output [1,Ho,Wo,C]. Average counts only elements inside the input. Global pooling: kernel = [H,W].
+/// inputs: x [1,H,W,C]; output [1,Ho,Wo,C]. Average counts only elements inside the input. Global pooling: kernel =
+/// [H,W].
 struct Pool2D {
   static constexpr std::string_view kName = "pool2d";
   PoolKind kind = PoolKind::average;
@@ -107,7 +110,8 @@ struct Pool2D {
   bool operator==(const Pool2D&) const = default;
 };
 
-/// inputs: two tensors whose shapes broadcast (aligned at the innermost dimension, 1 stretches); output the broadcast shape.
+/// inputs: two tensors whose shapes broadcast (aligned at the innermost dimension, 1 stretches); output the broadcast
+/// shape.
 struct Add {
   static constexpr std::string_view kName = "add";
   Activation activation = Activation::none;
@@ -142,7 +146,27 @@ struct Softmax {
 
 /// Functions of one element.
 enum class UnaryKind : std::uint8_t {
-  abs, neg, sign, floor, ceil, round, exp, log, sqrt, rsqrt, square, reciprocal, sin, cos, logistic, tanh, elu, gelu, gelu_tanh, leaky_relu, hard_swish
+  abs,
+  neg,
+  sign,
+  floor,
+  ceil,
+  round,
+  exp,
+  log,
+  sqrt,
+  rsqrt,
+  square,
+  reciprocal,
+  sin,
+  cos,
+  logistic,
+  tanh,
+  elu,
+  gelu,
+  gelu_tanh,
+  leaky_relu,
+  hard_swish
 };
 constexpr std::size_t kUnaryKinds = 21;
 [[nodiscard]] std::string_view name(UnaryKind kind);
@@ -164,7 +188,8 @@ enum class BinaryKind : std::uint8_t { sub, mul, div, minimum, maximum, squared_
 constexpr std::size_t kBinaryKinds = 7;
 [[nodiscard]] std::string_view name(BinaryKind kind);
 
-/// Two elements at a time (prelu: the second is the slope where the first is below zero); shapes broadcast as for Add. int8: div has no form; minimum and maximum keep one quantization.
+/// Two elements at a time (prelu: the second is the slope where the first is below zero); shapes broadcast as for Add.
+/// int8: div has no form; minimum and maximum keep one quantization.
 struct Binary {
   static constexpr std::string_view kName = "binary";
   BinaryKind kind = BinaryKind::mul;
@@ -213,7 +238,8 @@ struct Transpose {
   bool operator==(const Transpose&) const = default;
 };
 
-/// `before` elements of `value` (a real number) in front of each dimension, `after` behind, and `between` between neighbours.
+/// `before` elements of `value` (a real number) in front of each dimension, `after` behind, and `between` between
+/// neighbours.
 struct Pad {
   static constexpr std::string_view kName = "pad";
   std::vector<std::int32_t> before, after;
@@ -332,8 +358,9 @@ struct Dropout {
   bool operator==(const Dropout&) const = default;
 };
 
-using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape, Quantize,
-                                Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast, Gather, Reduce, ArgReduce, ResizeBilinear>;
+using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape,
+                                Quantize, Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast,
+                                Gather, Reduce, ArgReduce, ResizeBilinear>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
@@ -342,14 +369,15 @@ using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2
 
 /// Output size of a windowed operator along one axis; 0 or less when the window does not fit.
 [[nodiscard]] constexpr std::int32_t window_output(std::int32_t input, std::int32_t kernel, std::int32_t stride,
-                                                   std::int32_t dilation, std::int32_t pad_before, std::int32_t pad_after) {
+                                                   std::int32_t dilation, std::int32_t pad_before,
+                                                   std::int32_t pad_after) {
   const std::int32_t extent = (kernel - 1) * dilation + 1;
   return (input + pad_before + pad_after - extent) / stride + 1;
 }
 
 /// TensorFlow's SAME padding along one axis: {before, after}.
-[[nodiscard]] constexpr std::array<std::int32_t, 2> same_padding(std::int32_t input, std::int32_t kernel, std::int32_t stride,
-                                                                 std::int32_t dilation = 1) {
+[[nodiscard]] constexpr std::array<std::int32_t, 2> same_padding(std::int32_t input, std::int32_t kernel,
+                                                                 std::int32_t stride, std::int32_t dilation = 1) {
   const std::int32_t output = (input + stride - 1) / stride;
   const std::int32_t needed = (output - 1) * stride + (kernel - 1) * dilation + 1 - input;
   const std::int32_t total = needed > 0 ? needed : 0;

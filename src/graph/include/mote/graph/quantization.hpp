@@ -22,13 +22,15 @@ using Ranges = std::map<std::string, Range>;
 /// int8 activation parameters for a range; the range is widened to contain 0, and 0 is exactly representable.
 [[nodiscard]] Quantization activation_quantization(Range range);
 
-/// Symmetric int8 weight scales: max |w| / 127 for each slice along `axis` (0 for conv and dense, 3 for depthwise), zero point 0.
-/// An all-zero slice gets the smallest normal-sized scale that keeps its multiplier representable.
+/// Symmetric int8 weight scales: max |w| / 127 for each slice along `axis` (0 for conv and dense, 3 for depthwise),
+/// zero point 0. An all-zero slice gets the smallest normal-sized scale that keeps its multiplier representable.
 /// @param largest_scale  scales above it are cut to it: weights then saturate; see largest_weight_scale()
-[[nodiscard]] Quantization weight_quantization(const Tensor& weights, std::int32_t axis, float largest_scale = std::numeric_limits<float>::infinity());
+[[nodiscard]] Quantization weight_quantization(const Tensor& weights, std::int32_t axis,
+                                               float largest_scale = std::numeric_limits<float>::infinity());
 
-/// Weight scale at which one unit of the accumulator is just under half a unit of the output. A channel beyond it (batch norm folded into a filter whose
-/// input never moves) saturates at the first step of its input anyway, and its multiplier, one half or more, would keep the layer from fast kernels.
+/// Weight scale at which one unit of the accumulator is just under half a unit of the output. A channel beyond it
+/// (batch norm folded into a filter whose input never moves) saturates at the first step of its input anyway, and its
+/// multiplier, one half or more, would keep the layer from fast kernels.
 [[nodiscard]] float largest_weight_scale(const Quantization& input, const Quantization& output);
 
 /// A positive real factor as int32 mantissa in [2^30, 2^31) and power of two: factor = mantissa * 2^(shift - 31).
@@ -50,7 +52,7 @@ struct RequantParams {
   std::vector<std::int32_t> multipliers;
   std::vector<std::int32_t> shifts;  ///< TFLite's sign: positive is left
 };
-[[nodiscard]] RequantParams requant_params(const Quantization& input, const Quantization& weights, const Quantization& output,
-                                           std::size_t channels);
+[[nodiscard]] RequantParams requant_params(const Quantization& input, const Quantization& weights,
+                                           const Quantization& output, std::size_t channels);
 
 }  // namespace mote::graph

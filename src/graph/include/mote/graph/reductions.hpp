@@ -1,5 +1,6 @@
 #pragma once
-// From operators that reduce or resize to the parameters of their device kernels. Executor and compiler take them from here.
+// From operators that reduce or resize to the parameters of their device kernels. Executor and compiler take them from
+// here.
 
 #include <optional>
 

@@ -42,7 +42,8 @@ class Shape {
   std::vector<std::int32_t> dims_;
 };
 
-/// Affine quantization: real = scale * (q - zero_point). One entry means per tensor; more mean per slice of `axis`. Empty: not quantized.
+/// Affine quantization: real = scale * (q - zero_point). One entry means per tensor; more mean per slice of `axis`.
+/// Empty: not quantized.
 struct Quantization {
   std::vector<float> scales;
   std::vector<std::int32_t> zero_points;
@@ -52,14 +53,17 @@ struct Quantization {
   [[nodiscard]] bool per_channel() const { return scales.size() > 1; }
   [[nodiscard]] float scale() const { return scales.empty() ? 0.0f : scales.front(); }
   [[nodiscard]] std::int32_t zero_point() const { return zero_points.empty() ? 0 : zero_points.front(); }
-  [[nodiscard]] static Quantization per_tensor(float scale, std::int32_t zero_point) { return {{scale}, {zero_point}, 0}; }
+  [[nodiscard]] static Quantization per_tensor(float scale, std::int32_t zero_point) {
+    return {{scale}, {zero_point}, 0};
+  }
   bool operator==(const Quantization&) const = default;
 };
 
 using TensorId = std::int32_t;
 constexpr TensorId kNoTensor = -1;
 
-/// A value that flows, or a constant (weights) when `data` is set. Constants are shared between copies of a graph, never changed in place.
+/// A value that flows, or a constant (weights) when `data` is set. Constants are shared between copies of a graph,
+/// never changed in place.
 struct Tensor {
   std::string name;
   DType dtype = DType::f32;

@@ -1,5 +1,6 @@
 #pragma once
-// Built-in architectures, as float graphs ready to train. Every one ends in logits or, for classifiers with `softmax`, in probabilities.
+// Built-in architectures, as float graphs ready to train. Every one ends in logits or, for classifiers with `softmax`,
+// in probabilities.
 
 #include <cstdint>
 #include <string>
@@ -10,8 +11,8 @@
 
 namespace mote::graph {
 
-/// One depthwise-separable block: depthwise kxk (stride s), batch norm, ReLU, pointwise to `channels`, batch norm, (+ input when the shapes
-/// agree and `residual`), ReLU.
+/// One depthwise-separable block: depthwise kxk (stride s), batch norm, ReLU, pointwise to `channels`, batch norm, (+
+/// input when the shapes agree and `residual`), ReLU.
 struct SeparableBlock {
   std::int32_t channels = 32;
   std::int32_t stride = 1;
@@ -29,11 +30,11 @@ struct ZooOptions {
   Shape input{1, 28, 28, 1};            ///< [1,H,W,C]; cnn1d: [1,1,T,C]; mlp, autoencoder: any
   std::int32_t classes = 10;            ///< outputs; ignored by autoencoder
   std::uint64_t seed = 1;
-  Stem stem;                            ///< ds_cnn, cnn1d (kernel_h ignored there), resnet8
-  std::vector<SeparableBlock> blocks;   ///< ds_cnn, cnn1d; empty: the architecture's default
-  std::vector<std::int32_t> hidden;     ///< mlp, autoencoder; empty: default
-  double alpha = 0.25;                  ///< mobilenet_v1's width
-  double dropout = 0.0;                 ///< before the classifier
+  Stem stem;                           ///< ds_cnn, cnn1d (kernel_h ignored there), resnet8
+  std::vector<SeparableBlock> blocks;  ///< ds_cnn, cnn1d; empty: the architecture's default
+  std::vector<std::int32_t> hidden;    ///< mlp, autoencoder; empty: default
+  double alpha = 0.25;                 ///< mobilenet_v1's width
+  double dropout = 0.0;                ///< before the classifier
   bool softmax = true;
 };
 

@@ -41,23 +41,27 @@ struct Optimized {
 
 /// Drops Dropout: identity outside training.
 [[nodiscard]] Result<graph::Graph> remove_training_ops(const graph::Graph& graph);
-/// Multiplies a BatchNorm into the weights and bias of the Conv2D, DepthwiseConv2D or Dense in front of it, when nothing else reads between.
+/// Multiplies a BatchNorm into the weights and bias of the Conv2D, DepthwiseConv2D or Dense in front of it, when
+/// nothing else reads between.
 [[nodiscard]] Result<graph::Graph> fold_batch_norm(const graph::Graph& graph);
 /// Moves an Activate into its producer (convolutions, dense, pool, add), when nothing else reads between.
 [[nodiscard]] Result<graph::Graph> fuse_activation(const graph::Graph& graph);
 /// Makes a Conv2D of a DepthwiseConv2D whose input has one channel.
 [[nodiscard]] Result<graph::Graph> depthwise_to_conv(const graph::Graph& graph);
-/// Removes channels of an int8 model whose values do not depend on the input (all-zero filters and what follows from them, through depthwise layers and
-/// pooling with their borders), and channels that nothing reads; their share of later sums goes into the biases. Byte-exact. What stays is a multiple of four
-/// channels, if need be with empty ones. Does nothing to float models.
+/// Removes channels of an int8 model whose values do not depend on the input (all-zero filters and what follows from
+/// them, through depthwise layers and pooling with their borders), and channels that nothing reads; their share of
+/// later sums goes into the biases. Byte-exact. What stays is a multiple of four channels, if need be with empty ones.
+/// Does nothing to float models.
 [[nodiscard]] Result<graph::Graph> remove_dead_channels(const graph::Graph& graph);
-/// Several inputs (or outputs) of one element type become one, in which they lie one behind the other: modules have one of each. Bytes in and out stay the same.
+/// Several inputs (or outputs) of one element type become one, in which they lie one behind the other: modules have one
+/// of each. Bytes in and out stay the same.
 [[nodiscard]] Result<graph::Graph> pack_interface(const graph::Graph& graph);
 /// Computes operators whose inputs are all constant, unless the result would take much more flash.
 [[nodiscard]] Result<graph::Graph> fold_constants(const graph::Graph& graph);
 /// Drops operators that hand on what they got, dequantizing and quantizing to the same, and joins transposes in a row.
 [[nodiscard]] Result<graph::Graph> remove_identity(const graph::Graph& graph);
-/// Moves transposes behind elementwise operators, sums and concatenations, so that they meet and cancel: models with channels first become models with channels last.
+/// Moves transposes behind elementwise operators, sums and concatenations, so that they meet and cancel: models with
+/// channels first become models with channels last.
 [[nodiscard]] Result<graph::Graph> sink_transposes(const graph::Graph& graph);
 /// Operators that compute the same from the same are done once.
 [[nodiscard]] Result<graph::Graph> common_subexpressions(const graph::Graph& graph);
@@ -68,9 +72,9 @@ struct Optimized {
 /// Joins chains of Reshape, and drops those that change nothing or sit in front of a Dense (which flattens anyway).
 [[nodiscard]] Result<graph::Graph> remove_reshape(const graph::Graph& graph);
 
-/// Post-training quantization to int8: per-channel symmetric weights, per-tensor activations from `ranges`, int32 biases. The result takes and
-/// gives int8; input and output quantization stand in their tensors.
-/// Values that pooling, reshape and activation only pass on share one quantization, as TensorFlow Lite requires.
+/// Post-training quantization to int8: per-channel symmetric weights, per-tensor activations from `ranges`, int32
+/// biases. The result takes and gives int8; input and output quantization stand in their tensors. Values that pooling,
+/// reshape and activation only pass on share one quantization, as TensorFlow Lite requires.
 /// @error invalid_argument  a value has no range, or an operator has no int8 form (run `simplify` first).
 [[nodiscard]] Result<graph::Graph> quantize(const graph::Graph& graph, const graph::Ranges& ranges);
 

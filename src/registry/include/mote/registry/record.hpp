@@ -15,7 +15,8 @@ struct InputRecord {
   std::string name;  ///< as the step calls it
   Artifact artifact;
   std::string source;  ///< for files from outside the store: their path as the project writes it; else empty
-  std::optional<Digest> producer{};  ///< key of the step that made it for this run: equal contents may have several makers
+  std::optional<Digest>
+      producer{};  ///< key of the step that made it for this run: equal contents may have several makers
   bool operator==(const InputRecord&) const = default;
 };
 

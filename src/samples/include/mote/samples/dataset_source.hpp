@@ -1,6 +1,7 @@
 #pragma once
-// A dataset seen through its features: float tensors for training, int8 tensors for the quantized model, packed sensor data for the module.
-// All three come from the same fixed-point features, so that what is trained on is what the device computes.
+// A dataset seen through its features: float tensors for training, int8 tensors for the quantized model, packed sensor
+// data for the module. All three come from the same fixed-point features, so that what is trained on is what the device
+// computes.
 
 #include <cstdint>
 #include <memory>
@@ -17,7 +18,8 @@
 
 namespace mote::samples {
 
-/// What is done to training samples. Which parts apply follows from the modality; a part with its defaults does nothing.
+/// What is done to training samples. Which parts apply follows from the modality; a part with its defaults does
+/// nothing.
 struct Augmentation {
   data::ImageAugmentation image;
   data::AudioAugmentation audio;
@@ -32,23 +34,28 @@ struct Augmentation {
 
 /// The sensor that a dataset's samples come from.
 /// @param unit        real value of one int16 count for datasets of floats (series, strokes).
-/// @param max_length  most samples a channel that the device's buffer holds, 0 for the longest of the dataset; of longer ones the extractor
+/// @param max_length  most samples a channel that the device's buffer holds, 0 for the longest of the dataset; of
+/// longer ones the extractor
 ///                    keeps the stretch with the most energy. No effect on images.
 /// @error unsupported  samples of different sizes where the modality has none (images).
-[[nodiscard]] Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit, std::uint32_t max_length = 0);
+[[nodiscard]] Result<features::SensorSpec> sensor_of(const data::Dataset& dataset, double unit,
+                                                     std::uint32_t max_length = 0);
 
 class DatasetSource final : public train::BatchSource {
  public:
   /// @param indices  samples of the dataset, in order.
   /// @param gain     float value of one real unit of the features; brings inputs near unit variance.
   /// @error  whatever reading or extracting a sample may meet, with the sample's source.
-  [[nodiscard]] static Result<std::unique_ptr<DatasetSource>> create(data::Dataset dataset, std::vector<std::uint32_t> indices,
-                                                                     features::Extractor extractor, double gain, const Augmentation& augmentation);
+  [[nodiscard]] static Result<std::unique_ptr<DatasetSource>> create(data::Dataset dataset,
+                                                                     std::vector<std::uint32_t> indices,
+                                                                     features::Extractor extractor, double gain,
+                                                                     const Augmentation& augmentation);
 
   [[nodiscard]] std::size_t size() const override { return indices_.size(); }
   [[nodiscard]] graph::Shape sample_shape() const override { return shape_; }
   [[nodiscard]] std::int32_t label(std::size_t index) const override;
-  [[nodiscard]] Result<void> load(std::size_t index, std::uint64_t seed, bool augment, std::span<float> sample) const override;
+  [[nodiscard]] Result<void> load(std::size_t index, std::uint64_t seed, bool augment,
+                                  std::span<float> sample) const override;
   [[nodiscard]] Digest fingerprint() const override;
 
   /// Fixed-point features of a sample, never augmented.
@@ -62,7 +69,8 @@ class DatasetSource final : public train::BatchSource {
   [[nodiscard]] std::uint32_t dataset_index(std::size_t index) const { return indices_[index]; }
 
  private:
-  DatasetSource(data::Dataset dataset, std::vector<std::uint32_t> indices, features::Extractor extractor, double gain, const Augmentation& augmentation);
+  DatasetSource(data::Dataset dataset, std::vector<std::uint32_t> indices, features::Extractor extractor, double gain,
+                const Augmentation& augmentation);
   [[nodiscard]] Result<void> precompute();
   [[nodiscard]] Result<std::vector<std::int16_t>> counts_of(std::size_t index) const;
   [[nodiscard]] Result<void> extract(std::size_t index, std::span<std::int16_t> out) const;
@@ -80,6 +88,7 @@ class DatasetSource final : public train::BatchSource {
 };
 
 /// A power of two that brings the features of (up to 1,000 of) these samples near unit standard deviation.
-[[nodiscard]] Result<double> unit_gain(const data::Dataset& dataset, std::span<const std::uint32_t> indices, const features::Extractor& extractor);
+[[nodiscard]] Result<double> unit_gain(const data::Dataset& dataset, std::span<const std::uint32_t> indices,
+                                       const features::Extractor& extractor);
 
 }  // namespace mote::samples

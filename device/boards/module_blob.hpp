@@ -1,0 +1,35 @@
+#pragma once
+// The module of a firmware image and its arena. Included by one source file.
+//
+// MOTE_MODULE_FILE   path of the module, as a string literal
+// MOTE_ARENA_BYTES   bytes to reserve for the arena
+
+#include <cstdint>
+
+#include "abi/module.hpp"
+
+// 32 bytes is the longest instruction-cache line of the boards in the catalogue.
+__asm__(
+    ".section .module, \"ax\", %progbits\n"
+    ".balign 32\n"
+    ".global mote_module\n"
+    ".type mote_module, %object\n"
+    "mote_module:\n"
+    ".incbin \"" MOTE_MODULE_FILE
+    "\"\n"
+    ".size mote_module, . - mote_module\n"
+    ".global mote_module_end\n"
+    "mote_module_end:\n"
+    ".previous\n");
+
+extern "C" {
+extern const std::uint8_t mote_module[];
+extern const std::uint8_t mote_module_end[];
+[[gnu::section(".arena,\"aw\",%nobits @"), gnu::used]] alignas(32) std::uint8_t mote_arena[MOTE_ARENA_BYTES];
+}
+
+namespace mote::device {
+
+inline const ModuleHeader& header() { return *reinterpret_cast<const ModuleHeader*>(mote_module); }
+
+}  // namespace mote::device
