@@ -60,6 +60,10 @@ double difference(const graph::Tensor& expected, graph::DType got_type, ByteSpan
       e = static_cast<double>(expected.values<std::int64_t>()[i]);
     else if (expected.dtype == graph::DType::i32)
       e = expected.values<std::int32_t>()[i];
+    else if (expected.dtype == graph::DType::i8)
+      e = expected.values<std::int8_t>()[i];
+    else if (expected.dtype == graph::DType::u8)
+      e = expected.values<std::uint8_t>()[i];
     else
       return 1e9;
     double g = 0.0;
@@ -67,6 +71,8 @@ double difference(const graph::Tensor& expected, graph::DType got_type, ByteSpan
       float v;
       std::memcpy(&v, got.data() + 4 * i, 4);
       g = static_cast<double>(v);
+    } else if (got_type == graph::DType::i8) {
+      g = static_cast<std::int8_t>(got[i]) + (expected.dtype == graph::DType::u8 ? 128 : 0);
     } else {
       std::int32_t v;
       std::memcpy(&v, got.data() + 4 * i, 4);
@@ -110,7 +116,9 @@ std::string verdict(const fs::path& folder) {
     // Inputs that nobody reads are still inputs.
     if (next >= inputs.size() || inputs[next].size_bytes() != model->tensor(id).size_bytes())
       return "wrong: its inputs are not those recorded";
-    input.insert(input.end(), inputs[next].data->begin(), inputs[next].data->end());
+    // uint8 is int8 here, 128 less.
+    const std::uint8_t flip = inputs[next].dtype == graph::DType::u8 ? 0x80 : 0;
+    for (const std::uint8_t byte : *inputs[next].data) input.push_back(byte ^ flip);
     ++next;
   }
   const auto simple = optimize::simplify(*model);

@@ -8,80 +8,17 @@
 #include <cmath>
 
 #include "mote/base/file.hpp"
-#include "mote/base/rng.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/optimize/passes.hpp"
-#include "onnx.pb.h"
+#include "onnx_builder.hpp"
 #include "test_models.hpp"
 
 namespace mote::formats {
 namespace {
 
-namespace schema = onnx_schema;
 using ::testing::HasSubstr;
 
-/// A model file written field by field.
-class Builder {
- public:
-  Builder() {
-    file_.set_ir_version(8);
-    auto& set = *file_.add_opset_import();
-    set.set_domain("");
-    set.set_version(13);
-    graph().set_name("built");
-  }
-  schema::Graph& graph() { return *file_.mutable_graph(); }
-  schema::Model& file() { return file_; }
-  void value(bool input, const std::string& name, const std::vector<std::int64_t>& dims) {
-    auto& info = input ? *graph().add_input() : *graph().add_output();
-    info.set_name(name);
-    auto& type = *info.mutable_type()->mutable_tensor_type();
-    type.set_elem_type(1);
-    for (const std::int64_t d : dims) {
-      if (d > 0)
-        type.mutable_shape()->add_dim()->set_dim_value(d);
-      else
-        type.mutable_shape()->add_dim()->set_dim_param("batch");
-    }
-  }
-  void weights(const std::string& name, const std::vector<std::int64_t>& dims) {
-    auto& t = *graph().add_initializer();
-    t.set_name(name);
-    t.set_data_type(1);
-    std::int64_t n = 1;
-    for (const std::int64_t d : dims) {
-      t.add_dims(d);
-      n *= d;
-    }
-    for (std::int64_t i = 0; i < n; ++i) t.add_float_data(static_cast<float>(rng_.uniform(-0.4, 0.4)));
-  }
-  schema::Node& node(const std::string& type, const std::vector<std::string>& inputs, const std::string& output) {
-    auto& n = *graph().add_node();
-    n.set_op_type(type);
-    n.set_name(output + "_node");
-    for (const std::string& i : inputs) n.add_input(i);
-    n.add_output(output);
-    return n;
-  }
-  static void set(schema::Node& node, const std::string& name, const std::vector<std::int64_t>& values) {
-    auto& a = *node.add_attribute();
-    a.set_name(name);
-    for (const std::int64_t v : values) a.add_ints(v);
-  }
-  static void set_one(schema::Node& node, const std::string& name, std::int64_t value) {
-    auto& a = *node.add_attribute();
-    a.set_name(name);
-    a.set_i(value);
-  }
-  Bytes bytes() const {
-    const std::string text = file_.SerializeAsString();
-    return {text.begin(), text.end()};
-  }
-
- private:
-  schema::Model file_;
-  Rng rng_{7};
-};
+using Builder = test::OnnxBuilder;
 
 /// A small residual network as exporters write it: channels first.
 Builder residual() {

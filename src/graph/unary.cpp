@@ -109,9 +109,9 @@ class Table {
     const std::int32_t input = v - x_.zero_point();
     switch (unary_.kind) {
       case UnaryKind::logistic:
-        return saturating(input, fixed_logistic, 8, -128);
+        return gives(1.0f / 256.0f, -128) ? saturating(input, fixed_logistic, 8, -128) : through_float(v);
       case UnaryKind::tanh:
-        return saturating(input, fixed_tanh, 7, 0);
+        return gives(1.0f / 128.0f, 0) ? saturating(input, fixed_tanh, 7, 0) : through_float(v);
       case UnaryKind::leaky_relu:
         return scaled(input,
                       static_cast<double>(input >= 0 ? x_.scale() / y_.scale()
@@ -127,6 +127,10 @@ class Table {
     }
   }
 
+  /// Whether the output is the only one that TensorFlow Lite has for a function.
+  [[nodiscard]] bool gives(float scale, std::int32_t zero) const {
+    return y_.scale() == scale && y_.zero_point() == zero;
+  }
   [[nodiscard]] double ratio() const { return static_cast<double>(x_.scale()) / static_cast<double>(y_.scale()); }
   [[nodiscard]] std::int32_t scaled(std::int32_t v, double factor) const {
     const FixedMultiplier m = fixed_multiplier(std::fabs(factor));

@@ -400,7 +400,8 @@ class TypeRule {
     return quantized(y_);
   }
   [[nodiscard]] Result<void> same_quantization(const Tensor& input) const {
-    if (input.quantization == y_.quantization) return {};
+    // On floats it only says where they come from.
+    if (y_.dtype == DType::f32 || input.quantization == y_.quantization) return {};
     return refuse("has different scales or zero points on its sides, '" + input.name + "' and '" + y_.name + "'");
   }
   [[nodiscard]] Result<void> moved(const Tensor& input) const {

@@ -67,6 +67,7 @@ void fold(Graph& graph, Op& layer, const Op& norm) {
     bias[c] = static_cast<float>(static_cast<double>(bias[c]) * affine.scale[c] + affine.shift[c]);
   }
   Tensor folded = weights;
+  folded.quantization = {};
   folded.name += "/folded";
   folded.data = graph::constant_data(std::span<const float>(scaled));
   layer.inputs[1] = graph.add_tensor(std::move(folded));

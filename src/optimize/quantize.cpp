@@ -5,6 +5,7 @@
 
 #include "mote/graph/moves.hpp"
 #include "mote/optimize/passes.hpp"
+#include "quantizer.hpp"
 
 namespace mote::optimize {
 namespace {
@@ -20,20 +21,6 @@ bool is_extremum(const Op& op) {
   const auto* reduce = op.as<graph::Reduce>();
   return reduce != nullptr &&
          (reduce->kind == graph::ReduceKind::maximum || reduce->kind == graph::ReduceKind::minimum);
-}
-
-/// True for operators whose output must have the input's quantization.
-bool passes_values_on(const Op& op) {
-  return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr ||
-         op.as<graph::ResizeBilinear>() != nullptr || is_extremum(op) ||
-         (graph::is_move(op) && op.as<graph::Concat>() == nullptr);
-}
-
-/// True for operators whose inputs must all have the output's quantization.
-bool joins_values(const Op& op) {
-  const auto* binary = op.as<graph::Binary>();
-  return op.as<graph::Concat>() != nullptr || (binary != nullptr && (binary->kind == graph::BinaryKind::minimum ||
-                                                                     binary->kind == graph::BinaryKind::maximum));
 }
 
 bool is_weighted(const Op& op) {
@@ -60,31 +47,70 @@ std::optional<Quantization> fixed_output(const Op& op) {
   return std::nullopt;
 }
 
+constexpr double kMaxRescale = 65536.0;  // of what is computed to the output's step
+
 class Quantizer {
  public:
-  Quantizer(Graph graph, const graph::Ranges& ranges) : graph_(std::move(graph)), ranges_(ranges) {}
+  Quantizer(Graph graph, const Quantizations& of_values, Origin origin)
+      : graph_(std::move(graph)), of_values_(of_values), marked_(origin == Origin::marked) {}
 
   Result<Graph> run() {
     for (const TensorId id : graph_.inputs()) MOTE_TRY_VOID(value(id));
     for (Op& op : std::exchange(graph_.ops(), {})) {
       MOTE_TRY_VOID(quantize_op(op));
+      MOTE_TRY_VOID(check_scales(op));
       graph_.add_op(std::move(op));
+      if (behind_) graph_.add_op(*std::exchange(behind_, std::nullopt));
     }
     graph_.remove_unused_tensors();
     return std::move(graph_);
   }
 
  private:
-  /// Gives a value tensor the int8 parameters of its range.
+  /// Gives a value tensor its int8 parameters.
   Result<void> value(TensorId id) {
     Tensor& t = graph_.tensor(id);
-    const auto range = ranges_.find(t.name);
-    if (range == ranges_.end()) return fail(Code::invalid_argument, "no range was calibrated for '" + t.name + "'");
-    if (!std::isfinite(range->second.low) || !std::isfinite(range->second.high)) {
-      return fail(Code::invalid_argument, "the calibrated range of '" + t.name + "' is not finite");
-    }
-    set(t, graph::activation_quantization(range->second));
+    const auto known = of_values_.find(t.name);
+    if (known == of_values_.end() && marked_)
+      return fail(Code::unsupported,
+                  "the value '" + t.name +
+                      "' is not quantized in this model, others are; mote needs models that are quantized throughout");
+    if (known == of_values_.end()) return fail(Code::invalid_argument, "no range was calibrated for '" + t.name + "'");
+    set(t, known->second);
     return {};
+  }
+
+  /// A result whose quantization the operator decides. Where the model says another, it is rescaled.
+  void give(Op& op, const Quantization& q) {
+    const TensorId id = op.outputs[0];
+    const auto known = of_values_.find(graph_.tensor(id).name);
+    if (!marked_ || known == of_values_.end() || known->second == q) return set(graph_.tensor(id), q);
+    Tensor own = graph_.tensor(id);
+    own.name += "/own_scale" + std::to_string(graph_.tensors().size());
+    set(own, q);
+    set(graph_.tensor(id), known->second);
+    op.outputs[0] = graph_.add_tensor(own);
+    behind_ = Op{own.name + "/requantized", graph::Quantize{}, {op.outputs[0]}, {id}};
+  }
+
+  /// Scales that no training gives, but a damaged file: the rescaling would not fit its integers.
+  [[nodiscard]] Result<void> check_scales(const Op& op) const {
+    const Tensor& y = graph_.tensor(op.outputs[0]);
+    if (y.dtype != DType::i8) return {};
+    double product = 1.0, largest = 0.0;
+    for (const TensorId id : op.inputs) {
+      if (id == graph::kNoTensor || graph_.tensor(id).dtype != DType::i8) continue;
+      const auto& scales = graph_.tensor(id).quantization.scales;
+      const double scale = scales.empty() ? 0.0 : static_cast<double>(std::ranges::max(scales));
+      product *= scale;
+      largest = std::max(largest, scale);
+    }
+    const bool pairs = op.as<graph::Binary>() != nullptr;
+    const double computed = is_weighted(op) ? product : pairs ? std::max(product, largest) : largest;
+    if (computed < kMaxRescale * static_cast<double>(y.quantization.scale())) return {};
+    return fail(Code::unsupported,
+                std::string(graph::op_name(op.attributes)) + " '" + op.name +
+                    "': the scale of its output is far finer than what it computes; its quantization is damaged");
   }
 
   static void set(Tensor& t, Quantization q) {
@@ -93,16 +119,16 @@ class Quantizer {
   }
 
   Result<void> quantize_op(Op& op) {
-    Tensor& out = graph_.tensor(op.outputs[0]);
-    if (const auto fixed = fixed_output(op)) {
-      set(out, *fixed);
+    if (op.as<graph::ArgReduce>() != nullptr) return {};
+    // A model's own scale of a function is kept: the table is made for it.
+    if (const auto fixed = fixed_output(op); fixed && !(marked_ && op.as<graph::Unary>() != nullptr)) {
+      give(op, *fixed);
       return {};
     }
     if (passes_values_on(op)) {
-      set(out, graph_.tensor(op.inputs[0]).quantization);
+      give(op, graph_.tensor(op.inputs[0]).quantization);
       return {};
     }
-    if (op.as<graph::ArgReduce>() != nullptr) return {};
     if (!has_int8_form(op)) {
       return fail(Code::invalid_argument, std::string(graph::op_name(op.attributes)) + " '" + op.name +
                                               "' has no int8 form; simplify the model first");
@@ -129,6 +155,8 @@ class Quantizer {
     const auto [low, high] = std::ranges::minmax(values);
     if (!std::isfinite(low) || !std::isfinite(high))
       return fail(Code::invalid_argument, "'" + op.name + "' has a constant operand that is not finite");
+    const bool own = marked_ && source.quantization.present() && !source.quantization.per_channel();
+    if (!q && own) q = source.quantization;
     if (!q) q = graph::activation_quantization({low, high});
     std::vector<std::int8_t> integers;
     for (const float v : values)
@@ -153,34 +181,48 @@ class Quantizer {
       return fail(Code::invalid_argument, "'" + op.name + "' has no float weights to quantize");
     }
     const std::int32_t axis = op.as<graph::DepthwiseConv2D>() != nullptr ? 3 : 0;
+    const bool own = marked_ && weights.quantization.present() &&
+                     (!weights.quantization.per_channel() || weights.quantization.axis == axis);
     const Quantization q =
-        graph::weight_quantization(weights, axis,
-                                   graph::largest_weight_scale(graph_.tensor(op.inputs[0]).quantization,
-                                                               graph_.tensor(op.outputs[0]).quantization));
+        own ? symmetric(weights.quantization)
+            : graph::weight_quantization(weights, axis,
+                                         graph::largest_weight_scale(graph_.tensor(op.inputs[0]).quantization,
+                                                                     graph_.tensor(op.outputs[0]).quantization));
     const auto values = weights.values<float>();
-    const std::size_t channels = q.scales.size();
+    const auto channels = static_cast<std::size_t>(weights.shape[static_cast<std::size_t>(axis)]);
     const std::size_t inner = axis == 3 ? 1 : values.size() / channels;
     std::vector<std::int8_t> integers;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const float scaled = std::round(values[i] / q.scales[i / inner % channels]);
-      integers.push_back(static_cast<std::int8_t>(std::clamp(scaled, -127.0f, 127.0f)));
+      const float scaled = std::round(values[i] / q.scales[q.per_channel() ? i / inner % channels : 0]);
+      if (own && (scaled < -128.0f || scaled > 127.0f)) {
+        return fail(Code::unsupported, "'" + op.name + "' has weights that are " + std::to_string(std::abs(scaled)) +
+                                           " steps from their zero point; int8 holds -128 to 127");
+      }
+      integers.push_back(static_cast<std::int8_t>(std::clamp(scaled, own ? -128.0f : -127.0f, 127.0f)));
     }
     Tensor integer_weights{weights.name + "/int8", DType::i8, weights.shape, q,
                            graph::constant_data(std::span<const std::int8_t>(integers))};
     op.inputs[1] = graph_.add_tensor(std::move(integer_weights));
     op.inputs.resize(3, graph::kNoTensor);
-    op.inputs[2] = quantize_bias(op, q, channels);
+    MOTE_TRY(op.inputs[2], quantize_bias(op, q, channels));
     return {};
   }
 
+  static Quantization symmetric(Quantization q) {
+    std::ranges::fill(q.zero_points, 0);
+    return q;
+  }
+
   /// Bias scale is input scale times weight scale, zero point 0.
-  TensorId quantize_bias(const Op& op, const Quantization& weights, std::size_t channels) {
+  Result<TensorId> quantize_bias(const Op& op, const Quantization& weights, std::size_t channels) {
     const Quantization input = graph_.tensor(op.inputs[0]).quantization;
     std::vector<std::int32_t> integers(channels, 0);
     Quantization q;
     const bool present = op.inputs[2] != graph::kNoTensor;
     for (std::size_t c = 0; c < channels; ++c) {
-      const float scale = input.scale() * weights.scales[c];
+      const float scale = input.scale() * weights.scales[weights.per_channel() ? c : 0];
+      if (!std::isfinite(scale) || !(scale > 0.0f))
+        return fail(Code::unsupported, "'" + op.name + "' has scales whose product is no number that float32 holds");
       q.scales.push_back(scale);
       q.zero_points.push_back(0);
       if (!present) continue;
@@ -196,16 +238,40 @@ class Quantizer {
   }
 
   Graph graph_;
-  const graph::Ranges& ranges_;
+  const Quantizations& of_values_;
+  bool marked_;
+  std::optional<Op> behind_;  // comes after the operator at hand
 };
 
 }  // namespace
 
-Result<graph::Graph> quantize(const graph::Graph& graph, const graph::Ranges& ranges) {
-  MOTE_TRY(Graph quantized, Quantizer(graph, ranges).run());
+bool joins_values(const Op& op) {
+  const auto* binary = op.as<graph::Binary>();
+  return op.as<graph::Concat>() != nullptr || (binary != nullptr && (binary->kind == graph::BinaryKind::minimum ||
+                                                                     binary->kind == graph::BinaryKind::maximum));
+}
+
+bool passes_values_on(const Op& op) {
+  return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr ||
+         op.as<graph::ResizeBilinear>() != nullptr || is_extremum(op) ||
+         (graph::is_move(op) && op.as<graph::Concat>() == nullptr);
+}
+
+Result<Graph> quantized_by(const Graph& graph, const Quantizations& of_values, Origin origin) {
+  MOTE_TRY(Graph quantized, Quantizer(graph, of_values, origin).run());
   if (const auto verified = graph::verify(quantized); !verified)
-    return fail(Code::internal, "pass quantize broke the model: " + verified.error().message());
+    return fail(Code::internal, "quantization broke the model: " + verified.error().message());
   return quantized;
+}
+
+Result<graph::Graph> quantize(const graph::Graph& graph, const graph::Ranges& ranges) {
+  Quantizations of_values;
+  for (const auto& [name, range] : ranges) {
+    if (!std::isfinite(range.low) || !std::isfinite(range.high))
+      return fail(Code::invalid_argument, "the calibrated range of '" + name + "' is not finite");
+    of_values.emplace(name, graph::activation_quantization(range));
+  }
+  return quantized_by(graph, of_values, Origin::calibrated);
 }
 
 }  // namespace mote::optimize

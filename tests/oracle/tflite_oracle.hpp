@@ -5,12 +5,7 @@
 //   auto oracle = oracle::TfliteOracle::open();
 //   if (!oracle) GTEST_SKIP() << oracle.error().message();
 
-#include <filesystem>
-#include <span>
-#include <vector>
-
-#include "mote/base/bytes.hpp"
-#include "mote/base/error.hpp"
+#include "oracle/npm_oracle.hpp"
 
 namespace mote::oracle {
 
@@ -21,10 +16,7 @@ enum class Kernels {
   builtin,
 };
 
-struct TfliteJob {
-  Bytes model;
-  Bytes inputs;  ///< one sample after the other, each the bytes of all inputs in order
-};
+using TfliteJob = Job;
 
 struct TfliteRun {
   Bytes outputs;  ///< one sample after the other, as the inputs
@@ -44,8 +36,8 @@ class TfliteOracle {
   [[nodiscard]] Result<TfliteRun> run(ByteSpan model, ByteSpan inputs, Kernels kernels = Kernels::builtin) const;
 
  private:
-  explicit TfliteOracle(std::filesystem::path node) : node_(std::move(node)) {}
-  std::filesystem::path node_;
+  explicit TfliteOracle(NpmOracle program) : program_(std::move(program)) {}
+  NpmOracle program_;
 };
 
 /// The same model, changed so that TensorFlow Lite does not hand it to XNNPACK, and the inputs to go with it.

@@ -3,6 +3,7 @@
 #include "mote/base/file.hpp"
 #include "mote/formats/onnx.hpp"
 #include "mote/formats/tflite.hpp"
+#include "mote/optimize/passes.hpp"
 
 namespace mote::app {
 namespace {
@@ -40,6 +41,7 @@ Result<graph::Graph> graph_of(const ModelFile& file, const std::string& path) {
     }
     case formats::Format::onnx: {
       auto graph = formats::read_onnx(file.bytes, path);
+      if (graph && optimize::is_marked(*graph)) graph = optimize::quantize_as_marked(*graph);
       if (!graph) return fail_in(std::move(graph).error(), path);
       return graph;
     }

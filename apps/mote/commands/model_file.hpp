@@ -18,7 +18,7 @@ struct ModelFile {
 /// @error not_found, io, too_large  more than 1 GiB.   @error unsupported  not a model.
 [[nodiscard]] Result<ModelFile> read_model_file(const std::string& path);
 
-/// The graph of a .tflite or of graph text.
+/// The graph of a .tflite, an .onnx (quantized ones as integer operators) or of graph text.
 /// @error malformed, unsupported  with the file's name in front.
 [[nodiscard]] Result<graph::Graph> graph_of(const ModelFile& file, const std::string& path);
 

@@ -4,6 +4,7 @@
 
 #include "../names.hpp"
 #include "mote/graph/executor.hpp"
+#include "mote/graph/moves.hpp"
 
 namespace mote::formats::onnx {
 
@@ -103,12 +104,16 @@ std::string NodeReader::fresh_name() const {
 }
 
 Result<TensorId> NodeReader::emit(graph::Attributes attributes, std::vector<TensorId> inputs, std::optional<Dims> shape,
-                                  std::optional<DType> type) {
+                                  std::optional<DType> type, std::optional<graph::Quantization> quantization) {
   graph::Tensor y;
   y.name = fresh_name();
   y.dtype = type.value_or(tensor(inputs[0]).dtype);
   y.quantization = tensor(inputs[0]).quantization;
-  if (y.dtype == DType::f32) y.quantization = {};
+  // Floats that come from integers and are only moved stay what they are.
+  const bool moves =
+      graph::is_move(graph::Op{{}, attributes, {}, {}}) || std::holds_alternative<graph::Reshape>(attributes);
+  if (y.dtype == DType::f32 && (!moves || y.quantization.per_channel())) y.quantization = {};
+  if (quantization) y.quantization = std::move(*quantization);
   if (shape) {
     for (const std::int32_t d : *shape) {
       if (d < 1) return refuse(Code::malformed, "it gives a tensor with the dimension " + std::to_string(d));
@@ -167,6 +172,33 @@ Result<TensorId> NodeReader::whole_numbers(const std::vector<std::int64_t>& valu
                                   graph::Shape(std::move(shape)),
                                   {},
                                   graph::constant_data(std::span<const std::int64_t>(values))});
+}
+
+Result<TensorId> NodeReader::scaled(const std::vector<float>& values, Dims shape, graph::Quantization scales) {
+  MOTE_TRY(const TensorId id, floats(values, std::move(shape)));
+  model_.graph.tensor(id).quantization = std::move(scales);
+  return id;
+}
+
+Result<TensorId> NodeReader::integers(const std::vector<std::int8_t>& values, Dims shape, graph::Quantization scales) {
+  MOTE_TRY_VOID(charge(values.size()));
+  return model_.graph.add_tensor({fresh_name(), DType::i8, graph::Shape(std::move(shape)), std::move(scales),
+                                  graph::constant_data(std::span<const std::int8_t>(values))});
+}
+
+void NodeReader::keep_scales(TensorId source, std::int32_t source_axis, TensorId weights, std::int32_t axis,
+                             std::int32_t first) {
+  const graph::Quantization from = tensor(source).quantization;
+  if (!from.per_channel() || from.axis != source_axis) return;
+  graph::Quantization to{{}, {}, axis};
+  const auto slices = static_cast<std::size_t>(shape(weights)[static_cast<std::size_t>(axis)]);
+  for (std::size_t i = 0; i < slices; ++i) {
+    const std::size_t at = static_cast<std::size_t>(first) + i;
+    if (at >= from.scales.size()) return;
+    to.scales.push_back(from.scales[at]);
+    to.zero_points.push_back(from.zero_points[at]);
+  }
+  model_.graph.tensor(weights).quantization = std::move(to);
 }
 
 TensorId NodeReader::indices(const std::vector<std::int32_t>& values) {

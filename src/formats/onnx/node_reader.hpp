@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,10 @@ struct Model {
   std::map<std::string, graph::TensorId, std::less<>> values;
   std::int64_t opset = 0;
   std::size_t budget_bytes = 0;  ///< what constants may still take
+  /// uint8 in the file, held as int8: values and zero points are 128 less.
+  std::set<graph::TensorId> unsigned_bytes;
+  /// Inputs of int8 and uint8 whose scale no node has told yet.
+  std::set<graph::TensorId> without_scale;
 };
 
 class NodeReader {
@@ -55,12 +60,29 @@ class NodeReader {
   /// @param shape  where it does not follow from the inputs
   [[nodiscard]] Result<graph::TensorId> emit(graph::Attributes attributes, std::vector<graph::TensorId> inputs,
                                              std::optional<Dims> shape = std::nullopt,
-                                             std::optional<graph::DType> type = std::nullopt);
+                                             std::optional<graph::DType> type = std::nullopt,
+                                             std::optional<graph::Quantization> quantization = std::nullopt);
   [[nodiscard]] Result<graph::TensorId> reshaped(graph::TensorId x, Dims shape);
   [[nodiscard]] Result<graph::TensorId> transposed(graph::TensorId x, Dims permutation);
   [[nodiscard]] Result<graph::TensorId> floats(const std::vector<float>& values, Dims shape);
   [[nodiscard]] Result<graph::TensorId> whole_numbers(const std::vector<std::int64_t>& values, Dims shape);
   [[nodiscard]] Result<graph::TensorId> tensor_attribute(const schema::Attribute& attribute);
+  /// Floats that are whole multiples of scales, which then stand in the tensor's quantization; see keep_scales().
+  [[nodiscard]] Result<graph::TensorId> scaled(const std::vector<float>& values, Dims shape,
+                                               graph::Quantization scales);
+  /// Hands the scales of the slices of `source` along `source_axis` on to `weights`, which are its elements in another
+  /// order with these slices along `axis`, from slice `first`. One scale for all goes along by itself.
+  void keep_scales(graph::TensorId source, std::int32_t source_axis, graph::TensorId weights, std::int32_t axis,
+                   std::int32_t first = 0);
+  [[nodiscard]] Result<graph::TensorId> integers(const std::vector<std::int8_t>& values, Dims shape,
+                                                 graph::Quantization scales);
+  [[nodiscard]] bool is_unsigned(graph::TensorId id) const { return model_.unsigned_bytes.contains(id); }
+  [[nodiscard]] bool knows_scale(graph::TensorId id) const { return !model_.without_scale.contains(id); }
+  /// An input of the model that turns out to be quantized.
+  void set_quantization(graph::TensorId id, graph::Quantization q) {
+    model_.graph.tensor(id).quantization = std::move(q);
+    model_.without_scale.erase(id);
+  }
   [[nodiscard]] graph::TensorId indices(const std::vector<std::int32_t>& values);
   /// Makes output `i` of the node stand for a tensor.
   [[nodiscard]] Result<void> give(graph::TensorId id, std::size_t i = 0);
@@ -86,6 +108,7 @@ struct OperatorRow {
 [[nodiscard]] std::vector<OperatorRow> elementwise_rows();
 [[nodiscard]] std::vector<OperatorRow> layer_rows();
 [[nodiscard]] std::vector<OperatorRow> move_rows();
+[[nodiscard]] std::vector<OperatorRow> quantize_rows();
 [[nodiscard]] std::vector<OperatorRow> reduce_rows();
 
 }  // namespace mote::formats::onnx

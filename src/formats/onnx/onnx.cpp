@@ -1,11 +1,13 @@
 #include "mote/formats/onnx.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 
 #include "../names.hpp"
 #include "node_reader.hpp"
+#include "quantized_nodes.hpp"
 #include "tensor.hpp"
 
 namespace mote::formats {
@@ -18,7 +20,7 @@ constexpr std::int64_t kOldest = 7, kNewest = 21;
 const std::vector<OperatorRow>& rows() {
   static const std::vector<OperatorRow> all = [] {
     std::vector<OperatorRow> joined;
-    for (const auto& part : {elementwise_rows(), layer_rows(), move_rows(), reduce_rows()})
+    for (const auto& part : {elementwise_rows(), layer_rows(), move_rows(), quantize_rows(), reduce_rows()})
       joined.insert(joined.end(), part.begin(), part.end());
     std::ranges::sort(joined, {}, &OperatorRow::type);
     return joined;
@@ -136,11 +138,14 @@ class Reader {
     model_.graph.rename(own.empty() ? clean_name(std::filesystem::path(file_name_).stem().string()) : own);
     MOTE_TRY_VOID(read_initializers(g));
     MOTE_TRY_VOID(read_inputs(g));
-    for (int i = 0; i < g.node_size(); ++i) MOTE_TRY_VOID(row_of(g.node(i), static_cast<std::size_t>(i)));
-    for (int i = 0; i < g.node_size(); ++i) {
-      NodeReader node(model_, g.node(i), static_cast<std::size_t>(i));
-      MOTE_TRY(const OperatorRow* row, row_of(g.node(i), static_cast<std::size_t>(i)));
+    const std::vector<NumberedNode> nodes = without_quantized_nodes(g);
+    for (const NumberedNode& n : nodes) MOTE_TRY_VOID(row_of(n.node, n.index));
+    for (const NumberedNode& n : nodes) {
+      NodeReader node(model_, n.node, n.index);
+      MOTE_TRY(const OperatorRow* row, row_of(n.node, n.index));
+      MOTE_TRY_VOID(check_integers(node));
       MOTE_TRY_VOID(row->read(node));
+      note_unsigned(n.node);
     }
     MOTE_TRY_VOID(read_outputs(g));
     model_.graph.remove_unused_tensors();
@@ -151,14 +156,58 @@ class Reader {
  private:
   Result<const OperatorRow*> row_of(const schema::Node& node, std::size_t index) {
     const NodeReader place(model_, node, index);
-    const bool standard = node.domain().empty() || node.domain() == "ai.onnx" ||
-                          (node.domain() == "com.microsoft" && node.op_type() == "Gelu");
+    // Some operators were ONNX Runtime's before they were ONNX's.
+    constexpr std::array<std::string_view, 3> kAdopted{"DequantizeLinear", "Gelu", "QuantizeLinear"};
+    const bool standard =
+        node.domain().empty() || node.domain() == "ai.onnx" ||
+        (node.domain() == "com.microsoft" && std::ranges::find(kAdopted, node.op_type()) != kAdopted.end());
     const auto found = std::ranges::find(rows(), node.op_type(), &OperatorRow::type);
     if (standard && found != rows().end()) return &*found;
+    const auto quantized = quantized_node_types();
+    if (std::ranges::find(quantized, node.op_type()) != quantized.end())
+      return place.refuse(Code::unsupported, "it has channels last, or not the inputs that it must have");
     return place.refuse(Code::unsupported,
                         standard ? "mote does not have this operator; those it has are listed in docs/operators-onnx.md"
                                  : "this is an operator of the domain " + in_quotes(clean_name(node.domain())) +
                                        ", which mote cannot know");
+  }
+
+  /// Only operators that move or compare bytes mean the same with and without a scale.
+  Result<void> check_integers(const NodeReader& node) const {
+    constexpr std::array kHandOn{"ArgMax",           "ArgMin",  "Cast",    "Concat", "DepthToSpace",
+                                 "DequantizeLinear", "Expand",  "Flatten", "Gather", "GlobalMaxPool",
+                                 "Identity",         "Max",     "MaxPool", "Min",    "ReduceMax",
+                                 "ReduceMin",        "Reshape", "Shape",   "Size",   "Slice",
+                                 "SpaceToDepth",     "Split",   "Squeeze", "Tile",   "Transpose",
+                                 "Unsqueeze"};
+    if (std::ranges::find(kHandOn, node.type()) != kHandOn.end()) return {};
+    for (std::size_t i = 0; i < node.input_count(); ++i) {
+      if (!node.has(i)) continue;
+      MOTE_TRY(const graph::TensorId id, node.in(i));
+      const graph::Tensor& t = node.tensor(id);
+      if (t.dtype == graph::DType::i8 && !t.is_constant())
+        return node.refuse(Code::unsupported, "input " + std::to_string(i) +
+                                                  " is of bytes without a scale, which mote moves and compares only");
+    }
+    return {};
+  }
+  /// What comes of uint8 values is uint8.
+  void note_unsigned(const schema::Node& node) {
+    const auto id_of = [&](const std::string& name) {
+      const auto found = model_.values.find(name);
+      return found == model_.values.end() ? graph::kNoTensor : found->second;
+    };
+    const bool from_unsigned = std::ranges::any_of(
+        node.input(), [&](const std::string& name) { return model_.unsigned_bytes.contains(id_of(name)); });
+    bool is_unsigned = from_unsigned;
+    if (node.op_type() == "QuantizeLinear")
+      is_unsigned = node.input_size() < 3 || node.input(2).empty() ||
+                    model_.graph.tensor(id_of(node.input(2))).dtype == graph::DType::u8;
+    for (const std::string& name : node.output()) {
+      const graph::TensorId id = id_of(name);
+      if (is_unsigned && id != graph::kNoTensor && model_.graph.tensor(id).dtype == graph::DType::i8)
+        model_.unsigned_bytes.insert(id);
+    }
   }
 
   Result<void> read_initializers(const schema::Graph& g) {
@@ -197,8 +246,12 @@ class Reader {
         }
         dims.push_back(static_cast<std::int32_t>(value));
       }
+      const bool is_unsigned = *type == graph::DType::u8, bytes = is_unsigned || *type == graph::DType::i8;
       const graph::TensorId id = model_.graph.add_tensor(
-          {unique(model_.graph, clean_name(info.name())), *type, graph::Shape(dims), {}, nullptr});
+          {unique(model_.graph, clean_name(info.name())), bytes ? graph::DType::i8 : *type, graph::Shape(dims),
+           bytes ? graph::Quantization::per_tensor(1.0f, is_unsigned ? -128 : 0) : graph::Quantization{}, nullptr});
+      if (is_unsigned) model_.unsigned_bytes.insert(id);
+      if (bytes) model_.without_scale.insert(id);
       if (!model_.values.emplace(info.name(), id).second)
         return fail(Code::malformed, "two inputs are named " + in_quotes(clean_name(info.name())));
       ids.push_back(id);
@@ -216,7 +269,7 @@ class Reader {
       if (found == model_.values.end()) return fail(Code::malformed, place + " is not computed by any node");
       const graph::Tensor& t = model_.graph.tensor(found->second);
       if (t.is_constant()) return fail(Code::unsupported, place + " does not depend on the input");
-      if (t.dtype != graph::DType::f32 && t.dtype != graph::DType::i32)
+      if (t.dtype != graph::DType::f32 && t.dtype != graph::DType::i32 && t.dtype != graph::DType::i8)
         return fail(Code::unsupported, place + " has " + std::string(graph::name(t.dtype)) + " elements");
       ids.push_back(found->second);
       // The file's own name, where no other tensor has it.
@@ -277,6 +330,8 @@ Result<Bytes> with_constant_inputs(ByteSpan model, const std::vector<graph::Tens
 std::vector<std::string_view> onnx_operators() {
   std::vector<std::string_view> names;
   for (const onnx::OperatorRow& row : onnx::rows()) names.push_back(row.type);
+  for (const std::string_view type : onnx::quantized_node_types()) names.push_back(type);
+  std::ranges::sort(names);
   return names;
 }
 

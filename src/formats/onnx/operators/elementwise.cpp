@@ -191,7 +191,7 @@ Result<void> prelu(NodeReader& node) {
 Result<TensorId> softmax_of(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   const std::size_t rank = node.shape(x).rank();
-  const bool old = node.opset() < 13;
+  const bool old = node.integer("opset", node.opset()) < 13;  // QLinearSoftmax says whose Softmax it is
   MOTE_TRY(const std::size_t axis, node.axis(node.integer("axis", old ? 1 : -1), rank));
   if (old) {
     std::int32_t rows = 1, depth = 1;
@@ -214,7 +214,7 @@ Result<void> log_softmax(NodeReader& node) {
   return node.give(node.emit(Unary{UnaryKind::log}, {y}));
 }
 
-/// Of constants only, and to the same type.
+/// Of constants, of bytes given to the model, and to the same type.
 Result<void> cast(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   const auto to = node.integer("to", 0);
@@ -223,6 +223,10 @@ Result<void> cast(NodeReader& node) {
       (to == 1 && from == DType::f32) || (to == 6 && from == DType::i32) || (to == 7 && from == DType::i64);
   if (same) return node.give(x);
   const graph::Tensor& t = node.tensor(x);
+  if (to == 1 && from == DType::i8 && !t.is_constant() && !node.knows_scale(x)) {
+    node.set_quantization(x, graph::Quantization(t.quantization));  // each byte for what it is
+    return node.give(node.emit(graph::Dequantize{}, {x}, std::nullopt, DType::f32));
+  }
   if (!t.is_constant() || (to != 1 && to != 6 && to != 7))
     return node.refuse(Code::unsupported, "it converts to type " + std::to_string(to) +
                                               ", which only constants of whole numbers and floats can");

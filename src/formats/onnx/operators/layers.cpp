@@ -119,9 +119,9 @@ Result<TensorId> weights_as_picture(NodeReader& node, TensorId w) {
 
 Result<void> conv(NodeReader& node) {
   MOTE_TRY(const TensorId given, node.in(0));
-  MOTE_TRY(TensorId w, node.constant(1));
+  MOTE_TRY(const TensorId given_weights, node.constant(1));
   MOTE_TRY(const TensorId picture, as_picture(node, given));
-  MOTE_TRY(w, weights_as_picture(node, w));
+  MOTE_TRY(const TensorId w, weights_as_picture(node, given_weights));
   const Dims weights = node.dims(w);
   const std::int32_t channels = node.shape(picture)[1];
   const std::int64_t groups = node.integer("group", 1);
@@ -144,6 +144,7 @@ Result<void> conv(NodeReader& node) {
   TensorId y = graph::kNoTensor;
   if (groups == channels && groups > 1) {
     MOTE_TRY(const TensorId matrix, node.transposed(w, {1, 2, 3, 0}));
+    node.keep_scales(given_weights, 0, matrix, 3);
     const graph::DepthwiseConv2D a{window.stride[0],       window.stride[1],      window.dilation[0],
                                    window.dilation[1],     weights[0] / channels, pads,
                                    graph::Activation::none};
@@ -157,6 +158,7 @@ Result<void> conv(NodeReader& node) {
     for (std::int32_t g = 0; g < groups; ++g) {
       MOTE_TRY(const TensorId from, part(node, x, 3, g * weights[1], weights[1]));
       MOTE_TRY(const TensorId filters, part(node, matrix, 0, g * outputs, outputs));
+      node.keep_scales(given_weights, 0, filters, 0, g * outputs);
       TensorId b = bias;
       if (b != graph::kNoTensor) {
         MOTE_TRY(b, part(node, bias, 0, g * outputs, outputs));
@@ -297,6 +299,7 @@ Result<TensorId> product(NodeReader& node, TensorId x, TensorId weights, TensorI
   if (rows == 1) return node.emit(graph::Dense{}, inputs);
   MOTE_TRY(inputs[0], node.reshaped(x, {1, rows, 1, depth}));
   MOTE_TRY(inputs[1], node.reshaped(weights, {outputs, 1, 1, depth}));
+  node.keep_scales(weights, 0, inputs[1], 0);
   MOTE_TRY(const TensorId y, node.emit(Conv2D{}, inputs));
   return node.reshaped(y, {rows, outputs});
 }
@@ -310,7 +313,11 @@ Result<void> gemm(NodeReader& node) {
     MOTE_TRY(a, node.transposed(a, {1, 0}));
   }
   if (node.integer("transB", 0) == 0) {
-    MOTE_TRY(b, node.transposed(b, {1, 0}));
+    const TensorId given = b;
+    MOTE_TRY(b, node.transposed(given, {1, 0}));
+    node.keep_scales(given, 1, b, 0);
+  } else {
+    node.keep_scales(b, 0, b, 0);
   }
   if (node.shape(a)[1] != node.shape(b)[1])
     return node.refuse(Code::malformed,
@@ -354,6 +361,7 @@ Result<void> matmul(NodeReader& node) {
   const auto rows = static_cast<std::int32_t>(node.shape(a).elements() / static_cast<std::size_t>(m[0]));
   MOTE_TRY(const TensorId flat, node.reshaped(a, {rows, m[0]}));
   MOTE_TRY(const TensorId weights, node.transposed(b, {1, 0}));
+  node.keep_scales(b, 1, weights, 0);
   MOTE_TRY(const TensorId y, product(node, flat, weights, graph::kNoTensor));
   d.back() = m[1];
   return node.give(node.reshaped(y, d));

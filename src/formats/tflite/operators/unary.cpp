@@ -140,6 +140,10 @@ Result<void> write_unary(OperatorWriter& op, const graph::Op& source) {
     return op.refuse("TensorFlow Lite has no " + std::string(op.is_int8() ? "int8 " : "") +
                      std::string(graph::name(a.kind)));
   }
+  const graph::Quantization& q = op.output().quantization;
+  const bool fixed = (a.kind != UnaryKind::logistic || (q.scale() == 1.0f / 256.0f && q.zero_point() == -128)) &&
+                     (a.kind != UnaryKind::tanh || (q.scale() == 1.0f / 128.0f && q.zero_point() == 0));
+  if (op.is_int8() && !fixed) return op.refuse("TensorFlow Lite has it with one scale of the output alone");
   if (a.kind == UnaryKind::elu && a.alpha != 1.0f) return op.refuse("TensorFlow Lite has elu with the limit 1 alone");
   const std::int32_t version = op.is_int8() ? form->int8_version : 1;
   if (a.kind == UnaryKind::leaky_relu) {

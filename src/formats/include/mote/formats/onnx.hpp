@@ -1,5 +1,5 @@
 #pragma once
-// Reads ONNX models: float32, operator sets 7 to 18. Which operators: docs/operators-onnx.md.
+// Reads ONNX models: float32 and quantized, operator sets 7 to 21. Which operators: docs/operators-onnx.md.
 
 #include <string>
 #include <string_view>
@@ -13,7 +13,9 @@ namespace mote::formats {
 
 /// The model as a graph. Pictures stay [1,C,H,W] at inputs and outputs, as the file has them; inside, layers work on
 /// [1,H,W,C] with transposes between, which the passes of `optimize` remove where they meet. A named first dimension
-/// (the batch) becomes 1.
+/// (the batch) becomes 1. Of a quantized model it is the float form with Quantize and Dequantize between the operators
+/// and the scales of weights in float constants: optimize::quantize_as_marked makes integers of it. uint8 is int8 with
+/// values and zero points 128 less.
 /// @param name  of the file, for errors and for a model without a name
 /// @error malformed    broken bytes, or tensors that do not go together
 /// @error unsupported  an operator or type that mote lacks, naming node, operator and position

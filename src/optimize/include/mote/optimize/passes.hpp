@@ -78,4 +78,14 @@ struct Optimized {
 /// @error invalid_argument  a value has no range, or an operator has no int8 form (run `simplify` first).
 [[nodiscard]] Result<graph::Graph> quantize(const graph::Graph& graph, const graph::Ranges& ranges);
 
+/// Whether float operators of the model work on dequantized values: its quantization stands in it ("QDQ").
+[[nodiscard]] bool is_marked(const graph::Graph& graph);
+/// int8 form of such a model, with the scales and zero points that stand in it: those of values in Quantize and
+/// Dequantize, those of weights in the quantization of float constants. Arithmetic is that of quantize(); the result
+/// takes and gives int8, and where a value is quantized in two ways it is rescaled.
+/// @error unsupported  a value between two operators is not quantized, or weights are further than int8 reaches from
+///                     their zero point.
+/// @error invalid_argument  an operator has no int8 form.
+[[nodiscard]] Result<graph::Graph> quantize_as_marked(const graph::Graph& graph);
+
 }  // namespace mote::optimize
