@@ -13,10 +13,17 @@ constexpr std::uint32_t kModuleMagic = 0x65746f6d;  // "mote" in little-endian m
 constexpr std::uint16_t kModuleAbi = 1;
 constexpr std::uint32_t kOpSet = 1;
 
-/// Instruction sets a module may be built for.
+/// Cores a module may be built for.
 enum class Core : std::uint32_t {
   host = 0,
   cortex_m4f = 1,
+  cortex_m0 = 2,  // and M0+: Armv6-M
+  cortex_m3 = 3,
+  cortex_m4 = 4,  // without an FPU
+  cortex_m7 = 5,
+  cortex_m33 = 6,        // with DSP extension and FPU; runs on the M55, too
+  cortex_m33_plain = 7,  // with neither
+  rv32imc = 8,
 };
 
 /// Extensions a module needs; a device refuses a module that needs what it lacks.
@@ -35,7 +42,7 @@ struct ModuleHeader {
   std::uint32_t core;          // Core
   std::uint32_t isa_features;  // IsaFeature bits
   std::uint32_t op_set;        // highest op-set version used
-  std::uint32_t entry_offset;  // Thumb function: std::int32_t invoke(void* arena); bit 0 clear
+  std::uint32_t entry_offset;  // std::int32_t invoke(void* arena); bit 0 clear, also where it is a Thumb function
   std::uint32_t arena_bytes;   // exact
   std::uint32_t arena_align;   // power of two
   std::uint32_t stack_bytes;   // measured on the virtual board, below the caller of invoke; 0 while unknown

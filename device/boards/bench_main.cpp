@@ -1,4 +1,6 @@
 // Bench firmware: one module, one arena, and the UART protocol of README.md.
+//
+// MOTE_CORE   the Core (abi/module.hpp) that this firmware is for, as a number
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +16,21 @@ namespace {
 
 using namespace mote::device;
 
-constexpr std::uint32_t kIsaFeatures = isa_dsp | isa_fpu_single;
+/// What the compiler was told about this core.
+constexpr std::uint32_t kIsaFeatures = 0
+#if defined(__ARM_FEATURE_DSP)
+                                       | isa_dsp
+#endif
+#if defined(__ARM_FP)
+                                       | isa_fpu_single
+#endif
+    ;
+
+#if defined(__thumb__)
+constexpr std::uint32_t kFunctionBit = 1;  // of a function's address selects Thumb
+#else
+constexpr std::uint32_t kFunctionBit = 0;
+#endif
 
 bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) {
   return offset <= limit && bytes <= limit - offset;
@@ -25,7 +41,7 @@ BenchStatus check_module() {
   const auto present_bytes = static_cast<std::uint32_t>(mote_module_end - mote_module);
   if (present_bytes < sizeof(ModuleHeader) || header().magic != kModuleMagic) return BenchStatus::bad_magic;
   if (header().abi != kModuleAbi) return BenchStatus::wrong_abi;
-  if (header().core != static_cast<std::uint32_t>(Core::cortex_m4f)) return BenchStatus::wrong_core;
+  if (header().core != MOTE_CORE) return BenchStatus::wrong_core;
   if ((header().isa_features & ~kIsaFeatures) != 0) return BenchStatus::missing_isa_feature;
   if (header().header_bytes < sizeof(ModuleHeader) || header().module_bytes > present_bytes ||
       header().entry_offset < header().header_bytes || header().entry_offset >= header().module_bytes ||
@@ -44,9 +60,8 @@ BenchStatus check_module() {
 }
 
 std::uint32_t invoke_module() {
-  // Bit 0 of a function's address selects Thumb.
-  const auto entry =
-      reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset + 1);
+  const auto entry = reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) +
+                                                      header().entry_offset + kFunctionBit);
   mote_infer_begin();
   const std::int32_t status = entry(mote_arena);
   mote_infer_end();

@@ -8,6 +8,13 @@
 
 #include "abi/module.hpp"
 
+// What ends a line of assembly early, so that what gcc appends to a section's name is a comment.
+#if defined(__arm__)
+#define MOTE_ASM_COMMENT "@"
+#else
+#define MOTE_ASM_COMMENT "#"
+#endif
+
 // 32 bytes is the longest instruction-cache line of the boards in the catalogue.
 __asm__(
     ".section .module, \"ax\", %progbits\n"
@@ -25,7 +32,8 @@ __asm__(
 extern "C" {
 extern const std::uint8_t mote_module[];
 extern const std::uint8_t mote_module_end[];
-[[gnu::section(".arena,\"aw\",%nobits @"), gnu::used]] alignas(32) std::uint8_t mote_arena[MOTE_ARENA_BYTES];
+[[gnu::section(".arena,\"aw\",%nobits " MOTE_ASM_COMMENT),
+  gnu::used]] alignas(32) std::uint8_t mote_arena[MOTE_ARENA_BYTES];
 }
 
 namespace mote::device {

@@ -1,31 +1,122 @@
 #pragma once
-// Driver for the CMSDK APB UART (Arm DDI 0479, section 4.3): the UART0 of mps2-an386, and of the virtual board. Polled.
+// The UART that the bench firmware talks over, polled. Which driver and where:
+//
+// MOTE_UART        0 CMSDK (the virtual board, and QEMU's mps2 and mps3), 1 nRF51 (QEMU's microbit), 2 NS16550 (QEMU's
+//                  riscv32 virt)
+// MOTE_UART_BASE   address of its registers
 
 #include <cstddef>
 #include <cstdint>
 
 #include "boards/markers.hpp"
 
+#ifndef MOTE_UART
+#define MOTE_UART 0
+#endif
+#ifndef MOTE_UART_BASE
+#define MOTE_UART_BASE 0x40004000
+#endif
+
 namespace mote::device {
+
+/// CMSDK APB UART (Arm DDI 0479, section 4.3).
+class CmsdkUart {
+ public:
+  void start() const {
+    at(kBaudDivider) = 16;  // the smallest that the block accepts
+    at(kControl) = 3;       // transmitter and receiver on
+  }
+  bool received() const { return (at(kState) & kReceiverFull) != 0; }
+  std::uint8_t take() const { return static_cast<std::uint8_t>(at(kData)); }
+  void put(std::uint8_t byte) const {
+    while ((at(kState) & kTransmitterFull) != 0) {
+    }
+    at(kData) = byte;
+  }
+
+ private:
+  enum Register : std::size_t { kData = 0, kState = 4, kControl = 8, kBaudDivider = 16 };
+  static constexpr std::uint32_t kTransmitterFull = 1;
+  static constexpr std::uint32_t kReceiverFull = 2;
+  static volatile std::uint32_t& at(Register offset) {
+    return *reinterpret_cast<volatile std::uint32_t*>(MOTE_UART_BASE + offset);
+  }
+};
+
+/// UART of the nRF51 (nRF51 Series Reference Manual, chapter 29).
+class Nrf51Uart {
+ public:
+  void start() const {
+    at(kEnable) = 4;
+    at(kStartReceiver) = 1;
+    at(kStartTransmitter) = 1;
+  }
+  bool received() const { return at(kReceiverReady) != 0; }
+  std::uint8_t take() const {
+    at(kReceiverReady) = 0;  // before the byte is taken: taking it may raise the next
+    return static_cast<std::uint8_t>(at(kReceived));
+  }
+  void put(std::uint8_t byte) const {
+    at(kTransmitterReady) = 0;
+    at(kTransmitted) = byte;
+    while (at(kTransmitterReady) == 0) {
+    }
+  }
+
+ private:
+  enum Register : std::size_t {
+    kStartReceiver = 0x000,
+    kStartTransmitter = 0x008,
+    kReceiverReady = 0x108,
+    kTransmitterReady = 0x11c,
+    kEnable = 0x500,
+    kReceived = 0x518,
+    kTransmitted = 0x51c
+  };
+  static volatile std::uint32_t& at(Register offset) {
+    return *reinterpret_cast<volatile std::uint32_t*>(MOTE_UART_BASE + offset);
+  }
+};
+
+/// NS16550 with a byte a register.
+class Ns16550Uart {
+ public:
+  void start() const {}
+  bool received() const { return (at(kLineStatus) & kReceiverFull) != 0; }
+  std::uint8_t take() const { return at(kData); }
+  void put(std::uint8_t byte) const {
+    while ((at(kLineStatus) & kTransmitterEmpty) == 0) {
+    }
+    at(kData) = byte;
+  }
+
+ private:
+  enum Register : std::size_t { kData = 0, kLineStatus = 5 };
+  static constexpr std::uint8_t kReceiverFull = 1, kTransmitterEmpty = 0x20;
+  static volatile std::uint8_t& at(Register offset) {
+    return *reinterpret_cast<volatile std::uint8_t*>(MOTE_UART_BASE + offset);
+  }
+};
+
+#if MOTE_UART == 0
+using UartRegisters = CmsdkUart;
+#elif MOTE_UART == 1
+using UartRegisters = Nrf51Uart;
+#elif MOTE_UART == 2
+using UartRegisters = Ns16550Uart;
+#else
+#error "MOTE_UART is 0, 1 or 2"
+#endif
 
 class Uart {
  public:
-  explicit Uart(std::uintptr_t base = 0x40004000) : registers_(reinterpret_cast<volatile std::uint32_t*>(base)) {}
-
-  void start() const {
-    registers_[kBaudDivider] = 16;  // the smallest that the block accepts
-    registers_[kControl] = 3;       // transmitter and receiver on
-  }
+  void start() const { registers_.start(); }
 
   std::uint8_t read() const {
-    while ((registers_[kState] & kReceiverFull) == 0) mote_idle();
-    return static_cast<std::uint8_t>(registers_[kData]);
+    while (!registers_.received()) mote_idle();
+    return registers_.take();
   }
-  void write(std::uint8_t byte) const {
-    while ((registers_[kState] & kTransmitterFull) != 0) {
-    }
-    registers_[kData] = byte;
-  }
+  void write(std::uint8_t byte) const { registers_.put(byte); }
 
   void read(std::uint8_t* to, std::size_t count) const {
     for (std::size_t i = 0; i < count; ++i) to[i] = read();
@@ -44,10 +135,7 @@ class Uart {
   }
 
  private:
-  enum Register : std::size_t { kData = 0, kState = 1, kControl = 2, kBaudDivider = 4 };
-  static constexpr std::uint32_t kTransmitterFull = 1;
-  static constexpr std::uint32_t kReceiverFull = 2;
-  volatile std::uint32_t* registers_;
+  UartRegisters registers_;
 };
 
 }  // namespace mote::device

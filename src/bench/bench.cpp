@@ -148,9 +148,10 @@ Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpe
   return outputs;
 }
 
-Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, std::size_t count,
+Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
                                        const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress) {
-  MOTE_TRY(auto qemu, board::QemuBoard::create(firmware));
+  MOTE_TRY(const Bytes there, compile::qemu_firmware(firmware, spec));
+  MOTE_TRY(auto qemu, board::QemuBoard::create(spec, there));
   std::vector<Bytes> outputs;
   for (std::size_t i = 0; i < count; ++i) {
     if (progress.cancelled()) return fail(Code::cancelled, "stopped");

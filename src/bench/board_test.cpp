@@ -10,7 +10,7 @@
 #include "mote/bench/bench.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/graph/zoo.hpp"
-#include "mote/optimize/passes.hpp"
+#include "quantized_zoo_for_test.hpp"
 
 namespace mote::bench {
 namespace {
@@ -21,29 +21,6 @@ Bytes random_bytes(Rng& rng, std::size_t n) {
   Bytes bytes(n);
   for (auto& b : bytes) b = static_cast<std::uint8_t>(rng.next());
   return bytes;
-}
-
-/// An int8 zoo model with ranges observed on random inputs.
-Graph quantized(const graph::ZooOptions& options) {
-  const Graph simple = optimize::simplify(*graph::make_model(options))->graph;
-  auto executor = std::move(*graph::Executor::create(simple));
-  graph::Ranges ranges;
-  Rng rng(9);
-  std::vector<float> x(simple.input().shape.elements()), y(simple.output().shape.elements());
-  for (int sample = 0; sample < 4; ++sample) {
-    for (float& v : x) v = static_cast<float>(rng.uniform(-0.2, 1.0));
-    EXPECT_TRUE(
-        executor.run(bytes_of(std::span<const float>(x)), {reinterpret_cast<std::uint8_t*>(y.data()), y.size() * 4}));
-    for (graph::TensorId id = 0; id < static_cast<graph::TensorId>(simple.tensors().size()); ++id) {
-      const graph::Tensor& t = simple.tensor(id);
-      if (t.is_constant()) continue;
-      const auto* v = reinterpret_cast<const float*>(executor.value(id).data());
-      const auto [low, high] = std::minmax_element(v, v + t.shape.elements());
-      graph::Range& r = ranges[t.name];
-      r = {std::min(r.low, *low), std::max(r.high, *high)};
-    }
-  }
-  return *optimize::quantize(simple, ranges);
 }
 
 struct Case {
@@ -106,7 +83,7 @@ TEST_P(Board, computes_the_hosts_bytes) {
   ASSERT_TRUE(on_board.has_value()) << on_board.error().message();
   EXPECT_EQ(*on_board, expected);
   if (!find_program("qemu-system-arm").empty()) {
-    const auto on_qemu = run_on_qemu(compiled->firmware, inputs.size(), input, silent);
+    const auto on_qemu = run_on_qemu(compiled->firmware, board, inputs.size(), input, silent);
     ASSERT_TRUE(on_qemu.has_value()) << on_qemu.error().message();
     EXPECT_EQ(*on_qemu, expected);
   }

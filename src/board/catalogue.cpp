@@ -2,6 +2,7 @@
 
 #include "catalogue_texts.hpp"
 #include "mote/board/board_spec.hpp"
+#include "mote/board/core.hpp"
 
 namespace mote::board {
 namespace {
@@ -44,6 +45,8 @@ std::string nearest_names(std::string_view name, std::size_t count) {
 }
 
 }  // namespace
+
+bool BoardSpec::emulated() const { return core_of(*this).has_value(); }
 
 bool BoardSpec::is_estimated(std::string_view field) const {
   return std::find(estimated.begin(), estimated.end(), field) != estimated.end();

@@ -324,4 +324,46 @@ Instruction decode(std::uint32_t address, std::uint16_t first, std::uint16_t sec
   return i;
 }
 
+Instruction decode_cortex_m0plus(std::uint32_t address, std::uint16_t first, std::uint16_t second) {
+  Instruction i = decode(address, first, second);
+  const bool single = i.address != 0 && !i.is(word_aligned);
+  if (single) i.cycles = 2;
+  i.flags = static_cast<std::uint16_t>(i.flags & ~single_load);
+  return i;
+}
+
+Instruction decode_riscv32(std::uint32_t, std::uint16_t first, std::uint16_t second) {
+  constexpr unsigned kStackPointer = 2;
+  Instruction i;
+  i.bytes = (first & 3u) == 3u ? 4 : 2;
+  const unsigned word = first | static_cast<unsigned>(second) << 16;
+  const unsigned target = field(word, 7, 5);
+  if (i.bytes == 4) {
+    const unsigned opcode = field(word, 2, 5);
+    constexpr unsigned kStore = 0b01000, kBranch = 0b11000, kSystem = 0b11100;
+    if (target == kStackPointer && opcode != kStore && opcode != kBranch && opcode != kSystem) add(i, writes_sp);
+    return i;
+  }
+  // C.ADDI, C.ADDI16SP in quadrant 1; C.SLLI, C.LWSP, C.MV and C.ADD in quadrant 2. Stores and jumps have no target
+  // there.
+  const unsigned quadrant = field(word, 0, 2), function = field(word, 13, 3);
+  const bool has_target =
+      (quadrant == 1 && (function == 0b000 || function == 0b010 || function == 0b011)) ||
+      (quadrant == 2 && (function == 0b000 || function == 0b010 || (function == 0b100 && field(word, 2, 5) != 0)));
+  if (has_target && target == kStackPointer) add(i, writes_sp);
+  return i;
+}
+
+Decoder decoder_of(const CoreSpec& core) {
+  switch (core.cycles) {
+    case CycleRule::cortex_m4:
+      return decode;
+    case CycleRule::cortex_m0plus:
+      return decode_cortex_m0plus;
+    case CycleRule::one_each:
+      return decode_riscv32;
+  }
+  return decode;
+}
+
 }  // namespace mote::board

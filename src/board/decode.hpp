@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "mote/board/core.hpp"
+
 namespace mote::board {
 
 enum InstructionFlag : std::uint16_t {
@@ -34,5 +36,15 @@ struct Instruction {
 /// Decodes the instruction at `address` whose first halfwords are `first` and `second` (the latter is ignored for a
 /// 16-bit one). An undefined encoding costs 1 cycle; the emulator refuses it before its cost matters.
 [[nodiscard]] Instruction decode(std::uint32_t address, std::uint16_t first, std::uint16_t second);
+
+/// The same with the costs of the Cortex-M0+ (Technical Reference Manual, table 3-1): loads and stores take two cycles,
+/// and loads do not overlap.
+[[nodiscard]] Instruction decode_cortex_m0plus(std::uint32_t address, std::uint16_t first, std::uint16_t second);
+
+/// RV32IMC, a cycle each. Only what a meter needs is told: the length, and whether the stack pointer is written.
+[[nodiscard]] Instruction decode_riscv32(std::uint32_t address, std::uint16_t first, std::uint16_t second);
+
+using Decoder = Instruction (*)(std::uint32_t address, std::uint16_t first, std::uint16_t second);
+[[nodiscard]] Decoder decoder_of(const CoreSpec& core);
 
 }  // namespace mote::board

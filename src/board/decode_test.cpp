@@ -239,5 +239,39 @@ TEST(Decode, knows_how_many_instructions_follow_an_it) {
   EXPECT_EQ(decode(0, 0xbf00, 0).it_length, 0);  // nop
 }
 
+TEST(Decode, charges_the_m0plus_two_cycles_for_each_load_and_store) {
+  const Instruction load = decode_cortex_m0plus(0, 0x58d1, 0), store = decode_cortex_m0plus(0, 0x7051, 0);
+  EXPECT_EQ(load.cycles, 2);
+  EXPECT_FALSE(load.is(single_load)) << "no load overlaps with another";
+  EXPECT_EQ(store.cycles, 2);
+  EXPECT_EQ(decode_cortex_m0plus(0, 0x1888, 0).cycles, 1);  // adds
+  EXPECT_EQ(decode_cortex_m0plus(0, 0xb530, 0).cycles, 4);  // push {r4, r5, lr}
+}
+
+// Encodings from riscv64-unknown-elf-as.
+TEST(Decode, knows_riscv_lengths_and_who_moves_the_stack_pointer) {
+  struct Case {
+    const char* text;
+    std::uint32_t word;
+    std::uint8_t bytes;
+    bool moves;
+  };
+  const Case cases[] = {
+      {"li a0, 5", 0x4515, 2, false},           {"mul a1, a0, a0", 0x02a505b3, 4, false},
+      {"mv a2, a1", 0x862e, 2, false},          {"mv sp, a1", 0x812e, 2, true},
+      {"lui sp, 0x20001", 0x20001137, 4, true}, {"addi sp, sp, -16", 0x1141, 2, true},
+      {"addi sp, sp, -64", 0x7139, 2, true},    {"addi sp, sp, -1024", 0xc0010113, 4, true},
+      {"sw a1, 0(sp)", 0xc02e, 2, false},       {"sw s2, 2(a0)", 0x01252123, 4, false},
+      {"lw sp, 0(a0)", 0x00052103, 4, true},    {"j .+4", 0xa011, 2, false},
+  };
+  for (const Case& c : cases) {
+    const Instruction i =
+        decode_riscv32(0, static_cast<std::uint16_t>(c.word), static_cast<std::uint16_t>(c.word >> 16));
+    EXPECT_EQ(i.bytes, c.bytes) << c.text;
+    EXPECT_EQ(i.is(writes_sp), c.moves) << c.text;
+    EXPECT_EQ(i.cycles, 1) << c.text;
+  }
+}
+
 }  // namespace
 }  // namespace mote::board

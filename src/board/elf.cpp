@@ -6,7 +6,7 @@ namespace mote::board {
 namespace {
 
 // Names and offsets of the System V ABI, ELF32 (https://refspecs.linuxfoundation.org/elf/elf.pdf).
-constexpr std::uint32_t kMachineArm = 40;
+constexpr std::uint32_t kMachineArm = 40, kMachineRiscv = 243;
 constexpr std::uint32_t kSegmentLoad = 1;
 constexpr std::uint32_t kSectionSymbols = 2;
 constexpr std::uint32_t kSectionNoBits = 8;
@@ -43,9 +43,12 @@ Result<Header> read_header(ByteSpan file) {
   MOTE_TRY(const ByteSpan head, part(file, 0, 52, "the header"));
   const bool elf = head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F';
   if (!elf) return fail(Code::malformed, "ELF: byte 0: this is not an ELF file");
-  const bool wanted = head[4] == 1 && head[5] == 1 && u16(head, 18) == kMachineArm;
-  if (!wanted)
-    return fail(Code::unsupported, "ELF: byte 4: not a 32-bit little-endian Arm file; build it with arm-none-eabi-g++");
+  const bool known = u16(head, 18) == kMachineArm || u16(head, 18) == kMachineRiscv;
+  if (head[4] != 1 || head[5] != 1 || !known) {
+    return fail(Code::unsupported,
+                "ELF: byte 4: not a 32-bit little-endian Arm or RISC-V file; build it with arm-none-eabi-g++ or "
+                "riscv64-unknown-elf-g++");
+  }
   const Header header{u32(head, 24), u32(head, 28), u32(head, 32), u16(head, 44), u16(head, 48), u16(head, 50)};
   if (header.program_count > 0 && u16(head, 42) != kProgramHeaderBytes)
     return fail(Code::malformed, "ELF: byte 42: wrong program header size");

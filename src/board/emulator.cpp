@@ -5,12 +5,15 @@
 //    yet run.
 //  - Instructions of an IT block whose condition fails are not reported to code hooks (Pipeline finds them).
 //  - There is no NVIC and no system control space; exceptions arrive as interrupt hooks.
+//  - Every Cortex-M is the same one, a Cortex-M33 whatever model is asked for: it does not refuse instructions that the
+//  board's core lacks. The compiler is told the core, and QEMU has the real ones.
 
 #include "emulator.hpp"
 
 #include <unicorn/unicorn.h>
 
 #include <atomic>
+#include <utility>
 
 #include "meter.hpp"
 
@@ -22,15 +25,56 @@ constexpr std::uint64_t kPageBytes = 4096;
 // Unicorn wants an end address; nothing is mapped there.
 constexpr std::uint64_t kNoEnd = 0xfffffffe;
 
-constexpr std::array<int, 16> kCoreRegisters{UC_ARM_REG_R0,  UC_ARM_REG_R1, UC_ARM_REG_R2,  UC_ARM_REG_R3,
-                                             UC_ARM_REG_R4,  UC_ARM_REG_R5, UC_ARM_REG_R6,  UC_ARM_REG_R7,
-                                             UC_ARM_REG_R8,  UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
-                                             UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR,  UC_ARM_REG_PC};
-constexpr std::size_t kPcIndex = 15;
+/// An instruction set as Unicorn names its parts.
+struct Isa {
+  uc_arch architecture;
+  int mode;
+  int pc, sp, link;
+  std::uint32_t address_bit;   // set in the pc that is handed to Unicorn
+  std::uint32_t undefined;     // number of the exception of an undefined instruction
+  std::vector<int> registers;  // what CoreState keeps; the pc last
+  std::vector<std::pair<int, std::uint32_t>> initial;
+};
+
+std::vector<int> range(int first, int count, std::vector<int> more) {
+  std::vector<int> all;
+  for (int i = 0; i < count; ++i) all.push_back(first + i);
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+const Isa& isa_of(InstructionSet set) {
+  // EXCP_UDEF of QEMU's Arm target is 1. Its FPU is on.
+  static const Isa thumb{
+      UC_ARCH_ARM,
+      UC_MODE_THUMB | UC_MODE_MCLASS,
+      UC_ARM_REG_PC,
+      UC_ARM_REG_SP,
+      UC_ARM_REG_LR,
+      1,
+      1,
+      range(UC_ARM_REG_S0, 32,
+            range(UC_ARM_REG_R0, 13, {UC_ARM_REG_FPSCR, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC})),
+      {{UC_ARM_REG_FPEXC, 1u << 30}}};
+  static const Isa riscv32{UC_ARCH_RISCV,
+                           UC_MODE_RISCV32,
+                           UC_RISCV_REG_PC,
+                           UC_RISCV_REG_SP,
+                           UC_RISCV_REG_RA,
+                           0,
+                           2,
+                           range(UC_RISCV_REG_X1, 31, {UC_RISCV_REG_PC}),
+                           {}};
+  return set == InstructionSet::thumb ? thumb : riscv32;
+}
 
 }  // namespace
 
 struct Emulator::Impl {
+  explicit Impl(const CoreSpec& core) : isa(isa_of(core.instructions)), unaligned_accesses(core.unaligned_accesses) {}
+
+  const Isa& isa;
+  bool unaligned_accesses;
   uc_engine* engine = nullptr;
   MemoryMap memory;
   const UartDevice* uart = nullptr;
@@ -76,15 +120,16 @@ struct Emulator::Impl {
     auto& self = *static_cast<Impl*>(self_pointer);
     const auto place = static_cast<std::uint32_t>(address);
     const auto bytes = static_cast<std::uint32_t>(size);
-    if (!self.meter->on_access(place, bytes, type == UC_MEM_WRITE)) {
-      self.request_stop({Stop::Why::misaligned, self.get(UC_ARM_REG_PC), place, bytes});
+    const bool aligned = self.unaligned_accesses || place % bytes == 0;
+    if (!self.meter->on_access(place, bytes, type == UC_MEM_WRITE) || !aligned) {
+      self.request_stop({Stop::Why::misaligned, self.get(self.isa.pc), place, bytes});
     }
   }
 
   static bool on_bad_access(uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t,
                             void* self_pointer) {
     auto& self = *static_cast<Impl*>(self_pointer);
-    Stop reason{Stop::Why::bad_read, self.get(UC_ARM_REG_PC), static_cast<std::uint32_t>(address),
+    Stop reason{Stop::Why::bad_read, self.get(self.isa.pc), static_cast<std::uint32_t>(address),
                 static_cast<std::uint32_t>(size)};
     if (type == UC_MEM_WRITE_UNMAPPED || type == UC_MEM_WRITE_PROT) reason.why = Stop::Why::bad_write;
     if (type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT) reason.why = Stop::Why::bad_fetch;
@@ -94,9 +139,8 @@ struct Emulator::Impl {
 
   static void on_exception(uc_engine*, std::uint32_t number, void* self_pointer) {
     auto& self = *static_cast<Impl*>(self_pointer);
-    constexpr std::uint32_t kUndefined = 1;  // EXCP_UDEF of QEMU's Arm target
-    const auto why = number == kUndefined ? Stop::Why::undefined_instruction : Stop::Why::exception;
-    self.request_stop({why, self.get(UC_ARM_REG_PC), 0, 0});
+    const auto why = number == self.isa.undefined ? Stop::Why::undefined_instruction : Stop::Why::exception;
+    self.request_stop({why, self.get(self.isa.pc), 0, 0});
   }
 
   static std::uint64_t on_device_read(uc_engine*, std::uint64_t offset, unsigned, void* device) {
@@ -117,11 +161,9 @@ struct Emulator::Impl {
 
   /// First failure of the calls it is given.
   uc_err set_up() {
-    const std::uint32_t fpu_on = 1u << 30;
-    uc_err error = uc_open(UC_ARCH_ARM, static_cast<uc_mode>(UC_MODE_THUMB | UC_MODE_MCLASS), &engine);
+    uc_err error = uc_open(isa.architecture, static_cast<uc_mode>(isa.mode), &engine);
     const auto then = [&error](uc_err result) { error = error == UC_ERR_OK ? result : error; };
     if (error != UC_ERR_OK) return error;
-    then(uc_ctl_set_cpu_model(engine, UC_CPU_ARM_CORTEX_M4));
     // Unicorn takes a pointer to non-const but the flash is mapped without the right to write.
     then(uc_mem_map_ptr(engine, 0, memory.flash.size(), UC_PROT_READ | UC_PROT_EXEC,
                         const_cast<std::uint8_t*>(memory.flash.data())));
@@ -129,7 +171,7 @@ struct Emulator::Impl {
     for (Device* device : memory.devices) {
       then(uc_mmio_map(engine, device->base(), kPageBytes, on_device_read, device, on_device_write, device));
     }
-    then(uc_reg_write(engine, UC_ARM_REG_FPEXC, &fpu_on));
+    for (const auto& [id, value] : isa.initial) then(uc_reg_write(engine, id, &value));
     then(hook(UC_HOOK_MEM_INVALID, on_bad_access));
     then(hook(UC_HOOK_INTR, on_exception));
     if (meter != nullptr) {
@@ -145,9 +187,9 @@ struct Emulator::Impl {
 Emulator::Emulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Emulator::~Emulator() = default;
 
-Result<std::unique_ptr<Emulator>> Emulator::create(const MemoryMap& memory, const UartDevice& uart,
-                                                   std::uint32_t idle_address, Meter* meter) {
-  auto impl = std::make_unique<Impl>();
+Result<std::unique_ptr<Emulator>> Emulator::create(const CoreSpec& core, const MemoryMap& memory,
+                                                   const UartDevice& uart, std::uint32_t idle_address, Meter* meter) {
+  auto impl = std::make_unique<Impl>(core);
   impl->memory = memory;
   impl->uart = &uart;
   impl->idle_address = idle_address;
@@ -157,41 +199,42 @@ Result<std::unique_ptr<Emulator>> Emulator::create(const MemoryMap& memory, cons
   }
   Impl& self = *impl;
   if (meter != nullptr)
-    meter->connect({[&self] { return self.get(UC_ARM_REG_SP); }, [&self] { return self.get(UC_ARM_REG_LR); }});
+    meter->connect({[&self] { return self.get(self.isa.sp); }, [&self] { return self.get(self.isa.link); }});
   return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
 }
 
 CoreState Emulator::state() const {
   CoreState state;
-  for (std::size_t i = 0; i < state.core.size(); ++i) state.core[i] = impl_->get(kCoreRegisters[i]);
-  for (std::size_t i = 0; i < state.single.size(); ++i)
-    state.single[i] = impl_->get(UC_ARM_REG_S0 + static_cast<int>(i));
-  state.fpscr = impl_->get(UC_ARM_REG_FPSCR);
+  for (const int id : impl_->isa.registers) state.registers.push_back(impl_->get(id));
   return state;
 }
 
 void Emulator::set_state(const CoreState& state) {
-  for (std::size_t i = 0; i < state.core.size(); ++i) {
-    const std::uint32_t thumb_bit = i == kPcIndex ? 1u : 0u;
-    const std::uint32_t value = state.core[i] | thumb_bit;
-    uc_reg_write(impl_->engine, kCoreRegisters[i], &value);
+  const Isa& isa = impl_->isa;
+  for (std::size_t i = 0; i < isa.registers.size(); ++i) {
+    const std::uint32_t value = state.registers[i] | (isa.registers[i] == isa.pc ? isa.address_bit : 0u);
+    uc_reg_write(impl_->engine, isa.registers[i], &value);
   }
-  for (std::size_t i = 0; i < state.single.size(); ++i)
-    uc_reg_write(impl_->engine, UC_ARM_REG_S0 + static_cast<int>(i), &state.single[i]);
-  uc_reg_write(impl_->engine, UC_ARM_REG_FPSCR, &state.fpscr);
+}
+
+void Emulator::set_start(std::uint32_t pc, std::uint32_t sp) {
+  CoreState state;
+  for (const int id : impl_->isa.registers)
+    state.registers.push_back(id == impl_->isa.pc ? pc : id == impl_->isa.sp ? sp : 0u);
+  set_state(state);
 }
 
 Stop Emulator::run(std::uint64_t instruction_limit) {
   impl_->instructions_left = instruction_limit;
   impl_->stopping = false;
   impl_->late = false;
-  const std::uint32_t pc = impl_->get(UC_ARM_REG_PC);
-  const uc_err error = uc_emu_start(impl_->engine, pc | 1u, kNoEnd, 0, 0);
+  const std::uint32_t pc = impl_->get(impl_->isa.pc);
+  const uc_err error = uc_emu_start(impl_->engine, pc | impl_->isa.address_bit, kNoEnd, 0, 0);
   if (impl_->stopping) return impl_->stop;
   if (impl_->late) return {Stop::Why::time_limit, 0, 0, 0};
   // The core ended by itself: what Unicorn has no hook for.
   const bool undefined = error == UC_ERR_INSN_INVALID;
-  return {undefined ? Stop::Why::undefined_instruction : Stop::Why::exception, impl_->get(UC_ARM_REG_PC), 0, 0};
+  return {undefined ? Stop::Why::undefined_instruction : Stop::Why::exception, impl_->get(impl_->isa.pc), 0, 0};
 }
 
 void Emulator::lose_power() { impl_->request_stop({Stop::Why::power_lost, 0, 0, 0}); }

@@ -1,7 +1,6 @@
 #pragma once
-// A Cortex-M4F core over host memory and devices. The one door to Unicorn; nothing of it shows here.
+// A core over host memory and devices. The one door to Unicorn; nothing of it shows here.
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,6 +8,7 @@
 
 #include "devices.hpp"
 #include "mote/base/error.hpp"
+#include "mote/board/core.hpp"
 
 namespace mote::board {
 
@@ -21,11 +21,9 @@ struct MemoryMap {
   std::vector<Device*> devices;
 };
 
-/// What an AAPCS program keeps at a function call: enough to go on in another emulator.
+/// What a program keeps at a function call: enough to go on in another emulator of the same core.
 struct CoreState {
-  std::array<std::uint32_t, 16> core{};
-  std::array<std::uint32_t, 32> single{};
-  std::uint32_t fpscr = 0;
+  std::vector<std::uint32_t> registers;
 };
 
 /// Why the core stopped.
@@ -53,14 +51,17 @@ class Emulator {
   /// Without a meter the core runs at full speed and the pc of a fault is only that of its block of code.
   /// `idle_address`: where the program waits for the UART; 0 when it has no such place.
   /// @error internal  the emulator could not be set up.
-  [[nodiscard]] static Result<std::unique_ptr<Emulator>> create(const MemoryMap& memory, const UartDevice& uart,
-                                                                std::uint32_t idle_address, Meter* meter);
+  [[nodiscard]] static Result<std::unique_ptr<Emulator>> create(const CoreSpec& core, const MemoryMap& memory,
+                                                                const UartDevice& uart, std::uint32_t idle_address,
+                                                                Meter* meter);
   ~Emulator();
   Emulator(const Emulator&) = delete;
   Emulator& operator=(const Emulator&) = delete;
 
   [[nodiscard]] CoreState state() const;
   void set_state(const CoreState& state);
+  /// As after a reset: all registers zero but these.
+  void set_start(std::uint32_t pc, std::uint32_t sp);
 
   /// Runs from the state's pc. With a meter, at most `instruction_limit` instructions.
   Stop run(std::uint64_t instruction_limit);

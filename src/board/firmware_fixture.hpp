@@ -106,6 +106,7 @@ class Toolchain {
   static std::vector<std::string> flags() {
     return {"-std=c++17",
             "-O2",
+            "-DMOTE_CORE=1",
             "-mcpu=cortex-m4",
             "-mfpu=fpv4-sp-d16",
             "-mfloat-abi=hard",

@@ -7,13 +7,14 @@ namespace {
 constexpr std::uint32_t kRamBase = 0x20000000;
 }
 
-Pipeline::Pipeline(const BoardSpec& board, Fetch fetch)
+Pipeline::Pipeline(const BoardSpec& board, Decoder decoder, Fetch fetch)
     : previous_(&nothing_),
       flash_bytes_(board.flash_bytes),
       flash_program_(board.flash_bytes / 2),
       ram_bytes_(board.ram_bytes),
       data_cache_(board.flash_data_cache),
       instruction_cache_(board.instruction_cache),
+      decode_(decoder),
       fetch_(std::move(fetch)) {}
 
 Instruction& Pipeline::instruction_at(std::uint32_t address) {
@@ -29,7 +30,7 @@ Instruction& Pipeline::instruction_at(std::uint32_t address) {
   if (known) return *slot;
   const std::uint16_t mark = slot->flags & marked;
   const std::uint32_t halfwords = fetch_(address);
-  *slot = decode(address, static_cast<std::uint16_t>(halfwords), static_cast<std::uint16_t>(halfwords >> 16));
+  *slot = decode_(address, static_cast<std::uint16_t>(halfwords), static_cast<std::uint16_t>(halfwords >> 16));
   slot->flags = static_cast<std::uint16_t>(slot->flags | mark);
   return *slot;
 }

@@ -17,7 +17,7 @@ class Pipeline {
   /// Reads the two halfwords at an address of the program.
   using Fetch = std::function<std::uint32_t(std::uint32_t address)>;
 
-  Pipeline(const BoardSpec& board, Fetch fetch);
+  Pipeline(const BoardSpec& board, Decoder decoder, Fetch fetch);
 
   /// The instruction at `address`, to be asked for its flags and then issued.
   const Instruction& lookup(std::uint32_t address) {
@@ -98,6 +98,7 @@ class Pipeline {
   std::uint32_t ram_bytes_;
   LineCache data_cache_;
   LineCache instruction_cache_;
+  Decoder decode_;
   Fetch fetch_;
   Instruction skipped_;  // an instruction whose condition failed: only its length matters to what follows
   Instruction nothing_;  // stands for what ran before the first instruction, and for addresses outside of all memory

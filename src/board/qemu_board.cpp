@@ -16,13 +16,10 @@
 #include "bench_protocol.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/process.hpp"
+#include "mote/board/core.hpp"
 
 namespace mote::board {
 namespace {
-
-// The PSRAM of AN386, which QEMU takes from a memory backend: we make it one that both processes map.
-constexpr std::uint32_t kSharedBase = 0x21000000;
-constexpr std::size_t kSharedBytes = 16u << 20;
 
 std::string system_reason() { return std::strerror(errno); }
 
@@ -31,6 +28,7 @@ std::string system_reason() { return std::strerror(errno); }
 struct QemuBoard::Impl {
   std::optional<TemporaryFolder> folder;
   QemuOptions options;
+  QemuMachine machine;
   int uart = -1;
   int shared_file = -1;
   std::uint8_t* shared = nullptr;
@@ -43,42 +41,42 @@ struct QemuBoard::Impl {
       }
     }
     if (uart >= 0) ::close(uart);
-    if (shared != nullptr) ::munmap(shared, kSharedBytes);
+    if (shared != nullptr) ::munmap(shared, machine.shared_bytes);
     if (shared_file >= 0) ::close(shared_file);
   }
 
+  /// RAM that QEMU takes from a memory backend: we make it one that both processes map.
   Result<void> share_memory() {
+    if (machine.shared_bytes == 0) return {};
     // Inherited by the child, which opens it by its number.
     shared_file = ::memfd_create("mote-qemu", 0);
-    if (shared_file < 0 || ::ftruncate(shared_file, kSharedBytes) != 0)
+    if (shared_file < 0 || ::ftruncate(shared_file, machine.shared_bytes) != 0)
       return fail(Code::io, "no memory to share with QEMU: " + system_reason());
-    void* mapped = ::mmap(nullptr, kSharedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared_file, 0);
+    void* mapped = ::mmap(nullptr, machine.shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, shared_file, 0);
     if (mapped == MAP_FAILED) return fail(Code::io, "no memory to share with QEMU: " + system_reason());
     shared = static_cast<std::uint8_t*>(mapped);
     return {};
   }
 
   [[nodiscard]] std::vector<std::string> arguments() const {
-    const std::string memory = "/proc/self/fd/" + std::to_string(shared_file);
-    return {options.program,
-            "-M",
-            "mps2-an386,memory-backend=shared",
-            "-object",
-            "memory-backend-file,id=shared,share=on,size=" + std::to_string(kSharedBytes) + ",mem-path=" + memory,
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-            "-serial",
-            "stdio",
-            "-kernel",
-            (folder->path() / "firmware.elf").string()};
+    std::vector<std::string> words{options.program, "-M", std::string(machine.machine)};
+    const auto add = [&](std::initializer_list<std::string> more) { words.insert(words.end(), more); };
+    if (machine.shared_bytes > 0) {
+      const std::string memory = "/proc/self/fd/" + std::to_string(shared_file);
+      words.back() += ",memory-backend=shared";
+      add({"-object", "memory-backend-file,id=shared,share=on,size=" + std::to_string(machine.shared_bytes) +
+                          ",mem-path=" + memory});
+    }
+    if (machine.without_bios) add({"-bios", "none"});
+    add({"-display", "none", "-monitor", "none", "-serial", "stdio", "-kernel",
+         (folder->path() / "firmware.elf").string()});
+    return words;
   }
 
   Result<void> start() {
     if (find_program(options.program).empty()) {
-      return fail(Code::not_found,
-                  "the program " + options.program + " is not installed (Debian package qemu-system-arm)");
+      return fail(Code::not_found, "the program " + options.program + " is not installed (Debian package " +
+                                       std::string(machine.package) + ")");
     }
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
@@ -142,10 +140,13 @@ QemuBoard::~QemuBoard() = default;
 QemuBoard::QemuBoard(QemuBoard&&) noexcept = default;
 QemuBoard& QemuBoard::operator=(QemuBoard&&) noexcept = default;
 
-Result<QemuBoard> QemuBoard::create(ByteSpan elf, const QemuOptions& options) {
+Result<QemuBoard> QemuBoard::create(const BoardSpec& board, ByteSpan elf, const QemuOptions& options) {
+  MOTE_TRY(const CoreSpec* core, core_of(board));
   MOTE_TRY_VOID(ElfFile::parse(elf));
   auto impl = std::make_unique<Impl>();
   impl->options = options;
+  impl->machine = core->qemu;
+  if (impl->options.program.empty()) impl->options.program = core->qemu.program;
   MOTE_TRY(impl->folder, TemporaryFolder::create("mote-qemu"));
   MOTE_TRY_VOID(write_file(impl->folder->path() / "firmware.elf", elf));
   MOTE_TRY_VOID(impl->share_memory());
@@ -154,11 +155,14 @@ Result<QemuBoard> QemuBoard::create(ByteSpan elf, const QemuOptions& options) {
 }
 
 Result<Bytes> QemuBoard::infer(ByteSpan input) {
-  if (input.size() > kSharedBytes)
+  const QemuMachine& machine = impl_->machine;
+  if (machine.shared_bytes == 0) return infer_over_uart(input);
+  if (input.size() > machine.shared_bytes)
     return fail(Code::too_large,
                 "an input of " + std::to_string(input.size()) + " bytes is larger than QEMU's shared memory");
   std::memcpy(impl_->shared, input.data(), input.size());
-  MOTE_TRY(const Bytes reply, impl_->ask(memory_request(kSharedBase, static_cast<std::uint32_t>(input.size()))));
+  MOTE_TRY(const Bytes reply,
+           impl_->ask(memory_request(machine.shared_base, static_cast<std::uint32_t>(input.size()))));
   return parse_output(reply);
 }
 

@@ -24,12 +24,14 @@ const Bytes& summing_firmware() {
   return elf;
 }
 
+BoardSpec an386() { return find_board("mps2-an386").value(); }
+
 #define MOTE_NEEDS_QEMU() \
   if (find_program("qemu-system-arm").empty()) GTEST_SKIP() << "qemu-system-arm is not installed"
 
 TEST(QemuBoard, answers_as_the_virtual_board_does) {
   MOTE_NEEDS_QEMU();
-  auto qemu = QemuBoard::create(summing_firmware());
+  auto qemu = QemuBoard::create(an386(), summing_firmware());
   ASSERT_TRUE(qemu) << qemu.error().message();
   auto board = VirtualBoard::create(find_board("nucleo-l4r5zi").value(), summing_firmware()).value();
   const auto identity = qemu->identify();
@@ -44,13 +46,13 @@ TEST(QemuBoard, answers_as_the_virtual_board_does) {
 
 TEST(QemuBoard, the_uart_and_shared_memory_carry_the_same_input) {
   MOTE_NEEDS_QEMU();
-  auto qemu = QemuBoard::create(summing_firmware()).value();
+  auto qemu = QemuBoard::create(an386(), summing_firmware()).value();
   EXPECT_EQ(qemu.infer_over_uart(random_input(5)).value(), qemu.infer(random_input(5)).value());
 }
 
 TEST(QemuBoard, refuses_as_the_virtual_board_does_and_goes_on) {
   MOTE_NEEDS_QEMU();
-  auto qemu = QemuBoard::create(summing_firmware()).value();
+  auto qemu = QemuBoard::create(an386(), summing_firmware()).value();
   auto board = VirtualBoard::create(find_board("mps2-an386").value(), summing_firmware()).value();
   EXPECT_EQ(qemu.infer(random_input(1, 10)).error().message(), board.infer(random_input(1, 10)).error().message());
   EXPECT_EQ(qemu.infer_over_uart(random_input(1, 10)).error().message(),
@@ -64,7 +66,7 @@ TEST(QemuBoard, a_fault_names_its_pc) {
   module.source = R"(extern "C" std::int32_t invoke(void* arena) {
     return static_cast<std::int32_t>(*reinterpret_cast<volatile std::uint32_t*>(*static_cast<std::uint32_t*>(arena))); })";
   const Bytes firmware = Toolchain::instance().build_firmware(module);
-  auto qemu = QemuBoard::create(firmware).value();
+  auto qemu = QemuBoard::create(an386(), firmware).value();
   auto board = VirtualBoard::create(find_board("mps2-an386").value(), firmware).value();
   const Bytes nowhere{0, 0, 0, 0x60};
   const std::string by_qemu = qemu.infer(nowhere).error().message(), by_us = board.infer(nowhere).error().message();
@@ -79,12 +81,12 @@ TEST(QemuBoard, silence_becomes_an_error) {
   module.source = "extern \"C\" std::int32_t invoke(void*) { for (;;) __asm__ volatile(\"\"); }";
   QemuOptions options;
   options.time_limit = std::chrono::milliseconds(1500);
-  auto qemu = QemuBoard::create(Toolchain::instance().build_firmware(module), options).value();
+  auto qemu = QemuBoard::create(an386(), Toolchain::instance().build_firmware(module), options).value();
   const auto output = qemu.infer(Bytes(4));
   ASSERT_FALSE(output);
   EXPECT_EQ(output.error().code(), Code::io);
   options.program = "no-such-qemu";
-  EXPECT_EQ(QemuBoard::create(summing_firmware(), options).error().code(), Code::not_found);
+  EXPECT_EQ(QemuBoard::create(an386(), summing_firmware(), options).error().code(), Code::not_found);
 }
 
 /// Runs a firmware for a moment and returns QEMU's log of single instructions.

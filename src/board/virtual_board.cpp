@@ -77,8 +77,9 @@ MeterLayout meter_layout(const ElfFile& elf) {
 }  // namespace
 
 struct VirtualBoard::Impl {
-  Impl(BoardSpec board, ElfFile file, NorFlash loaded, const VirtualBoardOptions& with)
+  Impl(BoardSpec board, const CoreSpec& its_core, ElfFile file, NorFlash loaded, const VirtualBoardOptions& with)
       : spec(std::move(board)),
+        core(its_core),
         elf(std::move(file)),
         options(with),
         flash(std::move(loaded)),
@@ -94,6 +95,7 @@ struct VirtualBoard::Impl {
   }
 
   BoardSpec spec;
+  const CoreSpec& core;
   ElfFile elf;
   VirtualBoardOptions options;
   NorFlash flash;
@@ -163,7 +165,7 @@ struct VirtualBoard::Impl {
       return fail(Code::not_found,
                   "the firmware has no functions mote_infer_begin and mote_infer_end, between which mote measures");
     }
-    pipeline = std::make_unique<Pipeline>(spec, [this](std::uint32_t address) {
+    pipeline = std::make_unique<Pipeline>(spec, decoder_of(core), [this](std::uint32_t address) {
       std::uint32_t halfwords = 0;
       const bool whole = copy_out(address, reinterpret_cast<std::uint8_t*>(&halfwords), 4);
       if (!whole) static_cast<void>(copy_out(address, reinterpret_cast<std::uint8_t*>(&halfwords), 2));
@@ -171,7 +173,7 @@ struct VirtualBoard::Impl {
     });
     const std::size_t limit = layout.stack_limit >= kRamBase ? layout.stack_limit - kRamBase : ram.size();
     meter = std::make_unique<Meter>(*pipeline, layout, std::span(ram).subspan(std::min(limit, ram.size())));
-    MOTE_TRY(measured, Emulator::create(memory_map(), uart, symbol_address("mote_idle"), meter.get()));
+    MOTE_TRY(measured, Emulator::create(core, memory_map(), uart, symbol_address("mote_idle"), meter.get()));
     return {};
   }
 
@@ -198,10 +200,11 @@ struct VirtualBoard::Impl {
       std::memcpy(ram.data() + i, &word, 8);
     }
     for (Device* device : memory_map().devices) device->reset();
-    CoreState state;
-    static_cast<void>(copy_out(0, reinterpret_cast<std::uint8_t*>(&state.core[13]), 4));
-    static_cast<void>(copy_out(4, reinterpret_cast<std::uint8_t*>(&state.core[15]), 4));
-    current->set_state(state);
+    // A Cortex-M takes its stack and its first instruction from the vector table; RISC-V begins at 0.
+    std::uint32_t vectors[2] = {0, 0};
+    if (core.instructions == InstructionSet::thumb)
+      static_cast<void>(copy_out(0, reinterpret_cast<std::uint8_t*>(vectors), sizeof vectors));
+    current->set_start(vectors[1], vectors[0]);
     operations_at_boot = flash.operations();
     return run();
   }
@@ -329,10 +332,7 @@ VirtualBoard& VirtualBoard::operator=(VirtualBoard&&) noexcept = default;
 
 Result<VirtualBoard> VirtualBoard::create(const BoardSpec& board, ByteSpan elf_bytes,
                                           const VirtualBoardOptions& options) {
-  if (!board.emulated()) {
-    return fail(Code::unsupported, board.title + " has a " + board.core +
-                                       " core, and mote can run code only for cortex-m4f boards so far");
-  }
+  MOTE_TRY(const CoreSpec* core, core_of(board));
   MOTE_TRY(ElfFile elf, ElfFile::parse(elf_bytes));
   if (elf.find_symbol("mote_idle") == nullptr) {
     return fail(Code::malformed,
@@ -341,8 +341,9 @@ Result<VirtualBoard> VirtualBoard::create(const BoardSpec& board, ByteSpan elf_b
   }
   MOTE_TRY_VOID(check_ram(board, elf));
   MOTE_TRY(NorFlash flash, load_flash(board, elf));
-  auto impl = std::make_unique<Impl>(board, std::move(elf), std::move(flash), options);
-  MOTE_TRY(impl->fast, Emulator::create(impl->memory_map(), impl->uart, impl->symbol_address("mote_idle"), nullptr));
+  auto impl = std::make_unique<Impl>(board, *core, std::move(elf), std::move(flash), options);
+  MOTE_TRY(impl->fast,
+           Emulator::create(*core, impl->memory_map(), impl->uart, impl->symbol_address("mote_idle"), nullptr));
   impl->current = impl->fast.get();
   impl->watchdog.emplace([raw = impl.get()] { raw->current->interrupt(); });
   MOTE_TRY_VOID(impl->reset());

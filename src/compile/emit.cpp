@@ -155,6 +155,7 @@ std::vector<AssemblyFunction> assembly_functions(const Program& program) {
 }
 
 std::string emit_assembly(const Program& program) {
+  if (assembly_functions(program).empty()) return {};
   std::string text = fmt::format(
       "@ Kernels of the model '{}', emitted by mote for its geometry.\n  .syntax unified\n  .cpu cortex-m4\n  .fpu "
       "fpv4-sp-d16\n  .thumb\n",

@@ -9,7 +9,7 @@
 
 #include "abi/module.hpp"
 #include "mote/base/hash.hpp"
-#include "mote/base/process.hpp"
+#include "mote/board/core.hpp"
 #include "mote/board/elf.hpp"
 #include "mote/compile/compile.hpp"
 #include "toolchain.hpp"
@@ -63,19 +63,23 @@ Result<void> check_elf(const board::ElfFile& elf) {
   return {};
 }
 
+/// Relocations that hold an absolute address. The linker says nothing of them: it links at address 0.
+constexpr const char* kAbsoluteRelocations[] = {
+    "R_ARM_ABS32",        "R_ARM_GOT",    "R_ARM_MOVW_ABS", "R_ARM_MOVT_ABS",  "R_ARM_THM_MOVW_ABS",
+    "R_ARM_THM_MOVT_ABS", "R_ARM_TARGET", "R_RISCV_32",     "R_RISCV_HI20",    "R_RISCV_LO12",
+    "R_RISCV_RVC_LUI",    "R_RISCV_GOT",  "R_RISCV_TPREL",  "R_RISCV_RELATIVE"};
+
 /// --emit-relocs keeps what the linker resolved; absolute words would break position independence.
 Result<void> check_relocations(const Toolchain& tools, const std::filesystem::path& elf) {
-  MOTE_TRY(const ProcessResult listing, run_process({"arm-none-eabi-readelf", "-rW", elf.string()}));
-  if (listing.exit_code != 0)
-    return fail(Code::internal, "arm-none-eabi-readelf could not read the module: " + listing.diagnostics);
-  for (const char* absolute : {"R_ARM_ABS32", "R_ARM_GOT", "R_ARM_MOVW_ABS", "R_ARM_MOVT_ABS", "R_ARM_THM_MOVW_ABS",
-                               "R_ARM_THM_MOVT_ABS", "R_ARM_TARGET"}) {
-    if (listing.output.find(absolute) != std::string::npos) {
+  MOTE_TRY(const std::string listing, tools.readelf({"-rW", elf.string()}));
+  // With the blank behind it: R_RISCV_32_PCREL is none of them.
+  for (const char* absolute : kAbsoluteRelocations) {
+    const bool whole_name = std::string_view(absolute) == "R_RISCV_32";
+    if (listing.find(absolute + std::string(whole_name ? " " : "")) != std::string::npos) {
       return fail(Code::internal,
                   std::string("the module is not position independent: it has ") + absolute + " relocations");
     }
   }
-  static_cast<void>(tools);
   return {};
 }
 
@@ -89,12 +93,16 @@ Result<LinkedModule> link_module(const Toolchain& tools, const std::string& sour
                                  bool small) {
   const auto folder = tools.folder();
   MOTE_TRY_VOID(write_file(folder / "model.cpp", source));
-  MOTE_TRY_VOID(write_file(folder / "kernels.S", assembly));
+  if (!assembly.empty()) MOTE_TRY_VOID(write_file(folder / "kernels.S", assembly));
   MOTE_TRY_VOID(write_file(folder / "header.cpp", kHeaderSource));
   MOTE_TRY_VOID(write_file(folder / "module.ld", kModuleLinkScript));
-  MOTE_TRY_VOID(tools.compile({small ? "-Os" : "-O2", "-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--gc-sections",
-                               "-Wl,--build-id=none", "-T", "module.ld", "model.cpp", "kernels.S", "header.cpp",
-                               "-lgcc", "-o", "module.elf"}));
+  // Without libgcc's debug information, whose relocations say nothing of the module.
+  std::vector<std::string> arguments{
+      small ? "-Os" : "-O2", "-fpic", "-nostdlib", "-Wl,--emit-relocs", "-Wl,--strip-debug", "-Wl,--gc-sections",
+      "-Wl,--build-id=none", "-T",    "module.ld", "model.cpp",         "header.cpp"};
+  if (!assembly.empty()) arguments.push_back("kernels.S");
+  arguments.insert(arguments.end(), {"-lgcc", "-o", "module.elf"});
+  MOTE_TRY_VOID(tools.compile(arguments));
   MOTE_TRY(Bytes raw, read_file(folder / "module.elf"));
   MOTE_TRY(board::ElfFile elf, board::ElfFile::parse(raw));
   MOTE_TRY_VOID(check_elf(elf));
@@ -138,8 +146,8 @@ void set_digest(Bytes& module) {
   std::ranges::copy(digest.bytes, header->digest);
 }
 
-Result<Bytes> assemble(const graph::Graph& graph, const CompileOptions& options, const Program& program,
-                       LinkedModule& linked) {
+Result<Bytes> assemble(const graph::Graph& graph, const board::CoreSpec& core, const CompileOptions& options,
+                       const Program& program, LinkedModule& linked) {
   ByteWriter out;
   out.append(linked.image);
   out.pad_to(4);
@@ -167,8 +175,8 @@ Result<Bytes> assemble(const graph::Graph& graph, const CompileOptions& options,
   header.header_bytes = sizeof(ModuleHeader);
   header.module_bytes = static_cast<std::uint32_t>(module.size());
   header.code_bytes = text->bytes;
-  header.core = static_cast<std::uint32_t>(device::Core::cortex_m4f);
-  header.isa_features = device::isa_dsp | device::isa_fpu_single;
+  header.core = static_cast<std::uint32_t>(core.id);
+  header.isa_features = core.isa_features();
   header.op_set = device::kOpSet;
   header.entry_offset = entry->address;
   header.arena_bytes = static_cast<std::uint32_t>(program.arena_bytes);
@@ -249,7 +257,7 @@ Result<ModuleHeader> checked_header(ByteSpan module) {
   if (header.arena_align == 0 || (header.arena_align & (header.arena_align - 1)) != 0 || header.arena_align > 4096) {
     return fail(Code::malformed, "byte 36: the arena's alignment is no power of two up to 4096");
   }
-  if (header.core != static_cast<std::uint32_t>(device::Core::cortex_m4f))
+  if (board::find_core(header.core) == nullptr)
     return fail(Code::unsupported, "byte 16: core " + std::to_string(header.core) + " is not known to this mote");
   if (header.op_set > device::kOpSet)
     return fail(Code::unsupported, "byte 24: op-set " + std::to_string(header.op_set) + " is newer than this mote");
@@ -294,7 +302,7 @@ namespace {
 
 /// The module and its parts; no firmware yet.
 Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board,
-                                     const CompileOptions& options, bool small) {
+                                     const board::CoreSpec& core, const CompileOptions& options, bool small) {
   CompiledModel out;
   MOTE_TRY(out.program, make_program(graph, options.program));
   if (out.program.arena_bytes > board.ram_bytes) {
@@ -304,10 +312,10 @@ Result<CompiledModel> compile_module(const graph::Graph& graph, const board::Boa
                             fmt::join(out.program.peak_tensors, ", ")));
   }
   out.source = emit_cpp(out.program);
-  MOTE_TRY(const Toolchain tools, Toolchain::create());
+  MOTE_TRY(const Toolchain tools, Toolchain::create(core));
   out.assembly = emit_assembly(out.program);
   MOTE_TRY(LinkedModule linked, link_module(tools, out.source, out.assembly, small));
-  MOTE_TRY(out.module, assemble(graph, options, out.program, linked));
+  MOTE_TRY(out.module, assemble(graph, core, options, out.program, linked));
   out.code_bytes = linked.elf.find_section(".text")->bytes;
   out.constant_bytes = out.module.size() - out.code_bytes;
   out.flash_parts = flash_parts(linked.elf, out.program, out.module);
@@ -323,12 +331,10 @@ Result<CompiledModel> compile_module(const graph::Graph& graph, const board::Boa
 }  // namespace
 
 Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
-  if (!board.emulated()) {
-    return fail(Code::unsupported,
-                fmt::format("{} has a {} core; this version compiles for Cortex-M4F", board.name, board.core));
-  }
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
   CompileOptions chosen = options;
-  MOTE_TRY(CompiledModel out, compile_module(graph, board, chosen, false));
+  chosen.program.lowering.target = target_of(*core);
+  MOTE_TRY(CompiledModel out, compile_module(graph, board, *core, chosen, false));
   // Fewer functions of their own, C++ for size, at last the compact kernels, until it fits.
   struct Attempt {
     std::int64_t cycles_a_byte;
@@ -343,7 +349,7 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
     chosen.program.lowering.cycles_a_byte = attempt.cycles_a_byte;
     chosen.program.lowering.compact = attempt.compact;
     chosen.program.lowering.share = attempt.cycles_a_byte == kLeastFlash;
-    MOTE_TRY(CompiledModel smaller, compile_module(graph, board, chosen, attempt.small));
+    MOTE_TRY(CompiledModel smaller, compile_module(graph, board, *core, chosen, attempt.small));
     if (smaller.module.size() < out.module.size()) out = std::move(smaller);
   }
   if (out.module.size() > board.flash_bytes) {
@@ -394,12 +400,36 @@ Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes) {
 
 namespace {
 
-Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, const char* main,
-                            const std::vector<std::string>& definitions) {
+board::FirmwareMap map_of(const board::BoardSpec& board) {
+  board::FirmwareMap map;
+  map.flash_bytes = board.flash_bytes;
+  map.ram_bytes = board.ram_bytes;
+  return map;
+}
+
+/// The module in a firmware that was linked around it.
+Result<Bytes> module_in(const board::ElfFile& firmware) {
+  const board::ElfSection* section = firmware.find_section(".module");
+  if (section == nullptr) return fail(Code::malformed, "the firmware has no section .module");
+  for (const board::ElfSegment& segment : firmware.segments()) {
+    const std::uint64_t begin = std::uint64_t{section->address} - segment.run_address;
+    if (section->address < segment.run_address || begin + section->bytes > segment.content.size()) continue;
+    const auto at = segment.content.begin() + static_cast<std::ptrdiff_t>(begin);
+    ModuleHeader header{};
+    if (section->bytes < sizeof header) break;
+    std::memcpy(&header, &*at, sizeof header);
+    if (header.module_bytes > section->bytes) break;
+    return Bytes(at, at + header.module_bytes);
+  }
+  return fail(Code::malformed, "the section .module of the firmware holds no module");
+}
+
+Result<Bytes> link_firmware(ByteSpan module, const board::CoreSpec& core, const board::FirmwareMap& map,
+                            std::string_view where, const char* main, const std::vector<std::string>& definitions) {
   MOTE_TRY(const ModuleHeader header, checked_header(module));
-  MOTE_TRY(const Toolchain tools, Toolchain::create());
+  MOTE_TRY(const Toolchain tools, Toolchain::create(core));
   MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
-  const auto boards = [&](const char* file) { return (tools.device() / "boards" / file).string(); };
+  const auto boards = [&](std::string_view file) { return (tools.device() / "boards" / file).string(); };
   std::vector<std::string> arguments{"-O2",
                                      "-nostdlib",
                                      "-nostartfiles",
@@ -407,13 +437,18 @@ Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, cons
                                      "-Wl,--build-id=none",
                                      "-Wl,--no-warn-rwx-segments",
                                      "-DMOTE_MODULE_FILE=\"module.bin\"",
+                                     fmt::format("-DMOTE_CORE={}", static_cast<std::uint32_t>(core.id)),
                                      fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
-                                     fmt::format("-Wl,--defsym=mote_flash_bytes={}", board.flash_bytes),
-                                     fmt::format("-Wl,--defsym=mote_ram_bytes={}", board.ram_bytes)};
+                                     fmt::format("-DMOTE_UART={}", static_cast<int>(map.uart)),
+                                     fmt::format("-DMOTE_UART_BASE={:#x}", map.uart_base),
+                                     fmt::format("-Wl,--defsym=mote_flash_base={:#x}", map.flash_base),
+                                     fmt::format("-Wl,--defsym=mote_flash_bytes={}", map.flash_bytes),
+                                     fmt::format("-Wl,--defsym=mote_ram_base={:#x}", map.ram_base),
+                                     fmt::format("-Wl,--defsym=mote_ram_bytes={}", map.ram_bytes)};
   arguments.insert(arguments.end(), definitions.begin(), definitions.end());
   // libgcc: a firmware may divide 64-bit numbers.
   for (const std::string& last :
-       {std::string("-T"), boards("bench.ld"), boards("startup.cpp"), boards("memory.cpp"), boards("markers.cpp"),
+       {std::string("-T"), boards("bench.ld"), boards(core.startup), boards("memory.cpp"), boards("markers.cpp"),
         boards(main), std::string("-lgcc"), std::string("-o"), std::string("firmware.elf")}) {
     arguments.push_back(last);
   }
@@ -424,7 +459,7 @@ Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, cons
         fmt::format(
             "{} has {} bytes of flash and {} of RAM: a module of {} bytes with an arena of {} leaves no room there for "
             "the firmware that measures it",
-            board.name, board.flash_bytes, board.ram_bytes, module.size(), header.arena_bytes));
+            where, map.flash_bytes, map.ram_bytes, module.size(), header.arena_bytes));
   }
   MOTE_TRY_VOID(built);
   return read_file(tools.folder() / "firmware.elf");
@@ -433,11 +468,27 @@ Result<Bytes> link_firmware(ByteSpan module, const board::BoardSpec& board, cons
 }  // namespace
 
 Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
-  return link_firmware(module, board, "bench_main.cpp", {});
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
+  return link_firmware(module, *core, map_of(board), board.name, "bench_main.cpp", {});
+}
+
+Result<Bytes> qemu_firmware(ByteSpan firmware, const board::BoardSpec& board) {
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
+  const board::FirmwareMap& machine = core->qemu.map;
+  const board::FirmwareMap own = map_of(board);
+  if (machine.flash_base == own.flash_base && machine.ram_base == own.ram_base && machine.uart == own.uart &&
+      machine.uart_base == own.uart_base && machine.flash_bytes >= own.flash_bytes &&
+      machine.ram_bytes >= own.ram_bytes) {
+    return Bytes(firmware.begin(), firmware.end());
+  }
+  MOTE_TRY(const board::ElfFile elf, board::ElfFile::parse(firmware));
+  MOTE_TRY(const Bytes module, module_in(elf));
+  return link_firmware(module, *core, machine, core->qemu.machine, "bench_main.cpp", {});
 }
 
 Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board, const MlperfFirmware& o) {
-  return link_firmware(module, board, "mlperf_main.cpp",
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
+  return link_firmware(module, *core, map_of(board), board.name, "mlperf_main.cpp",
                        {fmt::format("-DMOTE_MLPERF_MODEL=\"{}\"", o.model),
                         fmt::format("-DMOTE_MLPERF_INPUT={}", static_cast<int>(o.input)),
                         fmt::format("-DMOTE_MLPERF_RESULT={}", o.prints_error ? 1 : 0),

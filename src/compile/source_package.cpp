@@ -120,8 +120,9 @@ class Package {
   }
 
   [[nodiscard]] std::string assembly_guard() const {
-    return "#if !defined(__ARM_ARCH_7EM__) || !defined(__ARM_FP)\n#error \"these kernels are for Cortex-M4F and M7: "
-           "export the model for another board\"\n#endif\n";
+    return "#if !defined(__ARM_FEATURE_DSP) || !defined(__ARM_FP)\n#error \"these kernels are for Cortex-M4F, M7 and "
+           "M33 "
+           "with DSP and FPU: export the model for another board\"\n#endif\n";
   }
 
   [[nodiscard]] const graph::Tensor& input() const { return graph_.input(); }
@@ -334,7 +335,9 @@ use({0}_output(arena));
         fmt::format(fmt::runtime(kUse[static_cast<std::size_t>(o_.framework)]), name_, upper_), c_type(input().dtype),
         input().shape.text(), input().quantization.scale(), input().quantization.zero_point(), c_type(output().dtype),
         output().shape.text(), output().quantization.scale(), output().quantization.zero_point(), program_.arena_bytes,
-        program_.arena_align, functions_.empty() ? "any with a C++17 compiler" : "Cortex-M4F or M7 (assembly kernels)",
+        program_.arena_align,
+        functions_.empty() ? "any with a C++17 compiler"
+                           : "Cortex-M4F, M7, M33 or M55 with DSP and FPU (assembly kernels)",
         program_.input_bytes);
   }
 

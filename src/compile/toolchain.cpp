@@ -13,10 +13,6 @@ namespace {
 // instructions. -fno-tree-loop-distribute-patterns: loops are not turned into calls of memcpy and memset, which a
 // module does not have.
 const std::vector<std::string> kFlags{"-std=c++17",
-                                      "-mcpu=cortex-m4",
-                                      "-mthumb",
-                                      "-mfloat-abi=hard",
-                                      "-mfpu=fpv4-sp-d16",
                                       "-ffreestanding",
                                       "-fno-exceptions",
                                       "-fno-rtti",
@@ -34,11 +30,11 @@ const std::vector<std::string> kFlags{"-std=c++17",
                                       "-Wextra",
                                       "-Wno-unused-function"};
 
-Result<void> run(const std::vector<std::string>& command, const std::filesystem::path& folder) {
+Result<std::string> run(const std::vector<std::string>& command, const std::filesystem::path& folder) {
   ProcessOptions options;
   options.folder = folder;
-  MOTE_TRY(const ProcessResult result, run_process(command, options));
-  if (result.exit_code == 0) return {};
+  MOTE_TRY(ProcessResult result, run_process(command, options));
+  if (result.exit_code == 0) return std::move(result.output);
   const std::string first = result.diagnostics.substr(0, 2000);
   return fail(Code::internal, command[0] + " refused what mote generated: " + first);
 }
@@ -53,35 +49,47 @@ Digest device_sources_digest(std::string_view folder) {
   return hasher.finish();
 }
 
-std::string compiler_version() {
-  const auto told = run_process({"arm-none-eabi-g++", "-dumpfullversion"});
+std::string compiler_version(const board::BoardSpec& board) {
+  const auto core = board::core_of(board);
+  if (!core) return {};
+  const auto told = run_process({std::string((*core)->tools) + "g++", "-dumpfullversion"});
   if (!told || told->exit_code != 0) return {};
   return told->output.substr(0, told->output.find('\n'));
 }
 
-Result<Toolchain> Toolchain::create() {
-  if (find_program("arm-none-eabi-g++").empty()) {
-    return fail(Code::not_found,
-                "the cross compiler arm-none-eabi-g++ is not installed; './dev build' installs it (Debian package "
-                "gcc-arm-none-eabi)");
+Result<Toolchain> Toolchain::create(const board::CoreSpec& core) {
+  const std::string compiler = std::string(core.tools) + "g++";
+  if (find_program(compiler).empty()) {
+    return fail(Code::not_found, "the cross compiler " + compiler +
+                                     " is not installed; './dev build' installs it (Debian package " +
+                                     std::string(core.tools_package) + ")");
   }
   MOTE_TRY(TemporaryFolder folder, TemporaryFolder::create("mote-compile"));
   for (const EmbeddedFile& file : embedded_device_files()) {
     MOTE_TRY_VOID(write_file(folder.path() / "device" / file.path, file.text));
   }
-  return Toolchain(std::move(folder));
+  return Toolchain(core, std::move(folder));
 }
 
 Result<void> Toolchain::compile(std::vector<std::string> arguments) const {
-  std::vector<std::string> command{"arm-none-eabi-g++"};
+  std::vector<std::string> command{std::string(core_->tools) + "g++"};
   command.insert(command.end(), kFlags.begin(), kFlags.end());
+  command.insert(command.end(), core_->flags.begin(), core_->flags.end());
   command.push_back("-I" + device().string());
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return run(command, folder());
+  MOTE_TRY_VOID(run(command, folder()));
+  return {};
 }
 
 Result<void> Toolchain::objcopy(std::vector<std::string> arguments) const {
-  std::vector<std::string> command{"arm-none-eabi-objcopy"};
+  std::vector<std::string> command{std::string(core_->tools) + "objcopy"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  MOTE_TRY_VOID(run(command, folder()));
+  return {};
+}
+
+Result<std::string> Toolchain::readelf(std::vector<std::string> arguments) const {
+  std::vector<std::string> command{std::string(core_->tools) + "readelf"};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run(command, folder());
 }

@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <optional>
 
 #include "command.hpp"
 #include "model_file.hpp"
 #include "mote/bench/bench.hpp"
 #include "mote/board/board_spec.hpp"
+#include "mote/board/core.hpp"
 #include "mote/compile/compile.hpp"
 #include "mote/optimize/passes.hpp"
 
@@ -65,6 +67,8 @@ Need portable_need(const compile::Program& program) {
   return need;
 }
 
+constexpr std::uint32_t kRoomyBytes = 64u << 20;
+
 Result<Outcome> fit(const Options& o, Progress& progress) {
   if (o.file.empty()) return fail(Code::invalid_argument, "give the model that should fit: mote boards fit FILE");
   MOTE_TRY(const ModelFile file, read_model_file(o.file));
@@ -74,7 +78,7 @@ Result<Outcome> fit(const Options& o, Progress& progress) {
   portable.lowering.target = compile::Target::portable;
   auto program = compile::make_program(simplified.graph, portable);
   if (!program) return fail(std::move(program).error(), o.file);
-  std::optional<compile::CompiledModel> compiled;
+  std::map<const board::CoreSpec*, compile::CompiledModel> modules;  // the same for all boards of a core
   Bytes input(graph::input_bytes(graph));
   Outcome out;
   out.holds = false;
@@ -85,17 +89,21 @@ Result<Outcome> fit(const Options& o, Progress& progress) {
   for (const board::BoardSpec& b : board::catalogue()) {
     Need need = portable_need(*program);
     std::string reason;
-    if (b.emulated()) {
-      // The module is the same for all of them; firmware and time are the board's own.
-      if (!compiled) {
-        auto made = compile::compile(simplified.graph, b, {});
+    if (const auto core = board::core_of(b)) {
+      if (!modules.contains(*core)) {
+        // Compiled as if the board were large: whether it fits is what is asked.
+        board::BoardSpec roomy = b;
+        roomy.flash_bytes = roomy.ram_bytes = kRoomyBytes;
+        auto made = compile::compile(simplified.graph, roomy, {});
         if (!made) return fail(std::move(made).error(), o.file);
-        compiled = std::move(*made);
+        modules.emplace(*core, std::move(*made));
       }
-      need = {compiled->module.size(), compiled->program.arena_bytes, std::nullopt, std::nullopt, false};
-      auto firmware = compile::make_firmware(compiled->module, b);
+      const compile::CompiledModel& compiled = modules.at(*core);
+      // Firmware and time are the board's own.
+      need = {compiled.module.size(), compiled.program.arena_bytes, std::nullopt, std::nullopt, false};
+      auto firmware = compile::make_firmware(compiled.module, b);
       if (firmware) {
-        compile::CompiledModel here = *compiled;
+        compile::CompiledModel here = compiled;
         here.firmware = std::move(*firmware);
         auto measured = bench::measure(here, simplified.graph, b, input);
         if (measured) {

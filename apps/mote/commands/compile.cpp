@@ -83,8 +83,9 @@ Result<Outcome> run_export(const Arguments& a) {
   options.name = a.name.empty() ? compile::c_name(std::filesystem::path(a.file).stem().string()) : a.name;
   options.version = a.version;
   options.program.arena_budget = static_cast<std::size_t>(a.ram);
-  options.program.lowering.target =
-      board.core == "cortex-m4f" || board.core == "cortex-m7" ? compile::Target::armv7em : compile::Target::portable;
+  // Source in plain C++ is for any core, of which mote need not know.
+  const auto core = board::core_of(board);
+  options.program.lowering.target = core ? compile::target_of(**core) : compile::Target::portable;
   MOTE_TRY(auto executor, graph::Executor::create(graph));
   options.input.resize(graph::input_bytes(graph));
   options.output.resize(graph::output_bytes(graph));
@@ -116,13 +117,14 @@ Result<Outcome> run_compile(const Arguments& a) {
   MOTE_TRY_VOID(write_file(folder / "module.elf", built.model.module_elf));
   MOTE_TRY_VOID(write_file(folder / "firmware.elf", built.model.firmware));
   MOTE_TRY_VOID(write_file(folder / "model.cpp", built.model.source));
-  MOTE_TRY_VOID(write_file(folder / "kernels.S", built.model.assembly));
+  const bool assembled = !built.model.assembly.empty();
+  if (assembled) MOTE_TRY_VOID(write_file(folder / "kernels.S", built.model.assembly));
   const Json measured = bench_json(built.measured);
   Outcome out;
   out.json = {{"module", (folder / "module.bin").string()},
               {"firmware", (folder / "firmware.elf").string()},
               {"source", (folder / "model.cpp").string()},
-              {"assembly", (folder / "kernels.S").string()},
+              {"assembly", assembled ? Json((folder / "kernels.S").string()) : Json(nullptr)},
               {"board", built.board.name},
               {"ram", measured["ram"]},
               {"flash", measured["flash"]},
@@ -131,7 +133,8 @@ Result<Outcome> run_compile(const Arguments& a) {
   out.text = bench_text(built.measured, a.per_op);
   out.text += fmt::format("\n  arena peak at step {}, where these are live:", built.model.program.peak_step);
   for (const std::string& tensor : built.model.program.peak_tensors) out.text += " " + tensor;
-  out.text += fmt::format("\n  wrote {}/module.bin, firmware.elf, module.elf, model.cpp, kernels.S\n", folder.string());
+  out.text += fmt::format("\n  wrote {}/module.bin, firmware.elf, module.elf, model.cpp{}\n", folder.string(),
+                          assembled ? ", kernels.S" : "");
   return out;
 }
 

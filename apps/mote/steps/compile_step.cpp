@@ -71,7 +71,8 @@ Result<void> add_compile(pipeline::Graph& graph, const Project& project) {
   auto run = [&project](pipeline::Context& context) { return compile_and_measure(project, context); };
   const std::string params = materials_text(project) + project.target.text;
   // Kernels and our compiler are part of this program, gcc is not: another build of either compiles again.
-  const std::string version = "2 " + build_id().substr(0, 12) + " gcc " + compile::compiler_version();
+  const std::string version =
+      "2 " + build_id().substr(0, 12) + " gcc " + compile::compiler_version(project.target.value.board);
   return graph.add(
       pipeline::make_step({"compile",
                            version,

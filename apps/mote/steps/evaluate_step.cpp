@@ -115,7 +115,7 @@ Result<pipeline::Outputs> evaluate_models(const Project& project, pipeline::Cont
   std::size_t qemu_equal = 0;
   if (project.evaluate.value.qemu) {
     MOTE_TRY(const std::vector<Bytes> qemu,
-             bench::run_on_qemu(firmware, chosen.size(), module_input, context.progress()));
+             bench::run_on_qemu(firmware, project.target.value.board, chosen.size(), module_input, context.progress()));
     MOTE_TRY(qemu_equal, count_equal(qemu, host, chosen, "QEMU"));
   }
   Json json{

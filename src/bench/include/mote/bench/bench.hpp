@@ -87,8 +87,10 @@ struct StepDifference {
                                                       const std::function<Result<Bytes>(std::size_t)>& input,
                                                       Progress& progress);
 
-/// The same under QEMU's mps2-an386, in one process.
-[[nodiscard]] Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, std::size_t count,
+/// The same under QEMU, in one process.
+/// @error too_large  the machine that has the board's core there is smaller than the board.
+[[nodiscard]] Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, const board::BoardSpec& board,
+                                                     std::size_t count,
                                                      const std::function<Result<Bytes>(std::size_t)>& input,
                                                      Progress& progress);
 

@@ -33,9 +33,9 @@ struct FlashPart {
 struct CompiledModel {
   Program program;
   std::string source;    ///< the translation unit
-  std::string assembly;  ///< the kernels that it calls
+  std::string assembly;  ///< the kernels that it calls; empty without any
   Bytes module;          ///< header + code + constants, position independent
-  Bytes firmware;        ///< ELF for the virtual board and for QEMU's mps2-an386
+  Bytes firmware;        ///< ELF for the virtual board; qemu_firmware makes one for QEMU of it
   std::size_t code_bytes = 0;
   std::size_t constant_bytes = 0;
   std::vector<FlashPart> flash_parts;
@@ -43,8 +43,8 @@ struct CompiledModel {
   std::vector<std::string> step_symbols;  ///< of each step's function in module_elf, in the order of program.steps
 };
 
-/// Compiles with the board's own toolchain (arm-none-eabi-gcc) and links a module without any absolute address: that is
-/// checked.
+/// Compiles with the toolchain of the board's core (board/core.hpp) and links a module without any absolute address:
+/// that is checked. The core also says which kernels are taken: options.program.lowering.target is not looked at.
 /// @error unsupported  the graph has operators without kernel, or the board's core has no toolchain here.
 /// @error not_found    the cross compiler is not installed.
 /// @error internal     the compiler refused our source, or left relocations or writable data in the module.
@@ -63,14 +63,19 @@ struct ModuleInfo {
 
 /// SHA-256 of the device sources that this program has built in, below a folder of device/ ("features/"; "" for all).
 [[nodiscard]] Digest device_sources_digest(std::string_view folder);
-/// Version of the cross compiler in PATH; empty without one.
-[[nodiscard]] std::string compiler_version();
+/// Version of the board's cross compiler in PATH; empty without one.
+[[nodiscard]] std::string compiler_version(const board::BoardSpec& board);
 
 /// Writes the measured stack need into the header and renews the digest.
 [[nodiscard]] Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes);
 
 /// Wraps a module as firmware (device/boards) for this board.
 [[nodiscard]] Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board);
+
+/// The same module as firmware for the machine of QEMU that has the board's core. `firmware` is make_firmware's for
+/// this board; it is given back as it is where the machine's memory is the virtual board's.
+/// @error too_large  it does not fit the machine.
+[[nodiscard]] Result<Bytes> qemu_firmware(ByteSpan firmware, const board::BoardSpec& board);
 
 /// What the MLPerf Tiny runner loads as input.
 enum class MlperfInput : std::uint8_t { int8, uint8, float32 };

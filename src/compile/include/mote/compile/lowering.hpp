@@ -9,14 +9,20 @@
 #include <vector>
 
 #include "mote/base/error.hpp"
+#include "mote/board/core.hpp"
 #include "mote/graph/graph.hpp"
 
 namespace mote::compile {
 
 enum class Target : std::uint8_t {
   portable,  ///< plain C++: any core
-  armv7em,   ///< Cortex-M4 and M7 with DSP instructions
+  armv7em,   ///< the DSP instructions and float registers of the Cortex-M4F, and what has them, too
 };
+
+/// Which kernels are taken on a core.
+[[nodiscard]] inline Target target_of(const board::CoreSpec& core) {
+  return core.runs_m4_kernels() ? Target::armv7em : Target::portable;
+}
 
 /// A constant array of the emitted source.
 struct ConstantArray {

@@ -73,7 +73,7 @@ struct Program {
 
 /// The assembly kernels that the operators ask for, each once.
 [[nodiscard]] std::vector<AssemblyFunction> assembly_functions(const Program& program);
-/// These as one GNU assembler file.
+/// These as one GNU assembler file; empty when there are none.
 [[nodiscard]] std::string emit_assembly(const Program& program);
 
 }  // namespace mote::compile
