@@ -26,12 +26,6 @@ constexpr std::uint32_t kIsaFeatures = 0
 #endif
     ;
 
-#if defined(__thumb__)
-constexpr std::uint32_t kFunctionBit = 1;  // of a function's address selects Thumb
-#else
-constexpr std::uint32_t kFunctionBit = 0;
-#endif
-
 bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) {
   return offset <= limit && bytes <= limit - offset;
 }
@@ -60,10 +54,8 @@ BenchStatus check_module() {
 }
 
 std::uint32_t invoke_module() {
-  const auto entry = reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) +
-                                                      header().entry_offset + kFunctionBit);
   mote_infer_begin();
-  const std::int32_t status = entry(mote_arena);
+  const std::int32_t status = entry()(mote_arena);
   mote_infer_end();
   return static_cast<std::uint32_t>(status);
 }

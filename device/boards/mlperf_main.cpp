@@ -211,10 +211,8 @@ class Runner {
 
   bool run() const {
     if (!load_input()) return false;
-    const auto entry =
-        reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset + 1);
     mote_infer_begin();
-    const std::int32_t status = entry(mote_arena);
+    const std::int32_t status = entry()(mote_arena);
     mote_infer_end();
     return status == 0;
   }

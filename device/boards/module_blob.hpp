@@ -38,6 +38,17 @@ extern const std::uint8_t mote_module_end[];
 
 namespace mote::device {
 
+#if defined(__thumb__)
+constexpr std::uint32_t kFunctionBit = 1;  // of a function's address selects Thumb
+#else
+constexpr std::uint32_t kFunctionBit = 0;
+#endif
+
 inline const ModuleHeader& header() { return *reinterpret_cast<const ModuleHeader*>(mote_module); }
+/// The module's entry; its header has been checked.
+inline InvokeFunction entry() {
+  return reinterpret_cast<InvokeFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().entry_offset +
+                                          kFunctionBit);
+}
 
 }  // namespace mote::device

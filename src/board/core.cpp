@@ -33,6 +33,14 @@ const QemuMachine kMicrobit{"qemu-system-arm",
                             0,
                             0};
 
+const QemuMachine kVirt{"qemu-system-riscv32",
+                        "qemu-system-misc, from Debian 13 on qemu-system-riscv",
+                        "virt",
+                        {0x80000000, 4 * kMiB, 0x80400000, 4 * kMiB, UartKind::ns16550, 0x10000000},
+                        0,
+                        0,
+                        true};
+
 CoreSpec cortex_m(std::string_view name, device::Core id, std::vector<std::string> flags, const QemuMachine& qemu) {
   CoreSpec core{name,
                 false,
@@ -66,6 +74,23 @@ CoreSpec small(CoreSpec core) {
   return core;
 }
 
+/// Linker relaxation would turn addresses relative to the pc into absolute ones, which the module must not have.
+CoreSpec rv32imc() {
+  return {"rv32imc",
+          false,
+          false,
+          device::Core::rv32imc,
+          InstructionSet::riscv32,
+          "riscv64-unknown-elf-",
+          "gcc-riscv64-unknown-elf",
+          {"-march=rv32imc", "-mabi=ilp32", "-mcmodel=medany", "-mno-relax", "-mstrict-align", "-msmall-data-limit=0",
+           "-isystem", "device/freestanding"},
+          "startup_riscv32.cpp",
+          false,
+          CycleRule::one_each,
+          kVirt};
+}
+
 std::vector<CoreSpec> make_cores() {
   using device::Core;
   return {
@@ -79,6 +104,7 @@ std::vector<CoreSpec> make_cores() {
       with_dsp_and_fpu(cortex_m("cortex-m33", Core::cortex_m33, {"-mcpu=cortex-m33"}, kAn505), "-mfpu=fpv5-sp-d16"),
       // Code for the M33 is code for the M55; Helium is not used.
       with_dsp_and_fpu(cortex_m("cortex-m55", Core::cortex_m33, {"-mcpu=cortex-m33"}, kAn547), "-mfpu=fpv5-sp-d16"),
+      rv32imc(),
   };
 }
 

@@ -61,7 +61,7 @@ Result<Toolchain> Toolchain::create(const board::CoreSpec& core) {
   const std::string compiler = std::string(core.tools) + "g++";
   if (find_program(compiler).empty()) {
     return fail(Code::not_found, "the cross compiler " + compiler +
-                                     " is not installed; './dev build' installs it (Debian package " +
+                                     " is not installed; './dev test' installs it (Debian package " +
                                      std::string(core.tools_package) + ")");
   }
   MOTE_TRY(TemporaryFolder folder, TemporaryFolder::create("mote-compile"));
