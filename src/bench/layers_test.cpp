@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -75,12 +76,37 @@ TEST_P(Layers, on_the_board_equal_the_executor) {
   }
 }
 
+/// Convolutions of 3x3 and stride 1 one behind the other, of all sizes that Winograd's form takes.
+Graph random_3x3(std::uint64_t seed) { return RandomNetwork(seed).build_3x3(); }
+
+TEST_P(Layers, in_winograds_form_equal_the_executor) {
+  const int trials = std::getenv("MOTE_LAYER_TRIALS") != nullptr ? std::atoi(std::getenv("MOTE_LAYER_TRIALS")) : 1;
+  for (int trial = 0; trial < trials; ++trial) {
+    const auto seed = static_cast<std::uint64_t>(1000 * GetParam() + 500 + trial);
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Graph model = random_3x3(seed);
+    Rng rng(seed);
+    compile::CompileOptions options;
+    options.program.lowering.winograd = true;
+    options.program.arena_budget = rng.chance(0.5) ? 0 : static_cast<std::size_t>(rng.between(1, 60000));
+    const auto program = compile::make_program(model, options.program);
+    ASSERT_TRUE(program.has_value()) << program.error().message();
+    EXPECT_TRUE(std::ranges::any_of(program->ops, [](const compile::LoweredOp& op) {
+      return op.kernel.starts_with("winograd");
+    })) << print_summary(model);
+    expect_equal_layers(model, seed, options);
+    if (HasFatalFailure()) return;
+  }
+}
+
 /// An imported model: what it costs at most on a nucleo-l4r5zi. Cycles and bytes are deterministic; gcc 14 may differ
 /// from gcc 12 by a percent or two.
 struct Imported {
   const char* file;
   std::uint64_t cycles;
   std::size_t arena, flash;
+  const char* variant = "";
+  bool winograd = false;
 };
 
 class ImportedModel : public ::testing::TestWithParam<Imported> {};
@@ -93,7 +119,12 @@ TEST_P(ImportedModel, gives_the_files_bytes_layer_by_layer_within_its_figures) {
   const Graph model = *formats::read_tflite(*read_file(file), file.string());
   const Graph simple = optimize::simplify(model)->graph;
   const board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
-  const auto compiled = compile::compile(simple, board, {});
+  compile::CompileOptions options;
+  if (GetParam().winograd) {
+    options.program.lowering.winograd = true;
+    options.program.arena_budget = GetParam().arena;
+  }
+  const auto compiled = compile::compile(simple, board, options);
   ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
   auto executor = std::move(*Executor::create(model));
   Rng rng(17);
@@ -178,17 +209,19 @@ TEST(Seanet, gives_the_recorded_outputs_on_host_and_board) {
   EXPECT_EQ(models, 18u);
 }
 
-INSTANTIATE_TEST_SUITE_P(MlperfTiny, ImportedModel,
-                         ::testing::Values(Imported{"mlperf_tiny/kws_ref_model.tflite", 3'800'000, 12'288, 40'960},
-                                           Imported{"mlperf_tiny/vww_96_int8.tflite", 6'000'000, 40'960, 71'680},
-                                           Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'100'000, 45'056,
-                                                    98'000},
-                                           Imported{"mlperf_tiny/ad01_int8.tflite", 475'000, 2'048, 281'600},
-                                           Imported{"mlperf_tiny/str_ww_ref_model.tflite", 1'300'000, 12'288, 81'920},
-                                           Imported{"tflm/person_detect.tflite", 10'500'000, 45'056, 290'000},
-                                           Imported{"tflm/micro_speech_quantized.tflite", 600'000, 8'192, 24'576},
-                                           Imported{"tflm/hello_world_int8.tflite", 10'000, 256, 8'192}),
-                         [](const auto& chosen) { return std::filesystem::path(chosen.param.file).stem().string(); });
+INSTANTIATE_TEST_SUITE_P(
+    MlperfTiny, ImportedModel,
+    ::testing::Values(Imported{"mlperf_tiny/kws_ref_model.tflite", 3'800'000, 12'288, 40'960},
+                      Imported{"mlperf_tiny/vww_96_int8.tflite", 6'000'000, 40'960, 71'680},
+                      Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'100'000, 45'056, 98'000},
+                      Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 10'100'000, 45'056, 322'000, "_winograd",
+                               true},
+                      Imported{"mlperf_tiny/ad01_int8.tflite", 475'000, 2'048, 281'600},
+                      Imported{"mlperf_tiny/str_ww_ref_model.tflite", 1'300'000, 12'288, 81'920},
+                      Imported{"tflm/person_detect.tflite", 10'500'000, 45'056, 290'000},
+                      Imported{"tflm/micro_speech_quantized.tflite", 600'000, 8'192, 24'576},
+                      Imported{"tflm/hello_world_int8.tflite", 10'000, 256, 8'192}),
+    [](const auto& chosen) { return std::filesystem::path(chosen.param.file).stem().string() + chosen.param.variant; });
 
 INSTANTIATE_TEST_SUITE_P(Random, Layers, ::testing::Range(0, 8));
 

@@ -31,6 +31,14 @@ class RandomNetwork {
     return std::move(g_);
   }
 
+  Graph build_3x3() {
+    TensorId x = value({1, pick(4, 21), pick(4, 21), 4 * pick(1, 8)}, rng_.chance(0.5));
+    g_.set_inputs({x});
+    for (int i = 0; i < 3; ++i) x = conv_3x3(x);
+    g_.set_outputs({x});
+    return std::move(g_);
+  }
+
  private:
   std::int32_t pick(std::int64_t low, std::int64_t high) { return static_cast<std::int32_t>(rng_.between(low, high)); }
   Quantization quantization(bool relu) {
@@ -105,6 +113,20 @@ class RandomNetwork {
     } else {
       g_.add_op({fresh("op"), Conv2D{sh, sw, dilation, dilation, pads, activation}, {x, w, b}, {y}});
     }
+    return y;
+  }
+  TensorId conv_3x3(TensorId x) {
+    const Shape in = g_.tensor(x).shape;
+    const bool padded = in[1] < 6 || in[2] < 6 || rng_.chance(0.7);
+    const Pads pads = padded ? Pads{1, 1, 1, 1} : Pads{};
+    const std::int32_t less = padded ? 0 : 2, co = rng_.chance(0.6) ? 4 * pick(1, 9) : pick(4, 37);
+    const bool relu = rng_.chance(0.6);
+    const TensorId y = value({1, in[1] - less, in[2] - less, co}, relu && rng_.chance(0.8));
+    const TensorId w = weights({co, 3, 3, in[3]}, 0, g_.tensor(x).quantization, g_.tensor(y).quantization,
+                               static_cast<std::size_t>(9 * in[3]));
+    const TensorId b = bias(co);
+    const Activation activation = relu ? (rng_.chance(0.2) ? Activation::relu6 : Activation::relu) : Activation::none;
+    g_.add_op({fresh("op"), Conv2D{1, 1, 1, 1, pads, activation}, {x, w, b}, {y}});
     return y;
   }
   TensorId add(TensorId a, TensorId b) {

@@ -11,8 +11,8 @@ namespace mote::compile {
 namespace {
 
 std::string array_text(const ConstantArray& array) {
-  std::string text = fmt::format("// {}: {} bytes\nalignas(4) const {} {}[{}] = {{", array.comment, array.bytes(),
-                                 array.type, array.name, array.values.size());
+  std::string text = fmt::format("// {}: {} bytes\nalignas({}) const {} {}[{}] = {{", array.comment, array.bytes(),
+                                 array.align, array.type, array.name, array.values.size());
   const std::size_t per_line = array.hexadecimal ? 12 : 20;
   for (std::size_t i = 0; i < array.values.size(); ++i) {
     text += i % per_line == 0 ? "\n    " : " ";
@@ -64,6 +64,12 @@ constexpr const char* kSharedRows = R"(
 MOTE_SHARED void shared_conv_rows(const ConvGeometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, bool vertical,
                                   std::int32_t block) {
   conv_rows(g, layer, x, y, scratch, vertical, block);
+}
+)";
+constexpr const char* kSharedWinograd = R"(
+MOTE_SHARED void shared_winograd(const ConvGeometry& g, const WinogradLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch,
+                                 std::int32_t tile_rows, std::int32_t tile_columns) {
+  winograd_conv(g, layer, x, y, scratch, tile_rows, tile_columns);
 }
 )";
 constexpr const char* kSharedPlanes = R"(
@@ -184,6 +190,7 @@ std::string emit_cpp(const Program& program) {
   for (const AssemblyFunction& f : assembly_functions(program)) text += declaration(f);
   if (uses(program, "shared_conv_columns(")) text += kSharedColumns;
   if (uses(program, "shared_conv_rows(")) text += kSharedRows;
+  if (uses(program, "shared_winograd(")) text += kSharedWinograd;
   if (uses(program, "shared_dense_tiles(")) text += kSharedDense;
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;

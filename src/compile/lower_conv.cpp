@@ -387,6 +387,9 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
     if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);
   } else if (options.target == Target::armv7em) {
     if (auto lowered = lower_dense_tiles(layer, symbol)) return std::move(*lowered);
+    if (options.winograd && !options.share) {
+      if (auto lowered = lower_winograd(layer, symbol, options)) return std::move(*lowered);
+    }
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
   return portable(layer, symbol);

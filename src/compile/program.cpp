@@ -212,7 +212,7 @@ class ProgramBuilder {
 };
 
 /// Scratch that operators may use, in bytes: more makes kernels faster or lets them work in place, and takes RAM.
-constexpr std::array<std::size_t, 7> kScratchSizes{768, 1536, 3072, 4608, 6144, 12288, 24576};
+constexpr std::array<std::size_t, 8> kScratchSizes{768, 1536, 3072, 4608, 6144, 12288, 24576, 49152};
 constexpr std::size_t kUsualSize = 2;
 
 /// Every operator lowered for each scratch size that was asked for.

@@ -20,6 +20,7 @@ const std::vector<Pass>& passes() {
       {"pack_interface", "make one input and one output of several", pack_interface},
       {"remove_dead_channels", "drop channels that do not depend on the input or that nobody reads",
        remove_dead_channels},
+      {"order_for_memory", "run first what frees the most memory", order_for_memory},
   };
   return all;
 }

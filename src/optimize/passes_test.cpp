@@ -236,6 +236,37 @@ TEST(FuseActivation, keeps_a_clamp_whose_input_has_a_second_reader) {
   EXPECT_EQ(fuse_activation(g)->ops().size(), g.ops().size());
 }
 
+/// A picture that a chain of convolutions and a single small one read, whose results meet.
+Graph branched() {
+  graph::Builder b("branches", 1);
+  const auto x = b.input("input", {1, 8, 8, 8});
+  const auto first = b.conv("first", x, 2, {});
+  const auto wide = b.conv("wide", first, 16, {});
+  const auto narrow = b.conv("narrow", wide, 2, {});
+  const auto side = b.conv("side", x, 2, {});
+  return std::move(b).finish(b.add("sum", narrow, side));
+}
+
+std::size_t operators_before(const Graph& g, std::string_view name) {
+  return static_cast<std::size_t>(std::ranges::find(g.ops(), name, &graph::Op::name) - g.ops().begin());
+}
+
+TEST(OrderForMemory, frees_a_value_with_many_readers_before_it_makes_large_ones) {
+  // As written x lives through `wide`: 512 + 128 + 1024 elements. With `side` first it is gone by then.
+  const Graph g = branched();
+  const Graph ordered = *order_for_memory(g);
+  ASSERT_TRUE(graph::verify(ordered));
+  EXPECT_LT(operators_before(ordered, "side"), operators_before(ordered, "wide"));
+  EXPECT_EQ(ordered.ops().size(), g.ops().size());
+  const auto x = random_input(g, 3);
+  EXPECT_EQ(run(ordered, x), run(g, x));
+}
+
+TEST(OrderForMemory, keeps_a_chain) {
+  const Graph g = trained_looking("mobilenet_v1");
+  EXPECT_EQ(*order_for_memory(g), g);
+}
+
 TEST(RemoveReshape, keeps_one_that_the_model_gives_out) {
   graph::Builder b("out", 1);
   auto x = b.input("input", {1, 4, 4, 2});

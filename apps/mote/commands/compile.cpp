@@ -22,7 +22,7 @@ struct Arguments {
   std::string file;
   std::string board = "nucleo-l4r5zi";
   std::string out;
-  bool per_op = false;
+  bool per_op = false, winograd = false;
   std::uint64_t flash = 0, ram = 0;
   std::string mlperf;
   int inferences = 0;
@@ -55,6 +55,7 @@ Result<Built> build(const Arguments& a) {
   compile::CompileOptions options;
   options.flash_budget = static_cast<std::size_t>(a.flash);
   options.program.arena_budget = static_cast<std::size_t>(a.ram);
+  options.program.lowering.winograd = a.winograd;
   auto model = compile::compile(built.simple, built.board, options);
   if (!model) return fail(std::move(model).error(), a.file);
   built.model = std::move(*model);
@@ -177,6 +178,9 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
                     "bytes of flash the module should fit: functions are shared and compiled for size until it does");
   parser.add_option("--ram", a->ram,
                     "bytes the arena may use to be faster; default: up to a twelfth more than it needs");
+  parser.add_flag(
+      "--winograd", a->winograd,
+      "3x3 convolutions in Winograd's form, exact too: fewer cycles, five times the flash for their weights");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
   if (!writes) {
     std::vector<std::string> names;

@@ -101,6 +101,10 @@ class Assembler {
     MOTE_CHECK(value >= 0 && value <= 0xffff);
     emit(fmt::format("movw {}, #{}", text(d), value));
   }
+  void movt(Reg d, int value) {
+    MOTE_CHECK(value >= 0 && value <= 0xffff);
+    emit(fmt::format("movt {}, #{}", text(d), value));
+  }
   /// d = s + value; one instruction up to 4095 in size, two up to 65535 (which need `spare`).
   void add(Reg d, Reg s, int value, Reg spare) {
     const int size = value < 0 ? -value : value;
@@ -135,6 +139,9 @@ class Assembler {
     emit(fmt::format("cmp.w {}, #{}", text(a), value));
   }
 
+  void mul(Reg d, Reg a, Reg b) { three("mul", d, a, b); }
+  void sadd16(Reg d, Reg a, Reg b) { three("sadd16", d, a, b); }
+  void ssub16(Reg d, Reg a, Reg b) { three("ssub16", d, a, b); }
   void smlad(Reg d, Reg a, Reg b, Reg acc) { four("smlad", d, a, b, acc); }
   void smuad(Reg d, Reg a, Reg b) { three("smuad", d, a, b); }
   void smlabb(Reg d, Reg a, Reg b, Reg acc) { four("smlabb", d, a, b, acc); }

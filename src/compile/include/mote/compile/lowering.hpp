@@ -32,6 +32,7 @@ struct ConstantArray {
   std::size_t element_bytes = 1;
   bool hexadecimal = false;
   std::vector<std::int64_t> values;
+  std::size_t align = 4;  ///< bytes
   [[nodiscard]] std::size_t bytes() const { return values.size() * element_bytes; }
 };
 
@@ -41,9 +42,10 @@ constexpr std::int64_t kLeastFlash = std::int64_t{1} << 40;
 struct LoweringOptions {
   Target target = Target::armv7em;
   std::int64_t cycles_a_byte =
-      24;                ///< a layer gets a function of its own when that saves so many cycles for every byte of it
-  bool compact = false;  ///< C++ kernels that are one copy for all layers, instead of emitted ones
-  bool share = false;    ///< take the functions that layers of other geometry can use, too: less flash, more cycles
+      24;                 ///< a layer gets a function of its own when that saves so many cycles for every byte of it
+  bool compact = false;   ///< C++ kernels that are one copy for all layers, instead of emitted ones
+  bool share = false;     ///< take the functions that layers of other geometry can use, too: less flash, more cycles
+  bool winograd = false;  ///< 3x3 convolutions in Winograd's form: fewer cycles, five times the flash for filters
   std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel
                                      ///< wants; the least it needs is always taken
 };

@@ -67,6 +67,9 @@ struct Optimized {
 [[nodiscard]] Result<graph::Graph> common_subexpressions(const graph::Graph& graph);
 /// Makes a Pad of zeros around the picture part of the convolution behind it.
 [[nodiscard]] Result<graph::Graph> fuse_pad(const graph::Graph& graph);
+/// Orders the operators so that fewer bytes are live at once; where the given order is as good, it stays.
+/// O(operators^2) for chains with branches, bounded for all.
+[[nodiscard]] Result<graph::Graph> order_for_memory(const graph::Graph& graph);
 /// Drops operators whose output nobody reads.
 [[nodiscard]] Result<graph::Graph> remove_unread(const graph::Graph& graph);
 /// Joins chains of Reshape, and drops those that change nothing or sit in front of a Dense (which flattens anyway).
