@@ -12,6 +12,8 @@ Result<Setting<TargetSettings>> read_target(pipeline::Config& config) {
   MOTE_TRY(const std::string name, section.require<std::string>("board"));
   auto board = board::load_board(name.ends_with(".toml") ? (config.folder() / name).string() : name);
   if (!board) return section.refuse("board", "is not usable: " + board.error().message());
+  if (board->runs_here() && !board->emulated())
+    return section.refuse("board", "is this machine, where nothing can be measured; name a board of 'mote boards'");
   out.value.board = std::move(*board);
   // The board alone decides what is compiled and measured; budgets only judge.
   out.text = section.canonical_text();

@@ -128,7 +128,8 @@ class Bench {
     const std::uint32_t length = uart_.read_u32();
     const BenchStatus ready = check_run(length);
     if (ready != BenchStatus::ok) return reply(ready);
-    __builtin_memcpy(mote_arena + header().input_offset, reinterpret_cast<const void*>(address), length);
+    __builtin_memcpy(mote_arena + header().input_offset, reinterpret_cast<const void*>(std::uintptr_t{address}),
+                     length);
     reply(invoke_module());
   }
 

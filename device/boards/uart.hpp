@@ -2,7 +2,7 @@
 // The UART that the bench firmware talks over, polled. Which driver and where:
 //
 // MOTE_UART        0 CMSDK (the virtual board, and QEMU's mps2 and mps3), 1 nRF51 (QEMU's microbit), 2 NS16550 (QEMU's
-//                  riscv32 virt)
+//                  riscv32 virt), 3 none: the standard streams of a program on a PC
 // MOTE_UART_BASE   address of its registers
 
 #include <cstddef>
@@ -12,6 +12,14 @@
 
 #ifndef MOTE_UART
 #define MOTE_UART 0
+#endif
+#if MOTE_UART == 3
+// Of POSIX; device code includes no header of it.
+extern "C" {
+long read(int file, void* to, std::size_t bytes);
+long write(int file, const void* from, std::size_t bytes);
+[[noreturn]] void _exit(int status);
+}
 #endif
 #ifndef MOTE_UART_BASE
 #define MOTE_UART_BASE 0x40004000
@@ -98,14 +106,33 @@ class Ns16550Uart {
   }
 };
 
+#if MOTE_UART == 3
+/// Waits for a byte; the program ends with its input.
+class StandardStreams {
+ public:
+  void start() const {}
+  bool received() const { return true; }
+  std::uint8_t take() const {
+    std::uint8_t byte = 0;
+    if (::read(0, &byte, 1) != 1) _exit(0);
+    return byte;
+  }
+  void put(std::uint8_t byte) const {
+    if (::write(1, &byte, 1) != 1) _exit(1);
+  }
+};
+#endif
+
 #if MOTE_UART == 0
 using UartRegisters = CmsdkUart;
 #elif MOTE_UART == 1
 using UartRegisters = Nrf51Uart;
 #elif MOTE_UART == 2
 using UartRegisters = Ns16550Uart;
+#elif MOTE_UART == 3
+using UartRegisters = StandardStreams;
 #else
-#error "MOTE_UART is 0, 1 or 2"
+#error "MOTE_UART is 0, 1, 2 or 3"
 #endif
 
 class Uart {

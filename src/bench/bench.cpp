@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <optional>
 
 #include "mote/base/hash.hpp"
 #include "mote/base/parallel.hpp"
+#include "mote/board/core.hpp"
 #include "mote/board/elf.hpp"
 #include "mote/board/energy.hpp"
+#include "mote/board/native_board.hpp"
 #include "mote/board/qemu_board.hpp"
 #include "mote/graph/executor.hpp"
 
@@ -49,24 +52,32 @@ std::vector<StepCost> step_costs(const compile::CompiledModel& model, const grap
 
 Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph,
                             const board::BoardSpec& spec, ByteSpan input) {
-  MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
-  MOTE_TRY_VOID(name_functions(virtual_board, model));
-  MOTE_TRY(const board::Measurement measured, virtual_board.measure(input, model.step_symbols));
-  const board::Energy energy = board::energy(spec, measured.cycles);
-
   BenchResult result;
   result.model = graph.name();
   result.board = spec.name;
   result.macs = result.live_macs = graph::macs(graph);
+  result.ram.arena = model.program.arena_bytes;
+  result.flash.code = model.code_bytes;
+  result.flash.constants = model.constant_bytes;
+  result.arena_planned = model.program.arena_bytes;
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(spec));
+  if (core->native()) {
+    MOTE_TRY(auto native, board::NativeBoard::create(model.firmware));
+    MOTE_TRY(const Bytes output, native.infer(input));
+    result.counted = false;
+    result.steps = step_costs(model, graph, {});
+    result.output_sha256 = sha256(output).hex();
+    return result;
+  }
+  MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
+  MOTE_TRY_VOID(name_functions(virtual_board, model));
+  MOTE_TRY(const board::Measurement measured, virtual_board.measure(input, model.step_symbols));
+  const board::Energy energy = board::energy(spec, measured.cycles);
   result.counts = measured.counts;
   result.cycles = measured.cycles;
   result.latency_ms = energy.latency_ms;
   result.energy_uj = energy.energy_uj;
-  result.ram.arena = model.program.arena_bytes;
   result.ram.stack = std::max(measured.stack_bytes, measured.stack_written_bytes);
-  result.flash.code = model.code_bytes;
-  result.flash.constants = model.constant_bytes;
-  result.arena_planned = model.program.arena_bytes;
   // The host writes the input; the module need not read the last of it (a stride may step over it).
   result.arena_touched =
       std::max<std::size_t>(measured.arena_extent_bytes, model.program.input_offset + model.program.input_bytes);
@@ -113,22 +124,39 @@ Result<std::optional<StepDifference>> first_difference(const compile::CompiledMo
   return found;
 }
 
+namespace {
+
+/// A board that runs a firmware, of whichever kind.
+Result<std::function<Result<Bytes>(ByteSpan)>> make_runner(const board::BoardSpec& spec, ByteSpan firmware) {
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(spec));
+  if (core->native()) {
+    MOTE_TRY(auto made, board::NativeBoard::create(firmware));
+    return
+        [board = std::make_shared<board::NativeBoard>(std::move(made))](ByteSpan input) { return board->infer(input); };
+  }
+  MOTE_TRY(auto made, board::VirtualBoard::create(spec, firmware));
+  return
+      [board = std::make_shared<board::VirtualBoard>(std::move(made))](ByteSpan input) { return board->infer(input); };
+}
+
+}  // namespace
+
 Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
                                         const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress) {
   std::vector<Bytes> outputs(count);
-  const std::size_t workers = std::min(core_count(), std::max<std::size_t>(count, 1));
-  std::vector<std::optional<board::VirtualBoard>> boards(workers);
+  // A program that is being written while another thread starts one cannot be started: one process on this machine.
+  const std::size_t workers = spec.emulated() ? std::min(core_count(), std::max<std::size_t>(count, 1)) : 1;
+  std::vector<std::function<Result<Bytes>(ByteSpan)>> boards(workers);
   std::mutex mutex;
   std::optional<Error> failure;
   std::atomic<std::size_t> done{0};
   std::atomic<bool> stop{false};
   const auto one = [&](std::size_t i, std::size_t worker) -> Result<void> {
     if (!boards[worker]) {
-      MOTE_TRY(auto made, board::VirtualBoard::create(spec, firmware));
-      boards[worker].emplace(std::move(made));
+      MOTE_TRY(boards[worker], make_runner(spec, firmware));
     }
     MOTE_TRY(const Bytes in, input(i));
-    MOTE_TRY(outputs[i], boards[worker]->infer(in));
+    MOTE_TRY(outputs[i], boards[worker](in));
     return {};
   };
   parallel_for(

@@ -46,7 +46,12 @@ std::string nearest_names(std::string_view name, std::size_t count) {
 
 }  // namespace
 
-bool BoardSpec::emulated() const { return core_of(*this).has_value(); }
+bool BoardSpec::runs_here() const { return core_of(*this).has_value(); }
+
+bool BoardSpec::emulated() const {
+  const auto row = core_of(*this);
+  return row && !(*row)->native();
+}
 
 bool BoardSpec::is_estimated(std::string_view field) const {
   return std::find(estimated.begin(), estimated.end(), field) != estimated.end();

@@ -27,7 +27,7 @@ TEST(Catalogue, every_board_has_a_core_that_mote_compiles_for) {
   for (const BoardSpec& board : catalogue()) {
     const auto core = core_of(board);
     EXPECT_TRUE(core.has_value()) << core.error().message();
-    EXPECT_TRUE(board.emulated());
+    EXPECT_TRUE(board.runs_here());
   }
 }
 
@@ -39,7 +39,7 @@ TEST(Cores, of_boards_that_no_row_describes_are_refused_with_what_is_missing) {
               testing::AllOf(HasSubstr("cortex-m33"), HasSubstr("with DSP instructions and without an FPU")));
   board.core = "cortex-a53";
   EXPECT_THAT(core_of(board).error().message(), testing::AllOf(HasSubstr("cortex-a53"), HasSubstr("cortex-m0plus")));
-  EXPECT_FALSE(board.emulated());
+  EXPECT_FALSE(board.runs_here());
 }
 
 TEST(Cores, have_ids_that_lead_back_to_the_same_kernels) {

@@ -91,6 +91,23 @@ CoreSpec rv32imc() {
           kVirt};
 }
 
+/// A PC: users run their model on it as on a board, and generated code meets sanitizers and debuggers there.
+CoreSpec host() {
+  CoreSpec core;
+  core.name = "host";
+  core.id = device::Core::host;
+  core.instructions = InstructionSet::native;
+  core.tools_package = "g++";
+  core.flags = {"-no-pie"};
+#if defined(__x86_64__)
+  core.flags.push_back("-fcf-protection=none");
+#endif
+  core.startup = "startup_host.cpp";
+  core.cycles = CycleRule::none;
+  core.qemu.map.uart = UartKind::standard_streams;
+  return core;
+}
+
 std::vector<CoreSpec> make_cores() {
   using device::Core;
   return {
@@ -105,6 +122,7 @@ std::vector<CoreSpec> make_cores() {
       // Code for the M33 is code for the M55; Helium is not used.
       with_dsp_and_fpu(cortex_m("cortex-m55", Core::cortex_m33, {"-mcpu=cortex-m33"}, kAn547), "-mfpu=fpv5-sp-d16"),
       rv32imc(),
+      host(),
   };
 }
 

@@ -5,19 +5,40 @@
 namespace mote::board {
 namespace {
 
-// Names and offsets of the System V ABI, ELF32 (https://refspecs.linuxfoundation.org/elf/elf.pdf).
-constexpr std::uint32_t kMachineArm = 40, kMachineRiscv = 243;
+// Names and offsets of the System V ABI (https://refspecs.linuxfoundation.org/elf/elf.pdf, and its 64-bit form in
+// elf-64-gen.pdf).
+constexpr std::uint32_t kMachineArm = 40, kMachineX86_64 = 62, kMachineAarch64 = 183, kMachineRiscv = 243;
 constexpr std::uint32_t kSegmentLoad = 1;
 constexpr std::uint32_t kSectionSymbols = 2;
 constexpr std::uint32_t kSectionNoBits = 8;
 constexpr std::uint32_t kFlagWrite = 1, kFlagAlloc = 2, kFlagExecute = 4;
 constexpr std::uint32_t kSymbolFunction = 2, kSymbolSection = 3, kSymbolFile = 4;
-constexpr std::uint32_t kProgramHeaderBytes = 32, kSectionHeaderBytes = 40, kSymbolBytes = 16;
 // More than any firmware has; bounds the work on hostile input.
 constexpr std::uint32_t kMostHeaders = 4096;
 constexpr std::uint64_t kMostSymbols = 1u << 20;
 
+/// Sizes of the records and where their fields lie, in the two classes of ELF files. A word is an address, an offset or
+/// a size: 4 or 8 bytes.
+struct Layout {
+  std::size_t word, header_bytes, program_bytes, section_bytes, symbol_bytes;
+  std::size_t entry, program_offset, section_offset, program_size, program_count, section_size, section_count, names;
+  struct {
+    std::size_t offset, run_address, load_address, file_bytes, memory_bytes;
+  } segment;
+  struct {
+    std::size_t flags, address, offset, bytes, link, entry_bytes;
+  } section;
+  struct {
+    std::size_t info, section, address, bytes;
+  } symbol;
+};
+constexpr Layout kLayout32{
+    4, 52, 32, 40, 16, 24, 28, 32, 42, 44, 46, 48, 50, {4, 8, 12, 16, 20}, {8, 12, 16, 20, 24, 36}, {12, 14, 4, 8}};
+constexpr Layout kLayout64{
+    8, 64, 56, 64, 24, 24, 32, 40, 54, 56, 58, 60, 62, {8, 16, 24, 32, 40}, {8, 16, 24, 32, 40, 56}, {4, 6, 8, 16}};
+
 struct Header {
+  const Layout* layout;
   std::uint32_t entry, program_offset, section_offset;
   std::uint16_t program_count, section_count, names_index;
 };
@@ -39,41 +60,61 @@ std::uint32_t u32(ByteSpan bytes, std::size_t at) {
 }
 std::uint16_t u16(ByteSpan bytes, std::size_t at) { return static_cast<std::uint16_t>(bytes[at] | bytes[at + 1] << 8); }
 
+/// A word of a record. What does not fit 32 bits becomes the largest number, which is refused where it is used.
+std::uint32_t word(const Layout& layout, ByteSpan bytes, std::size_t at) {
+  return layout.word == 4 || u32(bytes, at + 4) == 0 ? u32(bytes, at) : 0xffffffffu;
+}
+
 Result<Header> read_header(ByteSpan file) {
-  MOTE_TRY(const ByteSpan head, part(file, 0, 52, "the header"));
-  const bool elf = head[0] == 0x7f && head[1] == 'E' && head[2] == 'L' && head[3] == 'F';
+  MOTE_TRY(const ByteSpan identity, part(file, 0, 20, "the header"));
+  const bool elf = identity[0] == 0x7f && identity[1] == 'E' && identity[2] == 'L' && identity[3] == 'F';
   if (!elf) return fail(Code::malformed, "ELF: byte 0: this is not an ELF file");
-  const bool known = u16(head, 18) == kMachineArm || u16(head, 18) == kMachineRiscv;
-  if (head[4] != 1 || head[5] != 1 || !known) {
+  const std::uint32_t machine = u16(identity, 18);
+  const bool narrow = identity[4] == 1 && (machine == kMachineArm || machine == kMachineRiscv);
+  const bool wide = identity[4] == 2 && (machine == kMachineX86_64 || machine == kMachineAarch64);
+  if (identity[5] != 1 || (!narrow && !wide)) {
     return fail(Code::unsupported,
-                "ELF: byte 4: not a 32-bit little-endian Arm or RISC-V file; build it with arm-none-eabi-g++ or "
-                "riscv64-unknown-elf-g++");
+                "ELF: byte 4: not a little-endian file for 32-bit Arm or RISC-V or a 64-bit PC; build it with "
+                "arm-none-eabi-g++ or riscv64-unknown-elf-g++");
   }
-  const Header header{u32(head, 24), u32(head, 28), u32(head, 32), u16(head, 44), u16(head, 48), u16(head, 50)};
-  if (header.program_count > 0 && u16(head, 42) != kProgramHeaderBytes)
-    return fail(Code::malformed, "ELF: byte 42: wrong program header size");
-  if (header.section_count > 0 && u16(head, 46) != kSectionHeaderBytes)
-    return fail(Code::malformed, "ELF: byte 46: wrong section header size");
+  const Layout& l = narrow ? kLayout32 : kLayout64;
+  MOTE_TRY(const ByteSpan head, part(file, 0, l.header_bytes, "the header"));
+  const Header header{&l,
+                      word(l, head, l.entry),
+                      word(l, head, l.program_offset),
+                      word(l, head, l.section_offset),
+                      u16(head, l.program_count),
+                      u16(head, l.section_count),
+                      u16(head, l.names)};
+  if (header.program_count > 0 && u16(head, l.program_size) != l.program_bytes)
+    return fail(Code::malformed, "ELF: byte " + std::to_string(l.program_size) + ": wrong program header size");
+  if (header.section_count > 0 && u16(head, l.section_size) != l.section_bytes)
+    return fail(Code::malformed, "ELF: byte " + std::to_string(l.section_size) + ": wrong section header size");
   if (header.program_count > kMostHeaders || header.section_count > kMostHeaders) {
-    return fail(Code::too_large, "ELF: byte 44: more than " + std::to_string(kMostHeaders) + " headers");
+    return fail(Code::too_large, "ELF: byte " + std::to_string(l.program_count) + ": more than " +
+                                     std::to_string(kMostHeaders) + " headers");
   }
   return header;
 }
 
 Result<std::vector<ElfSegment>> read_segments(ByteSpan file, const Header& header) {
   std::vector<ElfSegment> segments;
+  const Layout& l = *header.layout;
   MOTE_TRY(const ByteSpan table,
-           part(file, header.program_offset, std::uint64_t{header.program_count} * kProgramHeaderBytes,
+           part(file, header.program_offset, std::uint64_t{header.program_count} * l.program_bytes,
                 "the program header table"));
-  for (std::size_t at = 0; at < table.size(); at += kProgramHeaderBytes) {
-    const std::uint32_t file_bytes = u32(table, at + 16);
+  for (std::size_t at = 0; at < table.size(); at += l.program_bytes) {
+    const std::uint32_t file_bytes = word(l, table, at + l.segment.file_bytes);
     if (u32(table, at) != kSegmentLoad) continue;
-    ElfSegment segment{u32(table, at + 12), u32(table, at + 8), {}, u32(table, at + 20)};
+    ElfSegment segment{word(l, table, at + l.segment.load_address),
+                       word(l, table, at + l.segment.run_address),
+                       {},
+                       word(l, table, at + l.segment.memory_bytes)};
     if (segment.memory_bytes < file_bytes) {
       return fail(Code::malformed, "ELF: byte " + std::to_string(header.program_offset + at) +
                                        ": a segment is larger in the file than in memory");
     }
-    MOTE_TRY(const ByteSpan content, part(file, u32(table, at + 4), file_bytes, "a segment"));
+    MOTE_TRY(const ByteSpan content, part(file, word(l, table, at + l.segment.offset), file_bytes, "a segment"));
     segment.content.assign(content.begin(), content.end());
     segments.push_back(std::move(segment));
   }
@@ -82,12 +123,15 @@ Result<std::vector<ElfSegment>> read_segments(ByteSpan file, const Header& heade
 
 Result<std::vector<SectionHeader>> read_section_headers(ByteSpan file, const Header& header) {
   std::vector<SectionHeader> headers;
+  const Layout& l = *header.layout;
   MOTE_TRY(const ByteSpan table,
-           part(file, header.section_offset, std::uint64_t{header.section_count} * kSectionHeaderBytes,
+           part(file, header.section_offset, std::uint64_t{header.section_count} * l.section_bytes,
                 "the section header table"));
-  for (std::size_t at = 0; at < table.size(); at += kSectionHeaderBytes) {
-    headers.push_back({u32(table, at), u32(table, at + 4), u32(table, at + 8), u32(table, at + 12), u32(table, at + 16),
-                       u32(table, at + 20), u32(table, at + 24), u32(table, at + 36)});
+  for (std::size_t at = 0; at < table.size(); at += l.section_bytes) {
+    headers.push_back({u32(table, at), u32(table, at + 4), word(l, table, at + l.section.flags),
+                       word(l, table, at + l.section.address), word(l, table, at + l.section.offset),
+                       word(l, table, at + l.section.bytes), u32(table, at + l.section.link),
+                       word(l, table, at + l.section.entry_bytes)});
   }
   return headers;
 }
@@ -122,24 +166,25 @@ Result<std::vector<ElfSection>> read_sections(ByteSpan file, const Header& heade
   return sections;
 }
 
-Result<std::vector<ElfSymbol>> read_symbols(ByteSpan file, const std::vector<SectionHeader>& headers,
+Result<std::vector<ElfSymbol>> read_symbols(ByteSpan file, const Layout& l, const std::vector<SectionHeader>& headers,
                                             const SectionHeader& table) {
   std::vector<ElfSymbol> symbols;
   if (table.link >= headers.size())
     return fail(Code::malformed, "ELF: the symbol table's string table is out of range");
-  if (table.bytes / kSymbolBytes > kMostSymbols) return fail(Code::too_large, "ELF: more than a million symbols");
+  if (table.bytes / l.symbol_bytes > kMostSymbols) return fail(Code::too_large, "ELF: more than a million symbols");
   MOTE_TRY(const ByteSpan entries, part(file, table.offset, table.bytes, "the symbol table"));
   MOTE_TRY(const ByteSpan strings,
            part(file, headers[table.link].offset, headers[table.link].bytes, "the symbol names"));
-  for (std::size_t at = 0; at + kSymbolBytes <= entries.size(); at += kSymbolBytes) {
-    const std::uint32_t type = entries[at + 12] & 15u;
-    const bool defined = u16(entries, at + 14) != 0;
+  for (std::size_t at = 0; at + l.symbol_bytes <= entries.size(); at += l.symbol_bytes) {
+    const std::uint32_t type = entries[at + l.symbol.info] & 15u;
+    const bool defined = u16(entries, at + l.symbol.section) != 0;
     if (!defined || type == kSymbolFile || type == kSymbolSection) continue;
     MOTE_TRY(std::string name, name_at(strings, u32(entries, at)));
     if (name.empty() || name[0] == '$') continue;
     const bool is_function = type == kSymbolFunction;
-    const std::uint32_t thumb_bit = is_function ? 1u : 0u;
-    symbols.push_back({std::move(name), u32(entries, at + 4) & ~thumb_bit, u32(entries, at + 8), is_function});
+    const std::uint32_t thumb_bit = is_function && l.word == 4 ? 1u : 0u;
+    symbols.push_back({std::move(name), word(l, entries, at + l.symbol.address) & ~thumb_bit,
+                       word(l, entries, at + l.symbol.bytes), is_function});
   }
   return symbols;
 }
@@ -155,7 +200,7 @@ Result<ElfFile> ElfFile::parse(ByteSpan bytes) {
   MOTE_TRY(elf.sections_, read_sections(bytes, header, headers));
   for (const SectionHeader& section : headers) {
     if (section.type != kSectionSymbols) continue;
-    MOTE_TRY(std::vector<ElfSymbol> symbols, read_symbols(bytes, headers, section));
+    MOTE_TRY(std::vector<ElfSymbol> symbols, read_symbols(bytes, *header.layout, headers, section));
     elf.symbols_.insert(elf.symbols_.end(), std::make_move_iterator(symbols.begin()),
                         std::make_move_iterator(symbols.end()));
   }

@@ -1,19 +1,14 @@
 #include "mote/board/qemu_board.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "bench_protocol.hpp"
+#include "firmware_process.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/process.hpp"
 #include "mote/board/core.hpp"
@@ -29,18 +24,12 @@ struct QemuBoard::Impl {
   std::optional<TemporaryFolder> folder;
   QemuOptions options;
   QemuMachine machine;
-  int uart = -1;
   int shared_file = -1;
   std::uint8_t* shared = nullptr;
-  pid_t child = -1;
+  std::optional<FirmwareProcess> process;
 
   ~Impl() {
-    if (child > 0) {
-      ::kill(child, SIGKILL);
-      while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-      }
-    }
-    if (uart >= 0) ::close(uart);
+    process.reset();
     if (shared != nullptr) ::munmap(shared, machine.shared_bytes);
     if (shared_file >= 0) ::close(shared_file);
   }
@@ -78,60 +67,9 @@ struct QemuBoard::Impl {
       return fail(Code::not_found, "the program " + options.program + " is not installed (Debian package " +
                                        std::string(machine.package) + ")");
     }
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-      return fail(Code::io, "no socket for QEMU: " + system_reason());
-    uart = ends[0];
-    const std::vector<std::string> words = arguments();
-    std::vector<char*> argv;
-    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    child = ::fork();
-    if (child == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it must not outlive us
-      ::dup2(ends[1], STDIN_FILENO);
-      ::dup2(ends[1], STDOUT_FILENO);
-      const int nowhere = ::open("/dev/null", O_WRONLY);
-      ::dup2(nowhere, STDERR_FILENO);
-      ::execvp(argv[0], argv.data());
-      ::_exit(127);
-    }
-    ::close(ends[1]);
-    return child > 0 ? Result<void>{} : fail(Code::io, "cannot start " + options.program + ": " + system_reason());
-  }
-
-  Result<void> send(ByteSpan bytes) {
-    for (std::size_t sent = 0; sent < bytes.size();) {
-      const ssize_t n = ::send(uart, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
-      if (n < 0 && errno != EINTR) return fail(Code::io, "QEMU does not take input: " + system_reason());
-      if (n > 0) sent += static_cast<std::size_t>(n);
-    }
+    MOTE_TRY(auto started, FirmwareProcess::start(arguments(), "QEMU", options.time_limit));
+    process.emplace(std::move(started));
     return {};
-  }
-
-  Result<Bytes> receive() {
-    const auto deadline = std::chrono::steady_clock::now() + options.time_limit;
-    Bytes reply;
-    while (reply_bytes(reply) == 0 || reply.size() < reply_bytes(reply)) {
-      const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-      pollfd watched{uart, POLLIN, 0};
-      const int ready = left.count() <= 0 ? 0 : ::poll(&watched, 1, static_cast<int>(left.count()));
-      if (ready < 0 && errno == EINTR) continue;
-      if (ready == 0) {
-        return fail(Code::io, "QEMU did not answer within " + std::to_string(options.time_limit.count()) + " ms");
-      }
-      std::array<std::uint8_t, 4096> chunk{};
-      const ssize_t n = ::recv(uart, chunk.data(), chunk.size(), 0);
-      if (n == 0 || (n < 0 && errno != EINTR)) return fail(Code::io, "QEMU ended before it answered");
-      if (n > 0) reply.insert(reply.end(), chunk.begin(), chunk.begin() + n);
-    }
-    return reply;
-  }
-
-  Result<Bytes> ask(ByteSpan request) {
-    MOTE_TRY_VOID(send(request));
-    return receive();
   }
 };
 
@@ -142,6 +80,7 @@ QemuBoard& QemuBoard::operator=(QemuBoard&&) noexcept = default;
 
 Result<QemuBoard> QemuBoard::create(const BoardSpec& board, ByteSpan elf, const QemuOptions& options) {
   MOTE_TRY(const CoreSpec* core, core_of(board));
+  if (core->qemu.program.empty()) return fail(Code::unsupported, "QEMU gives no second opinion on " + board.name);
   MOTE_TRY_VOID(ElfFile::parse(elf));
   auto impl = std::make_unique<Impl>();
   impl->options = options;
@@ -162,17 +101,17 @@ Result<Bytes> QemuBoard::infer(ByteSpan input) {
                 "an input of " + std::to_string(input.size()) + " bytes is larger than QEMU's shared memory");
   std::memcpy(impl_->shared, input.data(), input.size());
   MOTE_TRY(const Bytes reply,
-           impl_->ask(memory_request(machine.shared_base, static_cast<std::uint32_t>(input.size()))));
+           impl_->process->ask(memory_request(machine.shared_base, static_cast<std::uint32_t>(input.size()))));
   return parse_output(reply);
 }
 
 Result<Bytes> QemuBoard::infer_over_uart(ByteSpan input) {
-  MOTE_TRY(const Bytes reply, impl_->ask(run_request(input)));
+  MOTE_TRY(const Bytes reply, impl_->process->ask(run_request(input)));
   return parse_output(reply);
 }
 
 Result<FirmwareIdentity> QemuBoard::identify() {
-  MOTE_TRY(const Bytes reply, impl_->ask(identify_request()));
+  MOTE_TRY(const Bytes reply, impl_->process->ask(identify_request()));
   return parse_identity(reply);
 }
 

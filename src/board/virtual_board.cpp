@@ -333,6 +333,11 @@ VirtualBoard& VirtualBoard::operator=(VirtualBoard&&) noexcept = default;
 Result<VirtualBoard> VirtualBoard::create(const BoardSpec& board, ByteSpan elf_bytes,
                                           const VirtualBoardOptions& options) {
   MOTE_TRY(const CoreSpec* core, core_of(board));
+  if (core->native()) {
+    return fail(Code::unsupported, board.name +
+                                       " is this machine itself: nothing is emulated and nothing counted; name a board "
+                                       "with a microcontroller ('mote boards')");
+  }
   MOTE_TRY(ElfFile elf, ElfFile::parse(elf_bytes));
   if (elf.find_symbol("mote_idle") == nullptr) {
     return fail(Code::malformed,

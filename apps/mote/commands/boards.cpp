@@ -35,8 +35,9 @@ Result<Outcome> list_boards() {
       fmt::format("{:<22} {:<14} {:>8} {:>10} {:>9}  {}\n", "board", "core", "clock", "flash", "RAM", "runs here");
   out.json["boards"] = Json::array();
   for (const board::BoardSpec& b : board::catalogue()) {
-    out.text += fmt::format("{:<22} {:<14} {:>4} MHz {:>6} KiB {:>5} KiB  {}\n", b.name, b.core, b.clock_hz / 1'000'000,
-                            b.flash_bytes / 1024, b.ram_bytes / 1024, b.emulated() ? "yes" : "no");
+    const std::string clock = b.runs_here() && !b.emulated() ? "-" : fmt::format("{} MHz", b.clock_hz / 1'000'000);
+    out.text += fmt::format("{:<22} {:<14} {:>8} {:>6} KiB {:>5} KiB  {}\n", b.name, b.core, clock,
+                            b.flash_bytes / 1024, b.ram_bytes / 1024, b.runs_here() ? "yes" : "no");
     out.json["boards"].push_back(board_json(b));
   }
   return out;
@@ -108,7 +109,7 @@ Result<Outcome> fit(const Options& o, Progress& progress) {
         auto measured = bench::measure(here, simplified.graph, b, input);
         if (measured) {
           need.ram = measured->ram.total();
-          need.latency_ms = measured->latency_ms;
+          if (measured->counted) need.latency_ms = measured->latency_ms;
           if (measured->energy_uj > 0.0) need.energy_uj = measured->energy_uj;  // 0: its current is unknown
           need.estimated = !measured->estimated.empty();
         } else {

@@ -20,22 +20,27 @@ Result<compile::FeatureStage> feature_stage(const features::Extractor& extractor
 }
 
 Json bench_json(const bench::BenchResult& r) {
+  // What was not counted is null.
+  const auto counted = [&](auto figure) { return r.counted ? Json(figure) : Json(nullptr); };
   Json json{{"model", r.model},
             {"board", r.board},
             {"macs", r.macs},
             {"live_macs", r.live_macs},
-            {"instructions", r.counts.instructions},
-            {"cycles", r.cycles},
-            {"core_cycles", r.counts.core_cycles},
-            {"latency_ms", r.latency_ms},
-            {"energy_uj", r.energy_uj},
+            {"instructions", counted(r.counts.instructions)},
+            {"cycles", counted(r.cycles)},
+            {"core_cycles", counted(r.counts.core_cycles)},
+            {"latency_ms", counted(r.latency_ms)},
+            {"energy_uj", counted(r.energy_uj)},
             {"ram",
-             {{"arena", r.ram.arena}, {"stack", r.ram.stack}, {"static", r.ram.static_data}, {"total", r.ram.total()}}},
+             {{"arena", r.ram.arena},
+              {"stack", counted(r.ram.stack)},
+              {"static", r.ram.static_data},
+              {"total", counted(r.ram.total())}}},
             {"flash", {{"code", r.flash.code}, {"weights", r.flash.constants}, {"total", r.flash.total()}}},
             {"arena_planned", r.arena_planned},
-            {"arena_touched", r.arena_touched},
-            {"flash_misses", r.counts.flash_misses},
-            {"fetch_misses", r.counts.fetch_misses}};
+            {"arena_touched", counted(r.arena_touched)},
+            {"flash_misses", counted(r.counts.flash_misses)},
+            {"fetch_misses", counted(r.counts.fetch_misses)}};
   json["per_op"] = Json::array();
   for (std::size_t i = 0; i < r.steps.size(); ++i) {
     const bench::StepCost& s = r.steps[i];
@@ -44,8 +49,8 @@ Json bench_json(const bench::BenchResult& r) {
                               {"shape", s.summary},
                               {"kernel", s.kernel},
                               {"macs", s.macs},
-                              {"cycles", s.cycles},
-                              {"instructions", s.instructions}});
+                              {"cycles", counted(s.cycles)},
+                              {"instructions", counted(s.instructions)}});
   }
   json["output_sha256"] = r.output_sha256;
   json["estimated"] = r.estimated;
@@ -82,14 +87,20 @@ std::string bench_text(const bench::BenchResult& r, bool per_op) {
     return std::ranges::find(r.estimated, figure) != r.estimated.end() ? " (estimated)" : "";
   };
   std::string text = fmt::format("{} on {}\n", r.model, r.board);
-  text += fmt::format("  latency  {:.2f} ms{}   {} cycles, {} instructions, {} MACs{}\n", r.latency_ms,
-                      mark("latency_ms"), r.cycles, r.counts.instructions, r.macs,
-                      r.live_macs != r.macs ? fmt::format(" ({} live)", r.live_macs) : "");
-  text += fmt::format("  energy   {:.1f} uJ{}\n", r.energy_uj, mark("energy_uj"));
-  text += fmt::format("  RAM      {} bytes: arena {}, stack {}, static {}\n", r.ram.total(), r.ram.arena, r.ram.stack,
-                      r.ram.static_data);
+  if (r.counted) {
+    text += fmt::format("  latency  {:.2f} ms{}   {} cycles, {} instructions, {} MACs{}\n", r.latency_ms,
+                        mark("latency_ms"), r.cycles, r.counts.instructions, r.macs,
+                        r.live_macs != r.macs ? fmt::format(" ({} live)", r.live_macs) : "");
+    text += fmt::format("  energy   {:.1f} uJ{}\n", r.energy_uj, mark("energy_uj"));
+    text += fmt::format("  RAM      {} bytes: arena {}, stack {}, static {}\n", r.ram.total(), r.ram.arena, r.ram.stack,
+                        r.ram.static_data);
+  } else {
+    text +=
+        fmt::format("  latency  unknown: nothing is counted on this machine   {} MACs\n  RAM      arena of {} bytes\n",
+                    r.macs, r.ram.arena);
+  }
   text += fmt::format("  flash    {} bytes: code {}, constants {}\n", r.flash.total(), r.flash.code, r.flash.constants);
-  if (!per_op) return text;
+  if (!per_op || !r.counted) return text;
   text += fmt::format("\n  {:<26} {:>10} {:>10} {:>6} {:>6}  {}\n", "step", "MACs", "cycles", "share", "c/MAC", "what");
   for (const bench::StepCost& s : r.steps) {
     const double share = r.cycles > 0 ? 100.0 * static_cast<double>(s.cycles) / static_cast<double>(r.cycles) : 0.0;

@@ -44,6 +44,7 @@ struct BenchResult {
   std::string board;
   std::uint64_t macs = 0;       ///< of the model as it was given
   std::uint64_t live_macs = 0;  ///< of what was compiled
+  bool counted = true;  ///< false on this machine itself ("host"): counts, cycles, time, energy and stack are unknown
   board::CycleCounts counts;
   std::uint64_t cycles = 0;
   double latency_ms = 0.0;
@@ -57,7 +58,7 @@ struct BenchResult {
   std::vector<std::string> estimated;
 };
 
-/// Runs the firmware once on `input`, measured.
+/// Runs the firmware once on `input`, measured where the board is emulated.
 /// @error internal  the module touched more or less of its arena than planned, or the emulator faulted.
 [[nodiscard]] Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph,
                                           const board::BoardSpec& board, ByteSpan input);
@@ -73,7 +74,7 @@ struct StepDifference {
 
 /// Runs the firmware once on `input`, stopping after every step, and compares what it left in the arena with the host's
 /// executor, layer by layer.
-/// @return the first difference, or nothing.
+/// @return the first difference, or nothing.   @error unsupported  the board is not emulated.
 [[nodiscard]] Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model,
                                                                      const graph::Graph& graph,
                                                                      const board::BoardSpec& board, ByteSpan input);

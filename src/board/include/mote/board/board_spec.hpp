@@ -44,6 +44,8 @@ struct BoardSpec {
   std::map<std::string, std::string> sources;  ///< field name -> where the figure is from
 
   /// Whether mote can compile for this board and run it: its core is in the table of core.hpp.
+  [[nodiscard]] bool runs_here() const;
+  /// Whether it is emulated, so that what it executes is counted: every board that runs here but the host itself.
   [[nodiscard]] bool emulated() const;
   [[nodiscard]] bool is_estimated(std::string_view field) const;
 };

@@ -15,17 +15,22 @@ namespace mote::board {
 
 struct BoardSpec;
 
-enum class InstructionSet : std::uint8_t { thumb, riscv32 };
+enum class InstructionSet : std::uint8_t {
+  thumb,
+  riscv32,
+  native,  ///< of the machine that mote runs on: nothing is emulated and nothing counted (native_board.hpp)
+};
 
 /// Where the cycles of a core come from. Only the first is held against hardware.
 enum class CycleRule : std::uint8_t {
   cortex_m4,      ///< the M4's table; on other cores of its kind an estimate
   cortex_m0plus,  ///< the same with the M0+'s loads and stores; an estimate
   one_each,       ///< a cycle an instruction: no core is meant, an estimate
+  none,           ///< nothing is counted
 };
 
 /// UARTs that the bench firmware has a driver for; the value is MOTE_UART of device/boards/uart.hpp.
-enum class UartKind : std::uint8_t { cmsdk = 0, nrf51 = 1, ns16550 = 2 };
+enum class UartKind : std::uint8_t { cmsdk = 0, nrf51 = 1, ns16550 = 2, standard_streams = 3 };
 
 /// Where a firmware's parts go. The virtual board's is the default; its sizes are the board's.
 struct FirmwareMap {
@@ -58,8 +63,9 @@ struct CoreSpec {
   std::string_view startup;         ///< file of device/boards
   bool unaligned_accesses = false;  ///< the core allows them; else the virtual board refuses them as the core would
   CycleRule cycles{};
-  QemuMachine qemu;
+  QemuMachine qemu;  ///< without a program: there is no second opinion
 
+  [[nodiscard]] bool native() const { return instructions == InstructionSet::native; }
   /// The loops that mote emits for the Cortex-M4 run on it: they need its DSP instructions and its float registers.
   [[nodiscard]] bool runs_m4_kernels() const { return dsp && fpu; }
   [[nodiscard]] std::uint32_t isa_features() const {

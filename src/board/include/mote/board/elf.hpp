@@ -1,6 +1,7 @@
 #pragma once
-// Reads what mote needs of a 32-bit little-endian ELF for Arm or RISC-V: what to load where, sections, symbols.
-// Untrusted bytes: every offset is checked. Absent on purpose: relocations, dynamic linking, debug information.
+// Reads what mote needs of a little-endian ELF for 32-bit Arm or RISC-V, or for the machine that mote runs on: what to
+// load where, sections, symbols. Untrusted bytes: every offset is checked. Absent on purpose: relocations, dynamic
+// linking, debug information.
 
 #include <cstdint>
 #include <string>
@@ -40,7 +41,7 @@ struct ElfSegment {
 class ElfFile {
  public:
   /// @error malformed    truncated, or an offset or index points outside; names the byte offset.
-  /// @error unsupported  not a 32-bit little-endian Arm or RISC-V executable.
+  /// @error unsupported  not a little-endian executable for one of these.
   [[nodiscard]] static Result<ElfFile> parse(ByteSpan bytes);
 
   [[nodiscard]] std::uint32_t entry() const { return entry_; }
