@@ -9,7 +9,7 @@
 namespace mote::device {
 
 /// @param x        [in_h,in_w,in_c]
-/// @param weights  [out_c,kernel_h,kernel_w,in_c], symmetric (zero point 0)
+/// @param weights  [out_c,kernel_h,kernel_w,in_c]
 /// @param y        [out_h,out_w,out_c]
 /// Source: TensorFlow Lite reference_integer_ops::ConvPerChannel.
 template <class Geometry>
@@ -27,7 +27,8 @@ void conv2d(const Geometry& g, const std::int8_t* x, const std::int8_t* weights,
             if (ix < 0 || ix >= g.in_w) continue;
             const std::int8_t* pixel = x + (iy * g.in_w + ix) * g.in_c;
             const std::int8_t* tap = weights + ((oc * g.kernel_h + ky) * g.kernel_w + kx) * g.in_c;
-            for (std::int32_t ic = 0; ic < g.in_c; ++ic) accumulator += (pixel[ic] - g.input_zero) * tap[ic];
+            for (std::int32_t ic = 0; ic < g.in_c; ++ic)
+              accumulator += (pixel[ic] - g.input_zero) * (tap[ic] - g.weight_zero);
           }
         }
         *y++ = requantize(accumulator, params, oc, g.output_zero, g.clamp_low, g.clamp_high);

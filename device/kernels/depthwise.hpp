@@ -9,7 +9,7 @@
 namespace mote::device {
 
 /// @param x        [in_h,in_w,in_c]
-/// @param weights  [kernel_h,kernel_w,out_c], out_c = in_c * multiplier, symmetric
+/// @param weights  [kernel_h,kernel_w,out_c], out_c = in_c * multiplier
 /// @param y        [out_h,out_w,out_c]
 /// Source: TensorFlow Lite reference_integer_ops::DepthwiseConvPerChannel.
 template <class Geometry>
@@ -26,8 +26,8 @@ void depthwise_conv2d(const Geometry& g, const std::int8_t* x, const std::int8_t
           for (std::int32_t kx = 0; kx < g.kernel_w; ++kx) {
             const std::int32_t ix = ox * g.stride_w - g.pad_left + kx * g.dilation_w;
             if (ix < 0 || ix >= g.in_w) continue;
-            accumulator +=
-                (x[(iy * g.in_w + ix) * g.in_c + ic] - g.input_zero) * weights[(ky * g.kernel_w + kx) * g.out_c + oc];
+            const std::int32_t value = x[(iy * g.in_w + ix) * g.in_c + ic] - g.input_zero;
+            accumulator += value * (weights[(ky * g.kernel_w + kx) * g.out_c + oc] - g.weight_zero);
           }
         }
         *y++ = requantize(accumulator, params, oc, g.output_zero, g.clamp_low, g.clamp_high);

@@ -17,6 +17,7 @@ struct ConvGeometry {
   std::int32_t multiplier;  // depthwise only: outputs a channel
   std::int32_t input_zero, output_zero;
   std::int32_t clamp_low, clamp_high;
+  std::int32_t weight_zero;  // 0 but for models that were uint8; only the portable kernels know others
 };
 
 struct PoolGeometry {

@@ -73,6 +73,8 @@ class RandomNetwork {
       q.zero_points.push_back(0);
     }
     if (channels == 1) q.axis = 0;
+    // Weights that were uint8.
+    if (rng_.chance(0.08)) q.zero_points.assign(channels, pick(-40, 40));
     return g_.add_tensor({fresh("w"), DType::i8, shape, q, constant_data(std::span<const std::int8_t>(w))});
   }
   TensorId bias(std::int32_t channels) {

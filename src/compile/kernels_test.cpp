@@ -104,6 +104,15 @@ TEST(LowerConv, falls_back_where_packed_sums_would_overflow) {
   EXPECT_EQ(lower_conv(not_fits, not_fits.ops()[0], "op", {}).kernel, "conv2d portable");
 }
 
+TEST(LowerConv, falls_back_where_weights_have_a_zero_point) {
+  graph::Graph g = uniform_conv(8, 100);
+  g.tensor(g.ops()[0].inputs[1]).quantization.zero_points = {-20};
+  EXPECT_EQ(lower_conv(g, g.ops()[0], "op", {}).kernel, "conv2d portable");
+  LoweringOptions compact;
+  compact.compact = true;
+  EXPECT_EQ(lower_conv(g, g.ops()[0], "op", compact).kernel, "conv2d portable");
+}
+
 TEST(AssemblyFunctions, hot_loops_fit_the_instruction_cache) {
   Rng rng(31);
   int functions = 0;

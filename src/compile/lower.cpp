@@ -111,10 +111,10 @@ std::string geometry_text(const std::string& symbol, const device::ConvGeometry&
       "    {}, {}, {},  // out_h, out_w, out_c\n"
       "    {}, {}, {}, {}, {}, {},  // kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w\n"
       "    {}, {}, {},  // pad_top, pad_left, multiplier\n"
-      "    {}, {}, {}, {}}};  // input_zero, output_zero, clamp_low, clamp_high\n",
+      "    {}, {}, {}, {}, {}}};  // input_zero, output_zero, clamp_low, clamp_high, weight_zero\n",
       symbol, g.in_h, g.in_w, g.in_c, g.out_h, g.out_w, g.out_c, g.kernel_h, g.kernel_w, g.stride_h, g.stride_w,
       g.dilation_h, g.dilation_w, g.pad_top, g.pad_left, g.multiplier, g.input_zero, g.output_zero, g.clamp_low,
-      g.clamp_high);
+      g.clamp_high, g.weight_zero);
 }
 
 std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& tables) {

@@ -383,6 +383,7 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(),
                         g.kernel_h * g.kernel_w * g.in_c};
+  if (g.weight_zero != 0) return portable(layer, symbol);
   if (options.target == Target::armv7em && options.compact) {
     if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);
   } else if (options.target == Target::armv7em) {

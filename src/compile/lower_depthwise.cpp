@@ -237,9 +237,10 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
                           const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const DepthwiseLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>()};
-  if (options.target == Target::armv7em && options.compact) {
+  const bool fast = options.target == Target::armv7em && g.weight_zero == 0;
+  if (fast && options.compact) {
     if (auto lowered = compact_depthwise(graph, op, symbol, options)) return std::move(*lowered);
-  } else if (options.target == Target::armv7em) {
+  } else if (fast) {
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
   LoweredOp lowered = lowered_op(symbol, "depthwise_conv2d portable", "kernels/depthwise.hpp");

@@ -165,6 +165,19 @@ std::vector<Case> cases() {
       m.output("y", {1, 5});
     });
   }
+  for (const bool depthwise : {false, true}) {
+    add(depthwise ? "QLinearConv with a zero point, depthwise" : "QLinearConv with a zero point", false,
+        [=](QuantizedModel& m) {
+          m.input("x", plane, 0.03f, -7);
+          const int low = m.types().zero(-128, m.types().weight);
+          m.random("w", {4, depthwise ? 1 : 4, 3, 3}, m.types().weight, low, low + 255);
+          m.numbers("w/scale", std::vector<float>{0.012f});
+          m.numbers("w/zero", {low + 150}, m.types().weight);
+          m.scale("y", 0.09f, 5);
+          OnnxBuilder::set_one(m.quantized("QLinearConv", {"x", "w"}, "y"), "group", depthwise ? 4 : 1);
+          m.output("y", {1, 4, 4, 3});
+        });
+  }
   // Operators on values.
   for (const std::string type : {"QLinearAdd", "QLinearMul"}) {
     add(type, false, [=](QuantizedModel& m) {

@@ -11,6 +11,7 @@
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/formats/tflite.hpp"
+#include "one_operator.hpp"
 #include "oracle/tflite_oracle.hpp"
 #include "test_models.hpp"
 #include "tflite_generated.h"
@@ -20,109 +21,8 @@ namespace {
 
 namespace fb = tflite_schema;
 using B = fb::BuiltinOperator;
-
-/// What a case puts into its model. Values (not constants) are float32, or int8 with a scale.
-struct Value {
-  std::vector<std::int32_t> shape;
-  float scale = 0.05f;
-  std::int64_t zero = -3;
-};
-
-/// A model of one operator.
-class OneOperator {
- public:
-  OneOperator(B code, bool integer, std::int32_t version) : integer_(integer) {
-    model_.version = 3;
-    model_.buffers.push_back(std::make_unique<fb::BufferT>());
-    auto operator_code = std::make_unique<fb::OperatorCodeT>();
-    operator_code->code = code;
-    operator_code->short_code = static_cast<std::int8_t>(std::min(static_cast<int>(code), 127));
-    operator_code->version = version;
-    model_.operator_codes.push_back(std::move(operator_code));
-    model_.subgraphs.push_back(std::make_unique<fb::SubGraphT>());
-    graph().operators.push_back(std::make_unique<fb::OperatorT>());
-  }
-  void input(const Value& v) {
-    graph().inputs.push_back(tensor(v));
-    op().inputs.push_back(graph().inputs.back());
-  }
-  void output(const Value& v) {
-    graph().outputs.push_back(tensor(v));
-    op().outputs.push_back(graph().outputs.back());
-  }
-  void integers(const std::vector<std::int32_t>& values, std::vector<std::int32_t> shape) {
-    const ByteSpan raw = bytes_of(std::span<const std::int32_t>(values));
-    op().inputs.push_back(constant(fb::TensorType::INT32, std::move(shape), raw, nullptr));
-  }
-  void integers(const std::vector<std::int32_t>& values) {
-    integers(values, {static_cast<std::int32_t>(values.size())});
-  }
-  /// A constant of the values' type.
-  void operand(const Value& v, std::uint64_t seed) {
-    Rng rng(seed);
-    std::vector<float> floats;
-    std::vector<std::int8_t> bytes;
-    std::size_t n = 1;
-    for (const std::int32_t d : v.shape) n *= static_cast<std::size_t>(d);
-    for (std::size_t i = 0; i < n; ++i) {
-      bytes.push_back(static_cast<std::int8_t>(rng.between(-128, 127)));
-      floats.push_back(v.scale * static_cast<float>(bytes.back() - v.zero));
-    }
-    const std::int32_t id =
-        integer_
-            ? constant(fb::TensorType::INT8, v.shape, bytes_of(std::span<const std::int8_t>(bytes)), quantization(v))
-            : constant(fb::TensorType::FLOAT32, v.shape, bytes_of(std::span<const float>(floats)), nullptr);
-    op().inputs.push_back(id);
-  }
-  void indices(const std::vector<std::int32_t>& shape) {
-    graph().outputs.push_back(add(fb::TensorType::INT32, shape, 0, nullptr));
-    op().outputs.push_back(graph().outputs.back());
-  }
-  template <class Options>
-  void options(Options options) {
-    op().options.Set(std::move(options));
-  }
-  [[nodiscard]] Bytes file() {
-    flatbuffers::FlatBufferBuilder builder;
-    builder.Finish(fb::Model::Pack(builder, &model_), fb::ModelIdentifier());
-    return {builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize()};
-  }
-
- private:
-  fb::SubGraphT& graph() { return *model_.subgraphs[0]; }
-  fb::OperatorT& op() { return *graph().operators[0]; }
-  static std::unique_ptr<fb::QuantizationParametersT> quantization(const Value& v) {
-    auto q = std::make_unique<fb::QuantizationParametersT>();
-    q->scale = {v.scale};
-    q->zero_point = {v.zero};
-    return q;
-  }
-  std::int32_t add(fb::TensorType type, std::vector<std::int32_t> shape, std::uint32_t buffer,
-                   std::unique_ptr<fb::QuantizationParametersT> q) {
-    auto t = std::make_unique<fb::TensorT>();
-    t->name = "t" + std::to_string(graph().tensors.size());
-    t->type = type;
-    t->shape = std::move(shape);
-    t->buffer = buffer;
-    t->quantization = std::move(q);
-    graph().tensors.push_back(std::move(t));
-    return static_cast<std::int32_t>(graph().tensors.size()) - 1;
-  }
-  std::int32_t tensor(const Value& v) {
-    return add(integer_ ? fb::TensorType::INT8 : fb::TensorType::FLOAT32, v.shape, 0,
-               integer_ ? quantization(v) : nullptr);
-  }
-  std::int32_t constant(fb::TensorType type, std::vector<std::int32_t> shape, ByteSpan raw,
-                        std::unique_ptr<fb::QuantizationParametersT> q) {
-    auto buffer = std::make_unique<fb::BufferT>();
-    buffer->data.assign(raw.begin(), raw.end());
-    model_.buffers.push_back(std::move(buffer));
-    return add(type, std::move(shape), static_cast<std::uint32_t>(model_.buffers.size() - 1), std::move(q));
-  }
-
-  bool integer_;
-  fb::ModelT model_;
-};
+using test::OneOperator;
+using test::Value;
 
 struct Case {
   std::string name;
@@ -529,6 +429,8 @@ Bytes samples(const graph::Graph& model, std::size_t count, std::uint64_t seed) 
   return {raw.begin(), raw.end()};
 }
 
+fb::TensorType type_of(bool integer) { return integer ? fb::TensorType::INT8 : fb::TensorType::FLOAT32; }
+
 TEST(TfliteOperatorsAgree, one_by_one) {
   auto oracle = oracle::TfliteOracle::open();
   if (!oracle) GTEST_SKIP() << oracle.error().message();
@@ -544,7 +446,7 @@ TEST(TfliteOperatorsAgree, one_by_one) {
       const std::int32_t version = integer ? c.int8_version : c.float_version;
       if (version == 0) continue;
       const std::string name = c.name + (integer ? ", int8" : ", float");
-      OneOperator one(c.code, integer, version);
+      OneOperator one(c.code, type_of(integer), version);
       c.build(one);
       const Bytes file = one.file();
       // A fuzzer's seeds.
@@ -606,7 +508,7 @@ TEST(TfliteOperatorsDamaged, never_crash) {
   for (const Case& c : cases()) {
     for (const bool integer : {false, true}) {
       if ((integer ? c.int8_version : c.float_version) == 0) continue;
-      OneOperator one(c.code, integer, 1);
+      OneOperator one(c.code, type_of(integer), 1);
       c.build(one);
       const Bytes sound = one.file();
       for (std::size_t at = 0; at + 4 <= sound.size(); at += 4) {

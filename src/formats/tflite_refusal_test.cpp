@@ -127,7 +127,13 @@ const Damage kDamages[] = {
     {"no_buffers", [](Subject& s) { s.model.buffers.clear(); }, "refers to buffer"},
     {"type_string", [](Subject& s) { s.tensor("input").type = fb::TensorType::STRING; }, "STRING"},
     {"type_unknown", [](Subject& s) { s.tensor("input").type = static_cast<fb::TensorType>(77); }, "type 77"},
-    {"type_uint8", [](Subject& s) { s.tensor("input").type = fb::TensorType::UINT8; }, "uint8"},
+    {"type_uint8",
+     [](Subject& s) {
+       s.tensor("input").type = fb::TensorType::UINT8;
+       s.tensor("input").quantization.reset();
+     },
+     "uint8 elements without a scale"},
+    {"type_int4", [](Subject& s) { s.tensor("conv/weights").type = fb::TensorType::INT4; }, "bytes of data in buffer"},
     {"type_of_input_int32",
      [](Subject& s) {
        s.tensor("input").type = fb::TensorType::INT32;

@@ -39,7 +39,9 @@ HostConvScratch prepare_host_conv(const device::ConvGeometry& g, const std::int8
   scratch.column.assign(static_cast<std::size_t>(scratch.padded), 0);
   scratch.weights.assign(static_cast<std::size_t>(scratch.padded) * static_cast<std::size_t>(g.out_c), 0);
   for (std::int32_t c = 0; c < g.out_c; ++c) {
-    std::copy_n(weights + c * window, window, scratch.weights.begin() + std::ptrdiff_t{c} * scratch.padded);
+    std::transform(weights + c * window, weights + (c + 1) * window,
+                   scratch.weights.begin() + std::ptrdiff_t{c} * scratch.padded,
+                   [&](std::int8_t w) { return static_cast<std::int16_t>(w - g.weight_zero); });
   }
   return scratch;
 }
@@ -74,9 +76,10 @@ void host_depthwise(const device::ConvGeometry& g, const std::int8_t* x, const s
           const std::int8_t* pixel = x + (iy * g.in_w + ix) * g.in_c;
           const std::int8_t* tap = weights + (ky * g.kernel_w + kx) * g.out_c;
           if (g.multiplier == 1) {
-            for (std::int32_t c = 0; c < g.out_c; ++c) sums[c] += (pixel[c] - g.input_zero) * tap[c];
+            for (std::int32_t c = 0; c < g.out_c; ++c) sums[c] += (pixel[c] - g.input_zero) * (tap[c] - g.weight_zero);
           } else {
-            for (std::int32_t c = 0; c < g.out_c; ++c) sums[c] += (pixel[c / g.multiplier] - g.input_zero) * tap[c];
+            for (std::int32_t c = 0; c < g.out_c; ++c)
+              sums[c] += (pixel[c / g.multiplier] - g.input_zero) * (tap[c] - g.weight_zero);
           }
         }
       }

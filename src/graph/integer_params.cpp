@@ -53,6 +53,7 @@ device::ConvGeometry conv_geometry(const Graph& graph, const Op& op) {
       g.multiplier = depthwise->multiplier;
     }
   }
+  g.weight_zero = w.quantization.zero_point();
   g.input_zero = x.quantization.zero_point();
   g.output_zero = y.quantization.zero_point();
   const ClampLimits limits = clamp_limits(activation_of(op), y.quantization, y.dtype);

@@ -416,7 +416,7 @@ class TypeRule {
       return refuse("needs '" + t.name + "' as " + std::string(name(type)) + ", it is " + std::string(name(t.dtype)));
     return {};
   }
-  /// int8 weights are symmetric, with one scale or one for each output channel.
+  /// int8 weights have one scale or one for each output channel, and one zero point: 0 beside int16 values.
   [[nodiscard]] Result<void> weighted(std::int32_t channel_axis) const {
     MOTE_TRY_VOID(same_type(x_));
     const bool wide = x_.dtype == DType::i16, integer = wide || x_.dtype == DType::i8;
@@ -429,9 +429,9 @@ class TypeRule {
     const Tensor& w = in(1);
     MOTE_TRY_VOID(quantized(w));
     for (const std::int32_t zero : w.quantization.zero_points) {
-      if (zero != 0)
-        return refuse("has weights '" + w.name + "' with the zero point " + std::to_string(zero) +
-                      "; int8 weights are symmetric");
+      if (zero != w.quantization.zero_point() || (wide && zero != 0))
+        return refuse("has weights '" + w.name + "' with the zero point " + std::to_string(zero) + ", which must be " +
+                      std::to_string(wide ? 0 : w.quantization.zero_point()));
     }
     if (w.quantization.per_channel() && w.quantization.axis != channel_axis) {
       return refuse("has weights '" + w.name + "' with scales along axis " + std::to_string(w.quantization.axis) +

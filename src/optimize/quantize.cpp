@@ -183,23 +183,24 @@ class Quantizer {
     const std::int32_t axis = op.as<graph::DepthwiseConv2D>() != nullptr ? 3 : 0;
     const bool own = marked_ && weights.quantization.present() &&
                      (!weights.quantization.per_channel() || weights.quantization.axis == axis);
-    const Quantization q =
-        own ? symmetric(weights.quantization)
+    Quantization q =
+        own ? weights.quantization
             : graph::weight_quantization(weights, axis,
                                          graph::largest_weight_scale(graph_.tensor(op.inputs[0]).quantization,
                                                                      graph_.tensor(op.outputs[0]).quantization));
     const auto values = weights.values<float>();
     const auto channels = static_cast<std::size_t>(weights.shape[static_cast<std::size_t>(axis)]);
     const std::size_t inner = axis == 3 ? 1 : values.size() / channels;
-    std::vector<std::int8_t> integers;
+    std::vector<float> steps;  // from the zero point
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const float scaled = std::round(values[i] / q.scales[q.per_channel() ? i / inner % channels : 0]);
-      if (own && (scaled < -128.0f || scaled > 127.0f)) {
-        return fail(Code::unsupported, "'" + op.name + "' has weights that are " + std::to_string(std::abs(scaled)) +
-                                           " steps from their zero point; int8 holds -128 to 127");
-      }
-      integers.push_back(static_cast<std::int8_t>(std::clamp(scaled, own ? -128.0f : -127.0f, 127.0f)));
+      const float step = std::round(values[i] / q.scales[q.per_channel() ? i / inner % channels : 0]);
+      steps.push_back(own ? step : std::clamp(step, -127.0f, 127.0f));
     }
+    MOTE_TRY(const std::int32_t zero, weight_zero(op, q, steps));
+    std::vector<std::int8_t> integers;
+    for (const float step : steps)
+      integers.push_back(static_cast<std::int8_t>(std::clamp(step + static_cast<float>(zero), -128.0f, 127.0f)));
+    std::ranges::fill(q.zero_points, zero);
     Tensor integer_weights{weights.name + "/int8", DType::i8, weights.shape, q,
                            graph::constant_data(std::span<const std::int8_t>(integers))};
     op.inputs[1] = graph_.add_tensor(std::move(integer_weights));
@@ -208,9 +209,17 @@ class Quantizer {
     return {};
   }
 
-  static Quantization symmetric(Quantization q) {
-    std::ranges::fill(q.zero_points, 0);
-    return q;
+  /// 0 where int8 reaches all weights from there; else their own.
+  [[nodiscard]] static Result<std::int32_t> weight_zero(const Op& op, const Quantization& q,
+                                                        std::span<const float> steps) {
+    const auto [low, high] = std::ranges::minmax(steps);
+    if (low >= -128.0f && high <= 127.0f) return 0;
+    const std::int32_t zero = q.zero_point();
+    const bool one = std::ranges::all_of(q.zero_points, [&](std::int32_t z) { return z == zero; });
+    if (one && low + static_cast<float>(zero) >= -128.0f && high + static_cast<float>(zero) <= 127.0f) return zero;
+    return fail(Code::unsupported, "'" + op.name + "' has weights up to " +
+                                       std::to_string(static_cast<int>(std::max(-low, high))) +
+                                       " steps from zero points that differ; int8 reaches 128");
   }
 
   /// Bias scale is input scale times weight scale, zero point 0.

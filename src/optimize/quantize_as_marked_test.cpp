@@ -119,16 +119,19 @@ TEST(QuantizeAsMarked, layers_keep_the_scales_that_stand_in_the_model) {
   EXPECT_LE(steps_apart(marked, *integer), 1.001);
 }
 
-TEST(QuantizeAsMarked, a_zero_point_of_weights_is_taken_out_where_int8_reaches) {
+TEST(QuantizeAsMarked, a_zero_point_of_weights_goes_where_int8_reaches_and_stays_where_not) {
   const auto model = [](std::int32_t low) {
     Marked m({1, 4, 4, 2});
     const TensorId x = m.mark(m.input(), 0.02f, 3);
     const TensorId y = m.op(graph::Conv2D{}, {x, m.weights({3, 2, 2, 2}, {0.01f}, 20, low, 127)});
     return m.finish(m.mark(y, 0.04f, -5));
   };
-  const auto integer = quantize_as_marked(model(-100));
-  ASSERT_TRUE(integer.has_value()) << integer.error().message();
-  EXPECT_LE(steps_apart(model(-100), *integer), 1.001);
+  for (const std::int32_t low : {-100, -128}) {
+    const auto integer = quantize_as_marked(model(low));
+    ASSERT_TRUE(integer.has_value()) << integer.error().message();
+    EXPECT_EQ(integer->tensor(integer->ops()[0].inputs[1]).quantization.zero_point(), low == -100 ? 0 : 20);
+    EXPECT_LE(steps_apart(model(low), *integer), 1.001);
+  }
 }
 
 TEST(QuantizeAsMarked, values_quantized_in_two_ways_are_rescaled) {

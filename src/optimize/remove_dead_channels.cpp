@@ -388,6 +388,14 @@ class DeadChannels {
 
 }  // namespace
 
-Result<graph::Graph> remove_dead_channels(const graph::Graph& graph) { return DeadChannels(graph).run(); }
+Result<graph::Graph> remove_dead_channels(const graph::Graph& graph) {
+  // A weight of 0 is not nothing where the zero point is another.
+  const bool shifted = std::ranges::any_of(graph.ops(), [&](const Op& op) {
+    const bool weighted = op.as<graph::Conv2D>() != nullptr || op.as<graph::DepthwiseConv2D>() != nullptr ||
+                          op.as<graph::Dense>() != nullptr;
+    return weighted && graph.tensor(op.inputs[1]).quantization.zero_point() != 0;
+  });
+  return shifted ? graph : DeadChannels(graph).run();
+}
 
 }  // namespace mote::optimize

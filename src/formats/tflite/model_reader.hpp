@@ -40,7 +40,7 @@ class ModelReader {
   [[nodiscard]] Result<void> read_tensors(const fb::SubGraph& subgraph);
   [[nodiscard]] Result<graph::Tensor> read_tensor(const fb::Tensor& tensor, std::string name);
   [[nodiscard]] Result<graph::Quantization> read_quantization(const fb::QuantizationParameters& source,
-                                                              const graph::Tensor& tensor);
+                                                              const graph::Tensor& tensor, fb::TensorType type);
   [[nodiscard]] Result<void> read_data(const fb::Tensor& source, graph::Tensor& tensor);
   [[nodiscard]] std::string unique_name(const fb::Tensor& tensor, std::size_t index);
   [[nodiscard]] Result<void> read_inputs(const fb::SubGraph& subgraph);
@@ -63,7 +63,8 @@ class ModelReader {
   graph::Graph graph_;
   std::vector<Origin> origins_;  // of each tensor, as far as operators have been read
   std::vector<std::optional<Error>>
-      unusable_;  // why a tensor of the file cannot be in the graph; reported when it is used
+      unusable_;                // why a tensor of the file cannot be in the graph; reported when it is used
+  std::vector<bool> unsigned_;  // of each tensor of the file: uint8 there
   std::vector<std::shared_ptr<const Bytes>> buffers_;  // copies made so far
   std::map<std::string, int, std::less<>> names_;
   std::map<graph::TensorId, PaddedValue> padded_;  // outputs of PAD operators
@@ -99,6 +100,10 @@ class OperatorReader {
   /// For operators that move int8 values without arithmetic on them.  @error unsupported  types, scales or zero points
   /// differ.
   [[nodiscard]] Result<void> same_quantization(graph::TensorId a, graph::TensorId b) const;
+  /// uint8 in the file, and held as int8.
+  [[nodiscard]] bool was_unsigned(graph::TensorId id) const {
+    return static_cast<std::size_t>(id) < model_.unsigned_.size() && model_.unsigned_[static_cast<std::size_t>(id)];
+  }
   [[nodiscard]] double scale(graph::TensorId id) const { return static_cast<double>(tensor(id).quantization.scale()); }
   /// For int8 operators that multiply by `factor` over the output's scale: fixed-point multipliers end at a certain
   /// size.

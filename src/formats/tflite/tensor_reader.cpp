@@ -39,8 +39,9 @@ Result<DType> element_type(fb::TensorType type) {
       return DType::i32;
     case fb::TensorType::INT64:
       return DType::i64;
-    case fb::TensorType::UINT8:
-      return fail(Code::unsupported, "has uint8 elements; convert the model again with int8 quantization");
+    case fb::TensorType::UINT8:  // held as int8
+    case fb::TensorType::INT4:   // unpacked
+      return DType::i8;
     case fb::TensorType::INT16:
       return DType::i16;
     default:
@@ -48,7 +49,7 @@ Result<DType> element_type(fb::TensorType type) {
   }
   const char* name = fb::EnumNameTensorType(type);
   const std::string shown = *name == '\0' ? "type " + std::to_string(static_cast<int>(type)) : std::string(name);
-  return fail(Code::unsupported, "has elements of " + shown + "; float32 and int8 are supported");
+  return fail(Code::unsupported, "has elements of " + shown + "; float32, int8 and uint8 are supported");
 }
 
 Result<graph::Shape> read_shape(const fb::Tensor& tensor) {
@@ -63,6 +64,24 @@ Result<graph::Shape> read_shape(const fb::Tensor& tensor) {
     dims.push_back(d);
   }
   return graph::Shape(std::move(dims));
+}
+
+/// int4 to int8: the first of two elements is a byte's low half.
+Bytes unpacked(const flatbuffers::Vector<std::uint8_t>& halves, std::size_t elements) {
+  Bytes bytes;
+  bytes.reserve(elements);
+  for (std::size_t i = 0; i < elements; ++i) {
+    const std::uint32_t half = (halves.Get(static_cast<flatbuffers::uoffset_t>(i / 2)) >> (i % 2 == 0 ? 0 : 4)) & 15u;
+    bytes.push_back(static_cast<std::uint8_t>((half ^ 8u) - 8u));
+  }
+  return bytes;
+}
+
+/// uint8 to int8, 128 less.
+Bytes shifted(const flatbuffers::Vector<std::uint8_t>& bytes) {
+  Bytes less(bytes.begin(), bytes.end());
+  for (std::uint8_t& b : less) b ^= 0x80;
+  return less;
 }
 
 }  // namespace
@@ -92,6 +111,7 @@ Result<void> ModelReader::read_tensors(const fb::SubGraph& subgraph) {
       unusable_[i] = std::move(tensor).error().in(tensor_place(i, name));
       tensor = Tensor{std::move(name), DType::f32, {}, {}, nullptr};
     }
+    unsigned_.push_back(source->type() == fb::TensorType::UINT8);
     origins_.push_back(tensor->is_constant() ? Origin::constant : Origin::unknown);
     graph_.add_tensor(std::move(*tensor));
   }
@@ -111,14 +131,16 @@ Result<Tensor> ModelReader::read_tensor(const fb::Tensor& source, std::string na
     return fail(Code::unsupported, "is stored sparse; convert the model again without sparsity");
   // Converters leave the range seen in training on float tensors; it has no meaning for them.
   if (source.quantization() != nullptr && tensor.dtype != DType::f32) {
-    MOTE_TRY(tensor.quantization, read_quantization(*source.quantization(), tensor));
+    MOTE_TRY(tensor.quantization, read_quantization(*source.quantization(), tensor, source.type()));
   }
+  if (source.type() == fb::TensorType::UINT8 && !tensor.quantization.present())
+    return fail(Code::unsupported, "has uint8 elements without a scale; quantized models have one");
   MOTE_TRY_VOID(read_data(source, tensor));
   return tensor;
 }
 
 Result<graph::Quantization> ModelReader::read_quantization(const fb::QuantizationParameters& source,
-                                                           const Tensor& tensor) {
+                                                           const Tensor& tensor, fb::TensorType type) {
   if (source.custom_kind() != 0)
     return fail(Code::unsupported, "has a custom quantization; convert the model again with int8 quantization");
   const std::size_t scales = count(source.scale());
@@ -130,7 +152,9 @@ Result<graph::Quantization> ModelReader::read_quantization(const fb::Quantizatio
                 "has " + std::to_string(scales) + " scales and " + std::to_string(zero_points) + " zero points");
   }
   MOTE_TRY_VOID(charge(8 * scales));
-  const std::int64_t limit = tensor.dtype == DType::i8 ? 128 : 0;
+  const std::int64_t limit = type == fb::TensorType::INT4 ? 8 : tensor.dtype == DType::i8 ? 128 : 0;
+  // uint8 values and their zero points are 128 less as int8.
+  const std::int64_t offset = type == fb::TensorType::UINT8 ? 128 : 0;
   for (std::size_t i = 0; i < scales; ++i) {
     const float scale = source.scale()->Get(static_cast<flatbuffers::uoffset_t>(i));
     if (!std::isnormal(scale) || scale < 0.0f) {
@@ -138,11 +162,11 @@ Result<graph::Quantization> ModelReader::read_quantization(const fb::Quantizatio
                   "has a scale that is zero, negative or not a number, at position " + std::to_string(i));
     }
     const std::int64_t zero_point = element_at(*source.zero_point(), zero_points == 1 ? 0 : i);
-    if (zero_point < -limit || zero_point > std::max<std::int64_t>(limit - 1, 0)) {
+    if (zero_point < offset - limit || zero_point > offset + std::max<std::int64_t>(limit - 1, 0)) {
       return fail(Code::malformed, "has the zero point " + std::to_string(zero_point) + ", outside of its type");
     }
     result.scales.push_back(scale);
-    result.zero_points.push_back(static_cast<std::int32_t>(zero_point));
+    result.zero_points.push_back(static_cast<std::int32_t>(zero_point - offset));
   }
   if (scales == 1) return result;
   // Some converters copy a depthwise convolution's axis 3 to its bias, which has only one axis (person_detect of
@@ -168,10 +192,18 @@ Result<void> ModelReader::read_data(const fb::Tensor& source, Tensor& tensor) {
   const fb::Buffer& buffer = *model_.buffers()->Get(static_cast<flatbuffers::uoffset_t>(index));
   if (buffer.outside_offset() > 1) return fail(Code::unsupported, "has its data outside of the model's tables");
   if (count(buffer.data()) == 0) return {};
-  if (buffer.data()->size() != tensor.size_bytes()) {
+  const bool packed = source.type() == fb::TensorType::INT4;  // two in a byte
+  const std::size_t expected = packed ? (tensor.shape.elements() + 1) / 2 : tensor.size_bytes();
+  if (buffer.data()->size() != expected) {
     return fail(Code::malformed, "has " + std::to_string(buffer.data()->size()) + " bytes of data in buffer " +
-                                     std::to_string(index) + ", " + std::to_string(tensor.size_bytes()) +
+                                     std::to_string(index) + ", " + std::to_string(expected) +
                                      " are needed for the shape " + tensor.shape.text());
+  }
+  if (packed || source.type() == fb::TensorType::UINT8) {
+    MOTE_TRY_VOID(charge(tensor.size_bytes()));
+    tensor.data =
+        std::make_shared<const Bytes>(packed ? unpacked(*buffer.data(), tensor.size_bytes()) : shifted(*buffer.data()));
+    return {};
   }
   if (buffers_[index] == nullptr) {
     MOTE_TRY_VOID(charge(buffer.data()->size()));

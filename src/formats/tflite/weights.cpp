@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model_writer.hpp"
+
 namespace mote::formats::tflite {
 namespace {
 
@@ -13,8 +15,9 @@ using graph::TensorId;
 
 float scale_of(const Quantization& q, std::size_t channel) { return q.per_channel() ? q.scales[channel] : q.scale(); }
 
-Result<void> check_weights(const OperatorReader& op, const Tensor& weights, std::int32_t channel_axis,
-                           std::size_t rank) {
+/// @param was_unsigned  uint8 weights have one zero point of any value
+Result<void> check_weights(const OperatorReader& op, const Tensor& weights, std::int32_t channel_axis, std::size_t rank,
+                           bool was_unsigned) {
   const std::string place = "its weights " + in_quotes(weights.name) + " ";
   if (weights.shape.rank() != rank) {
     return op.refuse(Code::malformed, place + "have the shape " + weights.shape.text() + ", " + std::to_string(rank) +
@@ -27,7 +30,7 @@ Result<void> check_weights(const OperatorReader& op, const Tensor& weights, std:
     return op.refuse(Code::unsupported, place + "have scales along axis " + std::to_string(q.axis) + ", axis " +
                                             std::to_string(channel_axis) + " is needed");
   }
-  if (std::ranges::any_of(q.zero_points, [](std::int32_t z) { return z != 0; })) {
+  if (std::ranges::any_of(q.zero_points, [&](std::int32_t z) { return z != (was_unsigned ? q.zero_point() : 0); })) {
     return op.refuse(Code::unsupported,
                      place + "have a zero point other than 0; convert the model again with symmetric int8 weights");
   }
@@ -72,11 +75,28 @@ Result<TensorId> as_floats(OperatorReader& op, TensorId id, std::int32_t channel
   std::vector<float> values;
   values.reserve(elements);
   for (const std::int8_t v : w.values<std::int8_t>())
-    values.push_back(scale_of(w.quantization, values.size() / inner % channels) * static_cast<float>(v));
+    values.push_back(scale_of(w.quantization, values.size() / inner % channels) *
+                     static_cast<float>(v - w.quantization.zero_point()));
   Tensor floats = w;
   floats.dtype = DType::f32;
   floats.quantization = {};
   return op.constant_like("/floats", floats, graph::constant_data(std::span<const float>(values)));
+}
+
+/// The zero point of weights that were uint8 becomes 0 where int8 reaches all of them: then every kernel takes them.
+Result<TensorId> without_zero_point(OperatorReader& op, TensorId id) {
+  const Tensor w = op.tensor(id);
+  const std::int32_t zero = w.quantization.zero_point();
+  if (zero == 0) return id;
+  std::vector<std::int8_t> values;
+  MOTE_TRY_VOID(op.charge(w.size_bytes()));
+  for (const std::int8_t v : w.values<std::int8_t>()) {
+    if (v - zero < -128 || v - zero > 127) return id;
+    values.push_back(static_cast<std::int8_t>(v - zero));
+  }
+  Tensor symmetric = w;
+  std::ranges::fill(symmetric.quantization.zero_points, 0);
+  return op.constant_like("/symmetric", symmetric, graph::constant_data(std::span<const std::int8_t>(values)));
 }
 
 bool stands_for_none(const Tensor& bias) {
@@ -93,16 +113,20 @@ Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, T
     return op.refuse(Code::unsupported, "its input is " + std::string(graph::name(x.dtype)) + " and its output " +
                                             std::string(graph::name(y.dtype)));
   MOTE_TRY(TensorId weights, op.constant(1, {DType::f32, DType::i8}));
+  const bool wide = x.dtype == DType::i16;
   if (x.dtype == DType::f32 && op.tensor(weights).dtype == DType::i8) {
-    MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank));
+    MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank, op.was_unsigned(weights)));
     MOTE_TRY(weights, as_floats(op, weights, channel_axis));
   }
-  const bool integer = x.dtype == DType::i8 || x.dtype == DType::i16;
+  const bool integer = wide || x.dtype == DType::i8;
   if (integer != (op.tensor(weights).dtype == DType::i8)) {
     return op.refuse(Code::unsupported, "its weights are " + std::string(graph::name(op.tensor(weights).dtype)) +
                                             " and its input is " + std::string(graph::name(x.dtype)));
   }
-  MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank));
+  MOTE_TRY_VOID(check_weights(op, op.tensor(weights), channel_axis, rank, !wide && op.was_unsigned(weights)));
+  if (integer) {
+    MOTE_TRY(weights, without_zero_point(op, weights));
+  }
   for (const float weight_scale : op.tensor(weights).quantization.scales) {
     MOTE_TRY_VOID(op.rescales(op.scale(value) * static_cast<double>(weight_scale), output));
   }
@@ -115,6 +139,12 @@ Result<std::vector<TensorId>> read_weights(OperatorReader& op, TensorId value, T
     if (!stands_for_none(op.tensor(bias))) inputs.push_back(bias);
   }
   return inputs;
+}
+
+Result<void> check_written_weights(const OperatorWriter& op) {
+  if (op.input(1).quantization.zero_point() == 0) return {};
+  return op.refuse("its weights have the zero point " + std::to_string(op.input(1).quantization.zero_point()) +
+                   ", and TensorFlow Lite's int8 weights are symmetric");
 }
 
 }  // namespace mote::formats::tflite

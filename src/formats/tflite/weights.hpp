@@ -23,4 +23,7 @@ namespace mote::formats::tflite {
 /// takes it away again.
 constexpr std::string_view kNoBiasSuffix = "/no_bias";
 
+/// @error unsupported  weights with a zero point: the format's int8 has no word for them.
+[[nodiscard]] Result<void> check_written_weights(const OperatorWriter& op);
+
 }  // namespace mote::formats::tflite

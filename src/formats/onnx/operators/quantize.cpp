@@ -119,6 +119,9 @@ Result<TensorId> dequantized_constant(NodeReader& node, TensorId x, const Scales
     for (const std::int32_t v : t.values<std::int32_t>()) values.push_back(v);
   else
     return node.refuse(Code::unsupported, "its input is " + std::string(graph::name(t.dtype)));
+  if (node.has(2) && !t.quantization.present() && s.type != t.dtype)
+    return node.refuse(Code::malformed, "its zero point is " + std::string(graph::name(s.type)) + ", its input " +
+                                            std::string(graph::name(t.dtype)));
   MOTE_TRY(const Slices slices, slices_of(node, t.shape, s.scale.size()));
   // One quantized by a node of the model lies as int8 already.
   const std::int32_t moved = t.quantization.present() && s.type == DType::u8 ? 128 : 0;

@@ -105,6 +105,7 @@ fb::Padding write_padding(OperatorWriter& op, const Attributes& a, FileTensor& f
 
 Result<void> write_conv(OperatorWriter& op, const graph::Op& source) {
   const Conv2D& a = *source.as<Conv2D>();
+  MOTE_TRY_VOID(check_written_weights(op));
   std::vector<FileTensor> inputs = op.inputs();
   const fb::Padding padding = write_padding(op, a, inputs[0]);
   inputs.resize(3, graph::kNoTensor);
@@ -117,6 +118,7 @@ Result<void> write_conv(OperatorWriter& op, const graph::Op& source) {
 
 Result<void> write_depthwise(OperatorWriter& op, const graph::Op& source) {
   const DepthwiseConv2D& a = *source.as<DepthwiseConv2D>();
+  MOTE_TRY_VOID(check_written_weights(op));
   std::vector<FileTensor> inputs = op.inputs();
   const fb::Padding padding = write_padding(op, a, inputs[0]);
   const auto options = fb::CreateDepthwiseConv2DOptions(op.builder(), padding, a.stride_w, a.stride_h, a.multiplier,

@@ -89,6 +89,7 @@ Result<void> read_batch_matmul(OperatorReader& op) {
 }
 
 Result<void> write_dense(OperatorWriter& op, const graph::Op& source) {
+  MOTE_TRY_VOID(check_written_weights(op));
   const auto options =
       fb::CreateFullyConnectedOptions(op.builder(), activation_function(source.as<Dense>()->activation));
   op.emit(fb::BuiltinOperator::FULLY_CONNECTED, op.is_int8() ? 4 : 1, options);

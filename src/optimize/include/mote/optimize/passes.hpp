@@ -86,8 +86,8 @@ struct Optimized {
 /// int8 form of such a model, with the scales and zero points that stand in it: those of values in Quantize and
 /// Dequantize, those of weights in the quantization of float constants. Arithmetic is that of quantize(); the result
 /// takes and gives int8, and where a value is quantized in two ways it is rescaled.
-/// @error unsupported  a value between two operators is not quantized, or weights are further than int8 reaches from
-///                     their zero point.
+/// @error unsupported  a value between two operators is not quantized, or weights have zero points that differ and are
+///                     further from them than int8 reaches.
 /// @error invalid_argument  an operator has no int8 form.
 [[nodiscard]] Result<graph::Graph> quantize_as_marked(const graph::Graph& graph);
 
