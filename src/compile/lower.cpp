@@ -134,6 +134,7 @@ std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& t
 
 graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op, const device::ConvGeometry& g) {
   graph::ChannelTables tables = graph::channel_tables(graph, op);
+  if (g.weight_zero != 0) return tables;  // a weight of 0 is not nothing then
   const std::vector<std::int64_t> sums = weight_sums(graph, op, tables.bias.size());
   const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
   for (std::size_t c = 0; c < sums.size(); ++c) {

@@ -130,7 +130,10 @@ TEST(Graph, verify_holds_what_executor_and_compiler_rely_on) {
   using ::testing::HasSubstr;
   EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(2).quantization.axis = 1; }),
               HasSubstr("axis 1, its channels are axis 0"));
-  EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(2).quantization.zero_points = {0, 1}; }), HasSubstr("symmetric"));
+  EXPECT_THAT(broken_dense([](Graph& g) {
+                g.tensor(2).quantization.zero_points = {0, 1};
+              }),
+              HasSubstr("the zero point 1, which must be 0"));
   EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(0).quantization.zero_points = {200}; }),
               HasSubstr("zero point 200"));
   EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(3).dtype = DType::f32; }), HasSubstr("'b' as i32, it is f32"));
