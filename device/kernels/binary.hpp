@@ -89,6 +89,44 @@ struct PreluPair {
   }
 };
 
+// Comparisons give 1 or 0. Source: TensorFlow Lite reference_ops::ComparisonWithScaling.
+struct LessPair {
+  template <class P>
+  static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
+    return scaled_a<8>(p, a) < scaled_b<8>(p, b) ? 1 : 0;
+  }
+};
+struct LessEqualPair {
+  template <class P>
+  static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
+    return scaled_a<8>(p, a) <= scaled_b<8>(p, b) ? 1 : 0;
+  }
+};
+struct GreaterPair {
+  template <class P>
+  static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
+    return scaled_a<8>(p, a) > scaled_b<8>(p, b) ? 1 : 0;
+  }
+};
+struct GreaterEqualPair {
+  template <class P>
+  static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
+    return scaled_a<8>(p, a) >= scaled_b<8>(p, b) ? 1 : 0;
+  }
+};
+struct EqualPair {
+  template <class P>
+  static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
+    return scaled_a<8>(p, a) == scaled_b<8>(p, b) ? 1 : 0;
+  }
+};
+struct NotEqualPair {
+  template <class P>
+  static constexpr std::int8_t apply(const P& p, std::int8_t a, std::int8_t b) {
+    return scaled_a<8>(p, a) != scaled_b<8>(p, b) ? 1 : 0;
+  }
+};
+
 /// y[i] = Operator(a[i], b[i]). y may be an operand that does not repeat.
 template <class Operator, class Geometry, class Params, class Element>
 void for_pairs(const Geometry& g, const Params& p, const Element* a, const Element* b, Element* y) {

@@ -5,6 +5,7 @@
 
 #include "mote/base/rng.hpp"
 #include "mote/graph/graph.hpp"
+#include "mote/graph/logic.hpp"
 #include "mote/graph/quantization.hpp"
 
 namespace mote::graph {
@@ -154,7 +155,7 @@ class RandomNetwork {
     const Shape in = g_.tensor(x).shape;
     std::vector<std::int32_t> dims(in.dims().begin(), in.dims().end());
     const auto axis = static_cast<std::size_t>(pick(1, 3));
-    switch (pick(0, 13)) {
+    switch (pick(0, 15)) {
       case 0: {
         const auto kind = static_cast<UnaryKind>(pick(0, static_cast<std::int64_t>(kUnaryKinds) - 1));
         const TensorId y = value(in, false);
@@ -251,6 +252,25 @@ class RandomNetwork {
                   moved(x, {1, window_output(in[1], kh, sh, 1, pads.top, pads.bottom),
                             window_output(in[2], kw, sw, 1, pads.left, pads.right), in[3]}));
       }
+      case 13: {
+        // Elements that compare with a row, or that do not with another, stay.
+        TensorId truth = compare(x, Shape{1, 1, 1, in[3]});
+        if (rng_.chance(0.5)) {
+          const TensorId second = compare(x, Shape{1});
+          truth = op(Binary{rng_.chance(0.5) ? BinaryKind::minimum : BinaryKind::maximum}, {truth, second},
+                     moved(truth, in));
+        }
+        std::vector<TensorId> sides{
+            x, constant(rng_.chance(0.5) ? Shape{1, in[1], 1, 1} : Shape{1}, g_.tensor(x).quantization)};
+        if (rng_.chance(0.5)) std::swap(sides[0], sides[1]);
+        return op(Select{}, {truth, sides[0], sides[1]}, moved(x, in));
+      }
+      case 14: {
+        const TensorId turned = op(Transpose{{0, 1, 3, 2}}, {x}, moved(x, {1, in[1], in[3], in[2]}));
+        const TensorId y = value({1, in[1], in[2], in[2]}, false);
+        g_.tensor(y).quantization.scales[0] *= 20.0f;
+        return op(MatMul{}, {x, turned}, y);
+      }
       case 11:
         return op(Binary{BinaryKind::prelu}, {x, constant({1, 1, 1, in[3]}, quantization(false))}, value(in, false));
       default: {
@@ -261,6 +281,12 @@ class RandomNetwork {
         return op(Broadcast{}, {narrow}, moved(x, Shape(dims)));
       }
     }
+  }
+  TensorId compare(TensorId x, Shape with) {
+    const TensorId y = value(g_.tensor(x).shape, false);
+    g_.tensor(y).quantization = truth_quantization();
+    return op(Compare{static_cast<CompareKind>(pick(0, static_cast<std::int64_t>(kCompareKinds) - 1))},
+              {x, constant(std::move(with), quantization(false))}, y);
   }
   TensorId dense(TensorId x) {
     const std::int32_t outputs = pick(1, 40);

@@ -30,6 +30,9 @@ struct Lowerer {
     return lower_add(graph, op, symbol, options);
   }
   Result<LoweredOp> operator()(const graph::Binary&) const { return lower_pair(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Compare&) const { return lower_pair(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Select&) const { return lower_select(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::MatMul&) const { return lower_matmul(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Unary&) const { return lower_unary(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Concat&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Slice&) const { return lower_moves(graph, op, symbol); }
@@ -86,8 +89,9 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   }
   const bool all_constant = std::ranges::all_of(
       op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
-  const bool takes_constants =
-      op.as<graph::Add>() != nullptr || op.as<graph::Binary>() != nullptr || op.as<graph::Concat>() != nullptr;
+  const bool takes_constants = op.as<graph::Add>() != nullptr || op.as<graph::Binary>() != nullptr ||
+                               op.as<graph::Concat>() != nullptr || op.as<graph::Compare>() != nullptr ||
+                               op.as<graph::Select>() != nullptr || op.as<graph::MatMul>() != nullptr;
   if (const graph::Tensor& value = graph.tensor(op.inputs[0]);
       all_constant || (value.is_constant() && !takes_constants)) {
     return fail(

@@ -21,8 +21,10 @@ namespace mote::compile {
 [[nodiscard]] LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
-/// Binary, and Add with operands that broadcast or are constants.
+/// Binary, Compare, and Add with operands that broadcast or are constants.
 [[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Concat, Slice, Transpose, Pad, Broadcast, Gather.
 [[nodiscard]] LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,

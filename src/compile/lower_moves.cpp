@@ -1,4 +1,5 @@
-// Operators that move elements, functions of one element, and operators of two that broadcast.
+// Operators that move or select elements, functions of one element, operators of two that broadcast, and products of
+// computed matrices.
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,6 +8,7 @@
 
 #include "kernels/binary.hpp"
 #include "lower.hpp"
+#include "mote/graph/logic.hpp"
 #include "mote/graph/moves.hpp"
 #include "mote/graph/unary.hpp"
 
@@ -51,7 +53,25 @@ template <class P>
 Pair pair_of(std::string_view name) {
   return {name, [](const device::PairParams& p, std::int8_t a, std::int8_t b) { return P::apply(p, a, b); }};
 }
+Pair comparison_of(graph::CompareKind kind) {
+  switch (kind) {
+    case graph::CompareKind::less:
+      return pair_of<device::LessPair>("LessPair");
+    case graph::CompareKind::less_equal:
+      return pair_of<device::LessEqualPair>("LessEqualPair");
+    case graph::CompareKind::greater:
+      return pair_of<device::GreaterPair>("GreaterPair");
+    case graph::CompareKind::greater_equal:
+      return pair_of<device::GreaterEqualPair>("GreaterEqualPair");
+    case graph::CompareKind::equal:
+      return pair_of<device::EqualPair>("EqualPair");
+    case graph::CompareKind::not_equal:
+      break;
+  }
+  return pair_of<device::NotEqualPair>("NotEqualPair");
+}
 Pair arithmetic_of(const graph::Op& op) {
+  if (const auto* compare = op.as<graph::Compare>()) return comparison_of(compare->kind);
   const auto* binary = op.as<graph::Binary>();
   if (binary == nullptr) return pair_of<device::AddPair>("AddPair");
   switch (binary->kind) {
@@ -118,6 +138,36 @@ Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, con
   for (std::size_t i = 0; i < 2; ++i) {
     if (graph.tensor(op.inputs[i]).shape == y.shape) lowered.may_reuse_inputs.push_back(i);
   }
+  return lowered;
+}
+
+Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+  const auto g = graph::select_geometry(graph, op);
+  if (!g) return fail(Code::unsupported, fmt::format("select '{}' broadcasts along too many dimensions", op.name));
+  LoweredOp lowered = lowered_op(symbol, "select", "kernels/select.hpp");
+  lowered.geometry = fmt::format("constexpr SelectGeometry {}_loops{{{{{}}}, {{{}}}, {{{}}}, {{{}}}}};\n", symbol,
+                                 fmt::join(g->count, ", "), fmt::join(g->condition, ", "), fmt::join(g->a, ", "),
+                                 fmt::join(g->b, ", "));
+  std::vector<std::string> operands;
+  for (std::size_t i = 0; i < 3; ++i) operands.push_back(operand(lowered, graph, op, i));
+  lowered.body = fmt::format("select({}_loops, {}, y);", symbol, fmt::join(operands, ", "));
+  return lowered;
+}
+
+LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+  const device::MatMulGeometry g = graph::matmul_geometry(graph, op);
+  LoweredOp lowered = lowered_op(symbol, "matmul", "kernels/matmul.hpp");
+  lowered.geometry = static_geometry(symbol, {{"batches", g.batches},
+                                              {"rows", g.rows},
+                                              {"depth", g.depth},
+                                              {"columns", g.columns},
+                                              {"a_zero", g.a_zero},
+                                              {"b_zero", g.b_zero},
+                                              {"output_zero", g.output_zero},
+                                              {"multiplier", g.multiplier},
+                                              {"shift", g.shift}});
+  const std::string a = operand(lowered, graph, op, 0), b = operand(lowered, graph, op, 1);
+  lowered.body = fmt::format("matmul({}_geometry{{}}, {}, {}, y);", symbol, a, b);
   return lowered;
 }
 

@@ -86,6 +86,15 @@ class OneOperator {
     graph().outputs.push_back(add(fb::TensorType::INT32, shape, 0, nullptr));
     op().outputs.push_back(graph().outputs.back());
   }
+  /// Truth values.
+  void truth_input(const std::vector<std::int32_t>& shape) {
+    graph().inputs.push_back(add(fb::TensorType::BOOL, shape, 0, nullptr));
+    op().inputs.push_back(graph().inputs.back());
+  }
+  void truth_output(const std::vector<std::int32_t>& shape) {
+    graph().outputs.push_back(add(fb::TensorType::BOOL, shape, 0, nullptr));
+    op().outputs.push_back(graph().outputs.back());
+  }
   template <class Options>
   void options(Options options) {
     op().options.Set(std::move(options));

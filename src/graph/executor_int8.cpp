@@ -157,6 +157,9 @@ Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const st
   const DType in = graph.tensor(op.inputs[0]).dtype;
   const DType out = graph.tensor(op.outputs[0]).dtype;
   if (is_move(op)) return prepare_moves(graph, op, inputs, output);
+  if (op.as<Compare>() != nullptr) return prepare_compare(graph, op, inputs, output);
+  if (op.as<Select>() != nullptr) return prepare_select(graph, op, inputs, output);
+  if (op.as<MatMul>() != nullptr) return prepare_matmul(graph, op, inputs, output);
   if (op.as<Reshape>() != nullptr) {
     return [n = graph.tensor(op.outputs[0]).size_bytes(), x = inputs[0], output] { std::memcpy(output, x, n); };
   }

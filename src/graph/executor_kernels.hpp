@@ -30,6 +30,16 @@ namespace mote::graph::executor {
                                                           const std::vector<const std::uint8_t*>& inputs,
                                                           std::uint8_t* output);
 
+[[nodiscard]] Result<std::function<void()>> prepare_compare(const Graph& graph, const Op& op,
+                                                            const std::vector<const std::uint8_t*>& inputs,
+                                                            std::uint8_t* output);
+[[nodiscard]] Result<std::function<void()>> prepare_select(const Graph& graph, const Op& op,
+                                                           const std::vector<const std::uint8_t*>& inputs,
+                                                           std::uint8_t* output);
+[[nodiscard]] Result<std::function<void()>> prepare_matmul(const Graph& graph, const Op& op,
+                                                           const std::vector<const std::uint8_t*>& inputs,
+                                                           std::uint8_t* output);
+
 /// Operators that move elements, of any type.
 [[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op,
                                                   const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);

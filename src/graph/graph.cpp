@@ -77,6 +77,9 @@ struct MacCounter {
     return output() * static_cast<std::uint64_t>(weights()[1]) * static_cast<std::uint64_t>(weights()[2]);
   }
   std::uint64_t operator()(const Dense&) const { return weights().elements(); }
+  std::uint64_t operator()(const MatMul&) const {
+    return output() * static_cast<std::uint64_t>(graph.tensor(op.inputs[0]).shape.back());
+  }
   template <class Other>
   std::uint64_t operator()(const Other&) const {
     return 0;

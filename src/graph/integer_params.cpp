@@ -111,6 +111,16 @@ device::PairParams pair_params(const Graph& graph, const Op& op) {
     p.output_multiplier = m.mantissa;
     p.output_shift = m.shift;
   };
+  if (op.as<Compare>() != nullptr) {
+    // TensorFlow Lite multiplies by the scales themselves, which must be below 1; larger ones keep their ratio.
+    const double largest = std::max(scale_a, scale_b), unit = largest < 1.0 ? 1.0 : 2.0 * largest;
+    const FixedMultiplier ma = fixed_multiplier(scale_a / unit), mb = fixed_multiplier(scale_b / unit);
+    p.a_multiplier = ma.mantissa;
+    p.a_shift = ma.shift;
+    p.b_multiplier = mb.mantissa;
+    p.b_shift = mb.shift;
+    return p;
+  }
   if (binary != nullptr && (binary->kind == BinaryKind::minimum || binary->kind == BinaryKind::maximum)) return p;
   if (binary != nullptr && binary->kind == BinaryKind::mul) {
     set_output(scale_a * scale_b / scale_y);

@@ -50,6 +50,7 @@ std::string value_text(Activation v) { return std::string(name(v)); }
 std::string value_text(PoolKind v) { return std::string(name(v)); }
 std::string value_text(UnaryKind v) { return std::string(name(v)); }
 std::string value_text(BinaryKind v) { return std::string(name(v)); }
+std::string value_text(CompareKind v) { return std::string(name(v)); }
 std::string value_text(ReduceKind v) { return std::string(name(v)); }
 std::string value_text(ArgKind v) { return std::string(name(v)); }
 std::string value_text(ResizeMode v) { return std::string(name(v)); }
@@ -224,6 +225,7 @@ Result<void> parse_kind(Line& line, Enum& out, std::size_t count) {
 }
 Result<void> parse_value(Line& line, UnaryKind& out) { return parse_kind(line, out, kUnaryKinds); }
 Result<void> parse_value(Line& line, BinaryKind& out) { return parse_kind(line, out, kBinaryKinds); }
+Result<void> parse_value(Line& line, CompareKind& out) { return parse_kind(line, out, kCompareKinds); }
 Result<void> parse_value(Line& line, ReduceKind& out) { return parse_kind(line, out, kReduceKinds); }
 Result<void> parse_value(Line& line, ArgKind& out) { return parse_kind(line, out, kArgKinds); }
 Result<void> parse_value(Line& line, ResizeMode& out) { return parse_kind(line, out, kResizeModes); }

@@ -104,6 +104,12 @@ std::string_view name(BinaryKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
+std::string_view name(CompareKind kind) {
+  static constexpr std::array<std::string_view, kCompareKinds> kNames{"less",          "less_equal", "greater",
+                                                                      "greater_equal", "equal",      "not_equal"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 std::string_view name(ReduceKind kind) {
   static constexpr std::array<std::string_view, kReduceKinds> kNames{"sum", "mean", "maximum", "minimum", "product"};
   return kNames[static_cast<std::size_t>(kind)];

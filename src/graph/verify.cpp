@@ -1,11 +1,13 @@
 // The rules that every graph obeys, whoever made it.
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <utility>
 
 #include "kernels/softmax.hpp"
 #include "mote/graph/graph.hpp"
+#include "mote/graph/logic.hpp"
 
 namespace mote::graph {
 namespace {
@@ -66,6 +68,17 @@ class ShapeRule {
   }
   Result<Shape> operator()(const Add&) const { return broadcast(); }
   Result<Shape> operator()(const Binary&) const { return broadcast(); }
+  Result<Shape> operator()(const Compare&) const { return broadcast(); }
+  Result<Shape> operator()(const Select&) const { return broadcast(); }
+  Result<Shape> operator()(const MatMul&) const {
+    const Shape &a = in(0), &b = in(1);
+    bool fits = a.rank() >= 2 && a.rank() == b.rank() && a.back(0) == b.back(1);
+    for (std::size_t d = 0; fits && d + 2 < a.rank(); ++d) fits = a[d] == b[d];
+    if (!fits) return refuse("multiplies " + a.text() + " and " + b.text());
+    std::vector<std::int32_t> dims(a.dims().begin(), a.dims().end());
+    dims.back() = b.back(0);
+    return Shape(std::move(dims));
+  }
   Result<Shape> operator()(const Concat& a) const {
     if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank())
       return refuse("has an axis outside of its input " + in(0).text());
@@ -185,14 +198,17 @@ class ShapeRule {
   }
 
   [[nodiscard]] Result<Shape> broadcast() const {
-    const std::size_t rank = std::max(in(0).rank(), in(1).rank());
-    std::vector<std::int32_t> dims(rank);
-    for (std::size_t d = 0; d < rank; ++d) {
-      const std::int32_t a = d < in(0).rank() ? in(0).back(d) : 1, b = d < in(1).rank() ? in(1).back(d) : 1;
-      if (a != b && a != 1 && b != 1)
-        return refuse("joins " + in(0).text() + " and " + in(1).text() + ", which do not broadcast");
-      dims[rank - 1 - d] = std::max(a, b);
+    std::vector<std::int32_t> dims;  // innermost first
+    for (std::size_t i = 0; i < op_.inputs.size(); ++i) {
+      dims.resize(std::max(dims.size(), in(i).rank()), 1);
+      for (std::size_t d = 0; d < in(i).rank(); ++d) {
+        const std::int32_t size = in(i).back(d);
+        if (size != dims[d] && size != 1 && dims[d] != 1)
+          return refuse("joins " + in(0).text() + " and " + in(i).text() + ", which do not broadcast");
+        dims[d] = std::max(dims[d], size);
+      }
     }
+    std::ranges::reverse(dims);
     return Shape(std::move(dims));
   }
 
@@ -238,6 +254,9 @@ struct ArityOf {
   Arity operator()(const BatchNorm&) const { return {5, 5}; }
   Arity operator()(const Add&) const { return {2, 2}; }
   Arity operator()(const Binary&) const { return {2, 2}; }
+  Arity operator()(const Compare&) const { return {2, 2}; }
+  Arity operator()(const Select&) const { return {3, 3}; }
+  Arity operator()(const MatMul&) const { return {2, 2}; }
   Arity operator()(const Concat&) const { return {1, kMostJoined}; }
   Arity operator()(const Gather&) const { return {2, 2}; }
   template <class Other>
@@ -322,6 +341,28 @@ class TypeRule {
       return same_quantization(in(1));
     }
     return {};
+  }
+  Result<void> operator()(const Compare&) const {
+    if (!may_be_truth(y_)) return refuse("gives truth values, its output '" + y_.name + "' is of another kind");
+    if (x_.dtype != in(1).dtype || x_.dtype == DType::u8 || x_.dtype == DType::i16)
+      return refuse("compares " + std::string(name(x_.dtype)) + " with " + std::string(name(in(1).dtype)));
+    MOTE_TRY_VOID(quantized(x_));
+    return quantized(in(1));
+  }
+  Result<void> operator()(const Select&) const {
+    if (!may_be_truth(x_)) return refuse("selects by '" + x_.name + "', which are no truth values");
+    MOTE_TRY_VOID(moved(in(1)));
+    return moved(in(2));
+  }
+  Result<void> operator()(const MatMul&) const {
+    if (x_.dtype != DType::f32 && x_.dtype != DType::i8)
+      return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
+    for (const Tensor* t : {&x_, &in(1), &y_}) {
+      if (t->quantization.per_channel() && t->dtype == DType::i8)
+        return refuse("has an operand '" + t->name + "' with more than one scale");
+    }
+    MOTE_TRY_VOID(same_type(x_));
+    return same_type(in(1));
   }
   Result<void> operator()(const Concat&) const {
     for (std::size_t i = 0; i < op_.inputs.size(); ++i) MOTE_TRY_VOID(moved(in(i)));

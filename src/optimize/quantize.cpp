@@ -34,7 +34,8 @@ bool has_int8_form(const Op& op) {
   const auto* reduce = op.as<graph::Reduce>();
   if (reduce != nullptr) return reduce->kind == graph::ReduceKind::sum || reduce->kind == graph::ReduceKind::mean;
   return is_weighted(op) || op.as<graph::Add>() != nullptr || op.as<graph::Activate>() != nullptr ||
-         op.as<graph::Unary>() != nullptr || op.as<graph::Concat>() != nullptr;
+         op.as<graph::Unary>() != nullptr || op.as<graph::Concat>() != nullptr || op.as<graph::Select>() != nullptr ||
+         op.as<graph::MatMul>() != nullptr;
 }
 
 /// The output that TensorFlow Lite fixes for an operator, if it does.
@@ -106,7 +107,10 @@ class Quantizer {
       largest = std::max(largest, scale);
     }
     const bool pairs = op.as<graph::Binary>() != nullptr;
-    const double computed = is_weighted(op) ? product : pairs ? std::max(product, largest) : largest;
+    if (op.as<graph::Compare>() != nullptr || op.as<graph::Select>() != nullptr) return {};
+    const double computed = is_weighted(op) || op.as<graph::MatMul>() != nullptr ? product
+                            : pairs                                              ? std::max(product, largest)
+                                                                                 : largest;
     if (computed < kMaxRescale * static_cast<double>(y.quantization.scale())) return {};
     return fail(Code::unsupported,
                 std::string(graph::op_name(op.attributes)) + " '" + op.name +
@@ -120,6 +124,12 @@ class Quantizer {
 
   Result<void> quantize_op(Op& op) {
     if (op.as<graph::ArgReduce>() != nullptr) return {};
+    if (graph_.tensor(op.outputs[0]).dtype == DType::i8) return quantize_truth(op);
+    // Truth values that become numbers.
+    if (op.as<graph::Dequantize>() != nullptr) {
+      op.attributes = graph::Quantize{};
+      return value(op.outputs[0]);
+    }
     // A model's own scale of a function is kept: the table is made for it.
     if (const auto fixed = fixed_output(op); fixed && !(marked_ && op.as<graph::Unary>() != nullptr)) {
       give(op, *fixed);
@@ -137,11 +147,23 @@ class Quantizer {
     if (is_weighted(op)) return quantize_weights(op);
     const Quantization of_output = graph_.tensor(op.outputs[0]).quantization;
     for (TensorId& input : op.inputs) {
+      if (graph_.tensor(input).dtype == DType::i8 && op.as<graph::Select>() != nullptr && &input == &op.inputs[0])
+        continue;
       if (graph_.tensor(input).is_constant()) {
         MOTE_TRY(input, quantize_operand(op, input, joins_values(op) ? std::optional(of_output) : std::nullopt));
       } else if (joins_values(op) && graph_.tensor(input).quantization != of_output) {
         input = requantized(op, input, of_output);
       }
+    }
+    return {};
+  }
+
+  /// Operators that give truth values give int8 already; what they compare is quantized.
+  Result<void> quantize_truth(Op& op) {
+    for (TensorId& input : op.inputs) {
+      const Tensor& t = graph_.tensor(input);
+      if (op.as<graph::Compare>() == nullptr || !t.is_constant() || t.dtype != DType::f32) continue;
+      MOTE_TRY(input, quantize_operand(op, input, std::nullopt));
     }
     return {};
   }
@@ -256,8 +278,9 @@ class Quantizer {
 
 bool joins_values(const Op& op) {
   const auto* binary = op.as<graph::Binary>();
-  return op.as<graph::Concat>() != nullptr || (binary != nullptr && (binary->kind == graph::BinaryKind::minimum ||
-                                                                     binary->kind == graph::BinaryKind::maximum));
+  return op.as<graph::Concat>() != nullptr || op.as<graph::Select>() != nullptr ||
+         (binary != nullptr &&
+          (binary->kind == graph::BinaryKind::minimum || binary->kind == graph::BinaryKind::maximum));
 }
 
 bool passes_values_on(const Op& op) {

@@ -1,8 +1,10 @@
 // Models that say of every value how it is quantized, in Quantize and Dequantize between float operators ("QDQ"),
 // become integer operators. Each pair is taken out and remembered as a mark of the value it stood on.
 
+#include <set>
 #include <utility>
 
+#include "mote/graph/logic.hpp"
 #include "mote/graph/moves.hpp"
 #include "mote/optimize/passes.hpp"
 #include "quantizer.hpp"
@@ -27,10 +29,11 @@ class Marks {
 
   /// The float model without Quantize and Dequantize.
   Graph take() {
+    find_truths();
     for (Op& op : std::exchange(graph_.ops(), {})) {
       for (TensorId& id : op.inputs) id = resolved(id);
       const TensorId x = op.inputs[0], y = op.outputs[0];
-      if (op.as<graph::Dequantize>() != nullptr) {
+      if (op.as<graph::Dequantize>() != nullptr && !truths_.contains(x)) {
         if (!marks_.contains(name(x))) marks_.emplace(name(x), graph_.tensor(x).quantization);
         stands_for_[y] = x;
         continue;
@@ -38,7 +41,7 @@ class Marks {
       if (op.as<graph::Quantize>() != nullptr) {
         if (!quantize(x, y)) continue;
         op.attributes = kRescales;
-      } else if (graph_.tensor(y).dtype == DType::i8) {  // moves int8 values
+      } else if (graph_.tensor(y).dtype == DType::i8 && !truths_.contains(y)) {  // moves int8 values
         marks_.emplace(name(y), graph_.tensor(y).quantization);
       }
       graph_.add_op(std::move(op));
@@ -88,12 +91,33 @@ class Marks {
   }
   void to_float(TensorId id) {
     Tensor& t = graph_.tensor(id);
-    if (t.dtype != DType::i8) return;
+    if (t.dtype != DType::i8 || truths_.contains(id)) return;
     t.dtype = DType::f32;
     t.quantization = {};
   }
 
+  /// Truth values are int8 and nobody's quantization: what is compared, and what is made of such alone.
+  void find_truths() {
+    for (const TensorId id : graph_.inputs()) {
+      const auto read_as_number = [&](std::int32_t op) {
+        return graph_.ops()[static_cast<std::size_t>(op)].as<graph::Dequantize>() != nullptr;
+      };
+      if (graph::may_be_truth(graph_.tensor(id)) && std::ranges::none_of(graph_.consumers(id), read_as_number))
+        truths_.insert(id);
+    }
+    for (const Op& op : graph_.ops()) {
+      const bool selects = op.as<graph::Select>() != nullptr;
+      const bool of_truths = std::ranges::all_of(op.inputs, [&](const TensorId& id) {
+        const bool constant = id == graph::kNoTensor || graph_.tensor(id).is_constant();
+        return (selects && &id == &op.inputs[0]) || constant || truths_.contains(id);
+      });
+      if (op.as<graph::Compare>() != nullptr || (of_truths && graph::may_be_truth(graph_.tensor(op.outputs[0]))))
+        truths_.insert(op.outputs[0]);
+    }
+  }
+
   Graph graph_;
+  std::set<TensorId> truths_;
   Quantizations marks_;
   std::map<TensorId, TensorId> stands_for_;
 };
@@ -121,7 +145,8 @@ void spread_back(const Graph& graph, Quantizations& marks) {
     if (known == marks.end() || !(passes_values_on(op) || joins_values(op) || clamps)) continue;
     const Quantization q = known->second;
     for (const TensorId id : op.inputs) {
-      if (!graph.tensor(id).is_constant()) marks.emplace(graph.tensor(id).name, q);
+      if (!graph.tensor(id).is_constant() && graph.tensor(id).dtype == DType::f32)
+        marks.emplace(graph.tensor(id).name, q);
     }
   }
 }

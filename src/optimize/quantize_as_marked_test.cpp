@@ -8,6 +8,7 @@
 
 #include "mote/base/rng.hpp"
 #include "mote/graph/executor.hpp"
+#include "mote/graph/logic.hpp"
 #include "mote/optimize/passes.hpp"
 
 namespace mote::optimize {
@@ -160,6 +161,33 @@ TEST(QuantizeAsMarked, what_pools_and_functions_give_has_the_scale_of_the_model)
   ASSERT_TRUE(integer.has_value()) << integer.error().message();
   EXPECT_EQ(integer->output().quantization, Quantization::per_tensor(0.005f, -128));
   EXPECT_LE(steps_apart(marked, *integer), 2.001);
+}
+
+TEST(QuantizeAsMarked, truth_values_stay_and_become_numbers) {
+  Marked m({1, 4, 4, 2});
+  const TensorId x = m.mark(m.input(), 0.02f, 3);
+  const TensorId above = m.op(graph::Compare{graph::CompareKind::greater}, {x, m.weights({1}, {0.02f}, 0, 10, 10)},
+                              DType::i8, graph::truth_quantization());
+  const TensorId small = m.op(graph::Compare{graph::CompareKind::less}, {x, m.weights({1}, {0.02f}, 0, 90, 90)},
+                              DType::i8, graph::truth_quantization());
+  const TensorId both =
+      m.op(graph::Binary{graph::BinaryKind::minimum}, {above, small}, DType::i8, graph::truth_quantization());
+  const TensorId chosen = m.mark(m.op(graph::Select{}, {both, x, m.weights({1}, {0.02f}, 0, -5, -5)}), 0.03f, 5);
+  const TensorId number = m.op(graph::Dequantize{}, {both});
+  const Graph marked = m.finish(m.mark(m.op(graph::Add{}, {chosen, m.mark(number, 0.01f, -100)}), 0.04f, -30));
+  const auto integer = quantize_as_marked(marked);
+  ASSERT_TRUE(integer.has_value()) << integer.error().message();
+  EXPECT_LE(steps_apart(marked, *integer), 1.001) << graph::print_summary(*integer);
+}
+
+TEST(QuantizeAsMarked, matrices_are_multiplied) {
+  Marked m({1, 4, 4, 2});
+  const TensorId x = m.mark(m.input(), 0.02f, 3);
+  const TensorId y = m.op(graph::MatMul{}, {x, m.op(graph::Transpose{{0, 1, 3, 2}}, {x})});
+  const Graph marked = m.finish(m.mark(y, 0.06f, -5));
+  const auto integer = quantize_as_marked(marked);
+  ASSERT_TRUE(integer.has_value()) << integer.error().message();
+  EXPECT_LE(steps_apart(marked, *integer), 1.001) << graph::print_summary(*integer);
 }
 
 TEST(QuantizeAsMarked, refuses_values_without_a_mark_and_damaged_scales) {

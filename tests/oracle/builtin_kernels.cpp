@@ -18,6 +18,7 @@ std::size_t element_bytes(fb::TensorType type) {
   switch (type) {
     case fb::TensorType::INT8:
     case fb::TensorType::UINT8:
+    case fb::TensorType::BOOL:
       return 1;
     case fb::TensorType::INT16:
       return 2;

@@ -4,6 +4,7 @@
 
 #include "../names.hpp"
 #include "mote/graph/executor.hpp"
+#include "mote/graph/logic.hpp"
 #include "mote/graph/moves.hpp"
 
 namespace mote::formats::onnx {
@@ -154,6 +155,10 @@ Result<TensorId> NodeReader::reshaped(TensorId x, Dims shape) {
 
 Result<TensorId> NodeReader::transposed(TensorId x, Dims permutation) {
   return emit(graph::Transpose{std::move(permutation)}, {x});
+}
+
+Result<TensorId> NodeReader::compare(graph::CompareKind kind, TensorId a, TensorId b) {
+  return emit(graph::Compare{kind}, {a, b}, std::nullopt, DType::i8, graph::truth_quantization());
 }
 
 Result<TensorId> NodeReader::floats(const std::vector<float>& values, Dims shape) {

@@ -64,6 +64,8 @@ class NodeReader {
                                              std::optional<graph::Quantization> quantization = std::nullopt);
   [[nodiscard]] Result<graph::TensorId> reshaped(graph::TensorId x, Dims shape);
   [[nodiscard]] Result<graph::TensorId> transposed(graph::TensorId x, Dims permutation);
+  /// Truth values.
+  [[nodiscard]] Result<graph::TensorId> compare(graph::CompareKind kind, graph::TensorId a, graph::TensorId b);
   [[nodiscard]] Result<graph::TensorId> floats(const std::vector<float>& values, Dims shape);
   [[nodiscard]] Result<graph::TensorId> whole_numbers(const std::vector<std::int64_t>& values, Dims shape);
   [[nodiscard]] Result<graph::TensorId> tensor_attribute(const schema::Attribute& attribute);
@@ -107,6 +109,7 @@ struct OperatorRow {
 // operators/*.cpp
 [[nodiscard]] std::vector<OperatorRow> elementwise_rows();
 [[nodiscard]] std::vector<OperatorRow> layer_rows();
+[[nodiscard]] std::vector<OperatorRow> logic_rows();
 [[nodiscard]] std::vector<OperatorRow> move_rows();
 [[nodiscard]] std::vector<OperatorRow> quantize_rows();
 [[nodiscard]] std::vector<OperatorRow> reduce_rows();

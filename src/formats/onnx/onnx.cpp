@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "../names.hpp"
+#include "mote/graph/logic.hpp"
 #include "node_reader.hpp"
 #include "quantized_nodes.hpp"
 #include "tensor.hpp"
@@ -14,13 +15,15 @@ namespace mote::formats {
 namespace onnx {
 namespace {
 
+constexpr std::int32_t kBool = 9;
 constexpr std::int64_t kMostElements = std::int64_t{1} << 30;
 constexpr std::int64_t kOldest = 7, kNewest = 21;
 
 const std::vector<OperatorRow>& rows() {
   static const std::vector<OperatorRow> all = [] {
     std::vector<OperatorRow> joined;
-    for (const auto& part : {elementwise_rows(), layer_rows(), move_rows(), quantize_rows(), reduce_rows()})
+    for (const auto& part :
+         {elementwise_rows(), layer_rows(), logic_rows(), move_rows(), quantize_rows(), reduce_rows()})
       joined.insert(joined.end(), part.begin(), part.end());
     std::ranges::sort(joined, {}, &OperatorRow::type);
     return joined;
@@ -58,6 +61,8 @@ Result<graph::DType> element_type(std::int32_t type) {
       return graph::DType::i32;
     case 7:
       return graph::DType::i64;
+    case kBool:
+      return graph::DType::i8;  // with graph::truth_quantization()
     default:
       return fail(Code::unsupported, "has elements of ONNX's type " + std::to_string(type) +
                                          "; float32 is needed (and int32 or int64 for shapes)");
@@ -68,6 +73,7 @@ Result<graph::Tensor> constant_of(const schema::Tensor& source) {
   graph::Tensor t;
   t.name = clean_name(source.name());
   MOTE_TRY(t.dtype, element_type(source.data_type()));
+  if (source.data_type() == kBool) t.quantization = graph::truth_quantization();
   std::int64_t elements = 1;
   Dims dims;
   for (const std::int64_t d : source.dims()) {
@@ -185,7 +191,8 @@ class Reader {
       if (!node.has(i)) continue;
       MOTE_TRY(const graph::TensorId id, node.in(i));
       const graph::Tensor& t = node.tensor(id);
-      if (t.dtype == graph::DType::i8 && !t.is_constant())
+      const bool truth = graph::may_be_truth(t) && node.knows_scale(id);
+      if (t.dtype == graph::DType::i8 && !t.is_constant() && !truth)
         return node.refuse(Code::unsupported, "input " + std::to_string(i) +
                                                   " is of bytes without a scale, which mote moves and compares only");
     }
@@ -251,7 +258,7 @@ class Reader {
           {unique(model_.graph, clean_name(info.name())), bytes ? graph::DType::i8 : *type, graph::Shape(dims),
            bytes ? graph::Quantization::per_tensor(1.0f, is_unsigned ? -128 : 0) : graph::Quantization{}, nullptr});
       if (is_unsigned) model_.unsigned_bytes.insert(id);
-      if (bytes) model_.without_scale.insert(id);
+      if (bytes && info.type().tensor_type().elem_type() != kBool) model_.without_scale.insert(id);
       if (!model_.values.emplace(info.name(), id).second)
         return fail(Code::malformed, "two inputs are named " + in_quotes(clean_name(info.name())));
       ids.push_back(id);
@@ -318,7 +325,7 @@ Result<Bytes> with_constant_inputs(ByteSpan model, const std::vector<graph::Tens
     t.set_data_type(value.dtype == graph::DType::f32   ? 1
                     : value.dtype == graph::DType::i32 ? 6
                     : value.dtype == graph::DType::i64 ? 7
-                    : value.dtype == graph::DType::i8  ? 3
+                    : value.dtype == graph::DType::i8  ? (value.quantization.present() ? onnx::kBool : 3)
                                                        : 2);
     for (const std::int32_t d : value.shape.dims()) t.add_dims(d);
     t.set_raw_data(value.data->data(), value.data->size());

@@ -88,6 +88,8 @@ class OperatorReader {
   [[nodiscard]] Result<PaddedValue> padded_operand(std::size_t i);
   /// Input `i`, which must be a constant of one of the types.
   [[nodiscard]] Result<graph::TensorId> constant(std::size_t i, std::initializer_list<graph::DType> types);
+  /// True when input `i` is present and not a constant.
+  [[nodiscard]] bool is_computed(std::size_t i) const;
   /// True when input `i` is present.
   [[nodiscard]] bool has_input(std::size_t i) const;
   /// The only output, not computed before.

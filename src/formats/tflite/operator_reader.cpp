@@ -36,6 +36,11 @@ bool OperatorReader::has_input(std::size_t i) const {
   return i < count(op_.inputs()) && op_.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i)) != -1;
 }
 
+bool OperatorReader::is_computed(std::size_t i) const {
+  const auto id = input(i);
+  return id && !tensor(*id).is_constant();
+}
+
 Result<TensorId> OperatorReader::input(std::size_t i) const {
   if (!has_input(i)) return refuse(Code::malformed, "input " + std::to_string(i) + " is missing");
   auto id = model_.usable(op_.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i)));

@@ -39,6 +39,7 @@ struct OperatorRow {
 [[nodiscard]] std::span<const OperatorRow> transpose_convolution_rows();
 [[nodiscard]] std::span<const OperatorRow> unary_rows();
 [[nodiscard]] std::span<const OperatorRow> binary_rows();
+[[nodiscard]] std::span<const OperatorRow> logic_rows();
 [[nodiscard]] std::span<const OperatorRow> softmax_rows();
 [[nodiscard]] std::span<const OperatorRow> join_rows();
 [[nodiscard]] std::span<const OperatorRow> slice_rows();

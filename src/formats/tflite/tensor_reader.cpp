@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "model_reader.hpp"
+#include "mote/graph/logic.hpp"
 
 namespace mote::formats::tflite {
 
@@ -41,6 +42,7 @@ Result<DType> element_type(fb::TensorType type) {
       return DType::i64;
     case fb::TensorType::UINT8:  // held as int8
     case fb::TensorType::INT4:   // unpacked
+    case fb::TensorType::BOOL:
       return DType::i8;
     case fb::TensorType::INT16:
       return DType::i16;
@@ -133,6 +135,7 @@ Result<Tensor> ModelReader::read_tensor(const fb::Tensor& source, std::string na
   if (source.quantization() != nullptr && tensor.dtype != DType::f32) {
     MOTE_TRY(tensor.quantization, read_quantization(*source.quantization(), tensor, source.type()));
   }
+  if (source.type() == fb::TensorType::BOOL) tensor.quantization = graph::truth_quantization();
   if (source.type() == fb::TensorType::UINT8 && !tensor.quantization.present())
     return fail(Code::unsupported, "has uint8 elements without a scale; quantized models have one");
   MOTE_TRY_VOID(read_data(source, tensor));

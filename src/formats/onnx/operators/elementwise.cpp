@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "../node_reader.hpp"
+#include "mote/graph/logic.hpp"
 
 namespace mote::formats::onnx {
 namespace {
@@ -214,7 +215,7 @@ Result<void> log_softmax(NodeReader& node) {
   return node.give(node.emit(Unary{UnaryKind::log}, {y}));
 }
 
-/// Of constants, of bytes given to the model, and to the same type.
+/// Of constants, of truth values, of bytes given to the model, and to the same type.
 Result<void> cast(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   const auto to = node.integer("to", 0);
@@ -223,6 +224,14 @@ Result<void> cast(NodeReader& node) {
       (to == 1 && from == DType::f32) || (to == 6 && from == DType::i32) || (to == 7 && from == DType::i64);
   if (same) return node.give(x);
   const graph::Tensor& t = node.tensor(x);
+  const bool truth = graph::may_be_truth(t) && node.knows_scale(x);
+  if (truth && to == 9) return node.give(x);
+  if (truth && to == 1) return node.give(node.emit(graph::Dequantize{}, {x}, std::nullopt, DType::f32));
+  if (to == 9 && (from == DType::f32 || from == DType::i64)) {
+    MOTE_TRY(const TensorId none, from == DType::f32 ? node.floats({0.0f}, Dims(t.shape.rank(), 1))
+                                                     : node.whole_numbers({0}, Dims(t.shape.rank(), 1)));
+    return node.give(node.compare(graph::CompareKind::not_equal, x, none));
+  }
   if (to == 1 && from == DType::i8 && !t.is_constant() && !node.knows_scale(x)) {
     node.set_quantization(x, graph::Quantization(t.quantization));  // each byte for what it is
     return node.give(node.emit(graph::Dequantize{}, {x}, std::nullopt, DType::f32));
@@ -248,6 +257,40 @@ Result<void> cast(NodeReader& node) {
   return node.give(node.whole_numbers(whole, node.dims(x)));
 }
 
+/// (x - mean) / sqrt(variance + epsilon) * scale + bias, over the dimensions from `axis` on.
+Result<void> layer_normalization(NodeReader& node) {
+  MOTE_TRY(const TensorId x, node.in(0));
+  MOTE_TRY(const TensorId scale, node.in(1));
+  MOTE_TRY(const std::size_t axis, node.axis(node.integer("axis", -1), node.shape(x).rank()));
+  graph::Reduce mean_of{graph::ReduceKind::mean, {}};
+  for (std::size_t d = axis; d < node.shape(x).rank(); ++d) mean_of.axes.push_back(static_cast<std::int32_t>(d));
+  MOTE_TRY(const TensorId mean, node.emit(mean_of, {x}));
+  MOTE_TRY(const TensorId difference, node.emit(Binary{BinaryKind::sub}, {x, mean}));
+  MOTE_TRY(const TensorId square, node.emit(Unary{UnaryKind::square}, {difference}));
+  MOTE_TRY(const TensorId variance, node.emit(mean_of, {square}));
+  MOTE_TRY(const TensorId above, with_number(node, Add{}, variance, node.real("epsilon", 1e-5f)));
+  MOTE_TRY(const TensorId inverse, node.emit(Unary{UnaryKind::rsqrt}, {above}));
+  MOTE_TRY(const TensorId normal, node.emit(Binary{BinaryKind::mul}, {difference, inverse}));
+  MOTE_TRY(TensorId y, node.emit(Binary{BinaryKind::mul}, {normal, scale}));
+  if (node.has(2)) {
+    MOTE_TRY(const TensorId bias, node.in(2));
+    MOTE_TRY(y, node.emit(Add{}, {y, bias}));
+  }
+  MOTE_TRY_VOID(node.give(y, 0));
+  MOTE_TRY_VOID(node.give(mean, 1));
+  return node.give(inverse, 2);
+}
+
+Result<void> dropout(NodeReader& node) {
+  MOTE_TRY(const TensorId x, node.in(0));
+  if (node.has(2)) {
+    MOTE_TRY(const TensorId training, node.constant(2));
+    if (!graph::may_be_truth(node.tensor(training)) || node.tensor(training).values<std::int8_t>()[0] != 0)
+      return node.refuse(Code::unsupported, "it is in training mode");
+  }
+  return node.give(x);
+}
+
 Result<void> identity(NodeReader& node) {
   MOTE_TRY(const TensorId x, node.in(0));
   return node.give(x);
@@ -264,7 +307,7 @@ std::vector<OperatorRow> elementwise_rows() {
           {"Clip", clip},
           {"Cos", unary<UnaryKind::cos>},
           {"Div", binary<Binary, BinaryKind::div>},
-          {"Dropout", identity},
+          {"Dropout", dropout},
           {"Elu", elu},
           {"Exp", unary<UnaryKind::exp>},
           {"Floor", unary<UnaryKind::floor>},
@@ -272,6 +315,7 @@ std::vector<OperatorRow> elementwise_rows() {
           {"HardSigmoid", hard_sigmoid},
           {"HardSwish", unary<UnaryKind::hard_swish>},
           {"Identity", identity},
+          {"LayerNormalization", layer_normalization},
           {"LeakyRelu", leaky_relu},
           {"Log", unary<UnaryKind::log>},
           {"LogSoftmax", log_softmax},

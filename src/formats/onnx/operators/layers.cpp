@@ -348,9 +348,32 @@ Result<void> gemm(NodeReader& node) {
   return node.give(node.emit(graph::Add{}, {y, c}));
 }
 
+/// Products of computed matrices: those of the dimensions in front one by one.
+Result<void> matmul_of_values(NodeReader& node, TensorId a, TensorId b) {
+  if (node.shape(a).rank() < 2 || node.shape(b).rank() < 2)
+    return node.refuse(Code::unsupported, "it multiplies " + node.shape(a).text() + " and " + node.shape(b).text());
+  // To one rank, and the dimensions in front to one size.
+  const std::size_t rank = std::max(node.shape(a).rank(), node.shape(b).rank());
+  for (TensorId* x : {&a, &b}) {
+    Dims d = node.dims(*x);
+    d.insert(d.begin(), rank - d.size(), 1);
+    MOTE_TRY(*x, node.reshaped(*x, d));
+  }
+  Dims da = node.dims(a), db = node.dims(b);
+  for (std::size_t i = 0; i + 2 < rank; ++i) da[i] = db[i] = std::max(da[i], db[i]);
+  if (da != node.dims(a)) {
+    MOTE_TRY(a, node.emit(graph::Broadcast{}, {a}, da));
+  }
+  if (db != node.dims(b)) {
+    MOTE_TRY(b, node.emit(graph::Broadcast{}, {b}, db));
+  }
+  return node.give(node.emit(graph::MatMul{}, {a, b}));
+}
+
 Result<void> matmul(NodeReader& node) {
   MOTE_TRY(const TensorId a, node.in(0));
-  MOTE_TRY(const TensorId b, node.constant(1));
+  MOTE_TRY(const TensorId b, node.in(1));
+  if (!node.tensor(b).is_constant() || node.shape(b).rank() != 2) return matmul_of_values(node, a, b);
   Dims d = node.dims(a);
   const Dims m = node.dims(b);
   if (d.size() < 2 || m.size() != 2)

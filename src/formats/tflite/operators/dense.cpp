@@ -1,4 +1,4 @@
-// FULLY_CONNECTED, and BATCH_MATMUL with a constant matrix.
+// FULLY_CONNECTED and BATCH_MATMUL.
 
 #include <array>
 
@@ -10,6 +10,7 @@ namespace mote::formats::tflite {
 namespace {
 
 using graph::Dense;
+using graph::TensorId;
 
 /// A dense layer for each row of the input. One row is a Dense; more are a convolution of 1x1 over a picture that is
 /// one pixel wide.
@@ -56,11 +57,41 @@ Result<void> read_dense(OperatorReader& op) {
   return append_rows(op, a, inputs, output);
 }
 
+/// The last two dimensions exchanged.
+TensorId turned_matrices(OperatorReader& op, TensorId x) {
+  graph::Tensor like = op.tensor(x);
+  const std::size_t rank = like.shape.rank();
+  std::vector<std::int32_t> dims(like.shape.dims().begin(), like.shape.dims().end()), permutation;
+  for (std::size_t d = 0; d < rank; ++d) permutation.push_back(static_cast<std::int32_t>(d));
+  std::swap(dims[rank - 1], dims[rank - 2]);
+  std::swap(permutation[rank - 1], permutation[rank - 2]);
+  like.shape = graph::Shape(dims);
+  const TensorId y = op.intermediate("/turned", std::move(like));
+  op.append(graph::Transpose{permutation}, {x}, y);
+  return y;
+}
+
+/// A product of two computed matrices, or of many.
+Result<void> read_computed_matmul(OperatorReader& op, const fb::BatchMatMulOptions& options, TensorId output) {
+  MOTE_TRY(TensorId a, op.operand(0));
+  MOTE_TRY(TensorId b, op.operand(1));
+  MOTE_TRY_VOID(op.same_type(a, output));
+  MOTE_TRY_VOID(op.same_type(b, output));
+  if (op.shape(a).rank() < 2 || op.shape(b).rank() < 2)
+    return op.refuse(Code::malformed, "it multiplies " + op.shape(a).text() + " and " + op.shape(b).text());
+  MOTE_TRY_VOID(op.rescales(op.scale(a) * op.scale(b), output));
+  if (options.adj_x()) a = turned_matrices(op, a);
+  if (options.adj_y()) b = turned_matrices(op, b);
+  op.append(graph::MatMul{}, {a, b}, output);
+  return {};
+}
+
 /// A product with a constant matrix.
 Result<void> read_batch_matmul(OperatorReader& op) {
   MOTE_TRY(const auto* options, op.options<fb::BatchMatMulOptions>());
   MOTE_TRY(const graph::TensorId x, op.operand(0));
   MOTE_TRY(const graph::TensorId output, op.output());
+  if (op.is_computed(1)) return read_computed_matmul(op, *options, output);
   MOTE_TRY(const graph::TensorId matrix, op.constant(1, {op.tensor(x).dtype}));
   if (options->adj_x()) return op.refuse(Code::unsupported, "its first matrix is transposed");
   const graph::Tensor& m = op.tensor(matrix);
@@ -96,9 +127,14 @@ Result<void> write_dense(OperatorWriter& op, const graph::Op& source) {
   return {};
 }
 
+Result<void> write_matmul(OperatorWriter& op, const graph::Op&) {
+  op.emit(fb::BuiltinOperator::BATCH_MATMUL, op.is_int8() ? 2 : 1, fb::CreateBatchMatMulOptions(op.builder()));
+  return {};
+}
+
 constexpr std::array kRows{
     OperatorRow{fb::BuiltinOperator::FULLY_CONNECTED, read_dense, Dense::kName, write_dense},
-    OperatorRow{fb::BuiltinOperator::BATCH_MATMUL, read_batch_matmul},
+    OperatorRow{fb::BuiltinOperator::BATCH_MATMUL, read_batch_matmul, graph::MatMul::kName, write_matmul},
 };
 
 }  // namespace

@@ -202,6 +202,39 @@ struct Binary {
   bool operator==(const Binary&) const = default;
 };
 
+enum class CompareKind : std::uint8_t { less, less_equal, greater, greater_equal, equal, not_equal };
+constexpr std::size_t kCompareKinds = 6;
+[[nodiscard]] std::string_view name(CompareKind kind);
+
+/// Two elements of one type at a time; shapes broadcast as for Add. Gives truth values: int8, 1 where it holds and 0
+/// where not, with scale 1 and zero point 0. Their conjunction is minimum, their disjunction maximum.
+struct Compare {
+  static constexpr std::string_view kName = "compare";
+  CompareKind kind = CompareKind::less;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+  }
+  bool operator==(const Compare&) const = default;
+};
+
+/// inputs: truth values, a, b; shapes broadcast. a where it is true, b where not: any type, one quantization.
+struct Select {
+  static constexpr std::string_view kName = "select";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const Select&) const = default;
+};
+
+/// inputs: a [...,M,K], b [...,K,N], which have the same dimensions in front; output [...,M,N]. Where b is constant,
+/// Dense and Conv2D are faster.
+struct MatMul {
+  static constexpr std::string_view kName = "matmul";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const MatMul&) const = default;
+};
+
 // Operators that move elements without arithmetic: any type, one quantization on all sides (moves.hpp).
 
 /// inputs: one or more tensors that differ along `axis` only; output their elements behind one another.
@@ -360,7 +393,7 @@ struct Dropout {
 
 using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape,
                                 Quantize, Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast,
-                                Gather, Reduce, ArgReduce, ResizeBilinear>;
+                                Gather, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
