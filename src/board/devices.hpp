@@ -16,13 +16,23 @@ class Device {
  public:
   virtual ~Device() = default;
   [[nodiscard]] virtual std::uint32_t base() const = 0;
+  /// A multiple of 4096.
+  [[nodiscard]] virtual std::uint32_t bytes() const { return 4096; }
   virtual std::uint32_t read(std::uint32_t offset) = 0;
   virtual void write(std::uint32_t offset, std::uint32_t value) = 0;
   virtual void reset() {}
 };
 
+/// Through which the host talks to the program.
+class HostPort {
+ public:
+  virtual ~HostPort() = default;
+  /// Whether the program has taken all that was sent.
+  [[nodiscard]] virtual bool waiting() const = 0;
+};
+
 /// CMSDK APB UART. Bytes move at once in both directions.
-class UartDevice final : public Device {
+class UartDevice final : public Device, public HostPort {
  public:
   [[nodiscard]] std::uint32_t base() const override { return 0x40004000; }
   std::uint32_t read(std::uint32_t offset) override;
@@ -30,7 +40,7 @@ class UartDevice final : public Device {
   void reset() override;
 
   void send(ByteSpan bytes) { to_board_.insert(to_board_.end(), bytes.begin(), bytes.end()); }
-  [[nodiscard]] bool waiting() const { return next_ == to_board_.size(); }
+  [[nodiscard]] bool waiting() const override { return next_ == to_board_.size(); }
   [[nodiscard]] Bytes take_output() { return std::exchange(from_board_, {}); }
 
  private:

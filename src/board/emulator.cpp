@@ -21,7 +21,10 @@ namespace mote::board {
 namespace {
 
 constexpr std::uint32_t kRamBase = 0x20000000;
-constexpr std::uint64_t kPageBytes = 4096;
+// An STM32 shows its flash at 0 and at 0x08000000; the cycle model sees one of them.
+constexpr std::uint32_t in_program(std::uint32_t address) {
+  return address < kRamBase ? address & ~0x08000000u : address;
+}
 // Unicorn wants an end address; nothing is mapped there.
 constexpr std::uint64_t kNoEnd = 0xfffffffe;
 
@@ -77,7 +80,7 @@ struct Emulator::Impl {
   bool unaligned_accesses;
   uc_engine* engine = nullptr;
   MemoryMap memory;
-  const UartDevice* uart = nullptr;
+  const HostPort* port = nullptr;
   std::uint32_t idle_address = 0;
   Meter* meter = nullptr;
   std::uint64_t instructions_left = 0;
@@ -105,14 +108,14 @@ struct Emulator::Impl {
   static void on_instruction(uc_engine*, std::uint64_t address, std::uint32_t, void* self_pointer) {
     auto& self = *static_cast<Impl*>(self_pointer);
     const auto pc = static_cast<std::uint32_t>(address);
-    if (pc == self.idle_address && self.uart->waiting()) return self.request_stop({Stop::Why::idle, pc, 0, 0});
+    if (pc == self.idle_address && self.port->waiting()) return self.request_stop({Stop::Why::idle, pc, 0, 0});
     if (self.instructions_left-- == 0) return self.request_stop({Stop::Why::instruction_limit, pc, 0, 0});
-    self.meter->on_instruction(pc);
+    self.meter->on_instruction(in_program(pc));
   }
 
   static void on_idle(uc_engine*, std::uint64_t address, std::uint32_t, void* self_pointer) {
     auto& self = *static_cast<Impl*>(self_pointer);
-    if (self.uart->waiting()) self.request_stop({Stop::Why::idle, static_cast<std::uint32_t>(address), 0, 0});
+    if (self.port->waiting()) self.request_stop({Stop::Why::idle, static_cast<std::uint32_t>(address), 0, 0});
   }
 
   static void on_access(uc_engine*, uc_mem_type type, std::uint64_t address, int size, std::int64_t,
@@ -121,7 +124,7 @@ struct Emulator::Impl {
     const auto place = static_cast<std::uint32_t>(address);
     const auto bytes = static_cast<std::uint32_t>(size);
     const bool aligned = self.unaligned_accesses || place % bytes == 0;
-    if (!self.meter->on_access(place, bytes, type == UC_MEM_WRITE) || !aligned) {
+    if (!self.meter->on_access(in_program(place), bytes, type == UC_MEM_WRITE) || !aligned) {
       self.request_stop({Stop::Why::misaligned, self.get(self.isa.pc), place, bytes});
     }
   }
@@ -167,9 +170,13 @@ struct Emulator::Impl {
     // Unicorn takes a pointer to non-const but the flash is mapped without the right to write.
     then(uc_mem_map_ptr(engine, 0, memory.flash.size(), UC_PROT_READ | UC_PROT_EXEC,
                         const_cast<std::uint8_t*>(memory.flash.data())));
+    if (memory.flash_alias != 0) {
+      then(uc_mem_map_ptr(engine, memory.flash_alias, memory.flash.size(), UC_PROT_READ | UC_PROT_EXEC,
+                          const_cast<std::uint8_t*>(memory.flash.data())));
+    }
     then(uc_mem_map_ptr(engine, kRamBase, memory.ram.size(), UC_PROT_ALL, memory.ram.data()));
     for (Device* device : memory.devices) {
-      then(uc_mmio_map(engine, device->base(), kPageBytes, on_device_read, device, on_device_write, device));
+      then(uc_mmio_map(engine, device->base(), device->bytes(), on_device_read, device, on_device_write, device));
     }
     for (const auto& [id, value] : isa.initial) then(uc_reg_write(engine, id, &value));
     then(hook(UC_HOOK_MEM_INVALID, on_bad_access));
@@ -187,11 +194,11 @@ struct Emulator::Impl {
 Emulator::Emulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Emulator::~Emulator() = default;
 
-Result<std::unique_ptr<Emulator>> Emulator::create(const CoreSpec& core, const MemoryMap& memory,
-                                                   const UartDevice& uart, std::uint32_t idle_address, Meter* meter) {
+Result<std::unique_ptr<Emulator>> Emulator::create(const CoreSpec& core, const MemoryMap& memory, const HostPort& port,
+                                                   std::uint32_t idle_address, Meter* meter) {
   auto impl = std::make_unique<Impl>(core);
   impl->memory = memory;
-  impl->uart = &uart;
+  impl->port = &port;
   impl->idle_address = idle_address;
   impl->meter = meter;
   if (const uc_err error = impl->set_up(); error != UC_ERR_OK) {
@@ -223,6 +230,16 @@ void Emulator::set_start(std::uint32_t pc, std::uint32_t sp) {
     state.registers.push_back(id == impl_->isa.pc ? pc : id == impl_->isa.sp ? sp : 0u);
   set_state(state);
 }
+
+void Emulator::call(std::uint32_t handler, std::uint32_t stack_bytes) {
+  const Isa& isa = impl_->isa;
+  const auto set = [&](int id, std::uint32_t value) { uc_reg_write(impl_->engine, id, &value); };
+  set(isa.link, impl_->get(isa.pc) | isa.address_bit);
+  set(isa.sp, impl_->get(isa.sp) - stack_bytes);
+  set(isa.pc, handler | isa.address_bit);
+}
+
+void Emulator::set_idle_address(std::uint32_t address) { impl_->idle_address = address; }
 
 Stop Emulator::run(std::uint64_t instruction_limit) {
   impl_->instructions_left = instruction_limit;

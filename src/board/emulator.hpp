@@ -19,6 +19,7 @@ struct MemoryMap {
   std::span<const std::uint8_t> flash;  // at 0; the program cannot write it
   std::span<std::uint8_t> ram;          // at 0x20000000
   std::vector<Device*> devices;
+  std::uint32_t flash_alias = 0;  // where the flash shows a second time; 0: nowhere
 };
 
 /// What a program keeps at a function call: enough to go on in another emulator of the same core.
@@ -49,10 +50,10 @@ struct Stop {
 class Emulator {
  public:
   /// Without a meter the core runs at full speed and the pc of a fault is only that of its block of code.
-  /// `idle_address`: where the program waits for the UART; 0 when it has no such place.
+  /// `idle_address`: where the program waits for the host; 0 when it has no such place.
   /// @error internal  the emulator could not be set up.
   [[nodiscard]] static Result<std::unique_ptr<Emulator>> create(const CoreSpec& core, const MemoryMap& memory,
-                                                                const UartDevice& uart, std::uint32_t idle_address,
+                                                                const HostPort& port, std::uint32_t idle_address,
                                                                 Meter* meter);
   ~Emulator();
   Emulator(const Emulator&) = delete;
@@ -62,6 +63,10 @@ class Emulator {
   void set_state(const CoreState& state);
   /// As after a reset: all registers zero but these.
   void set_start(std::uint32_t pc, std::uint32_t sp);
+  /// As if the code at `handler` were called from where the core is, `stack_bytes` further down its stack.
+  void call(std::uint32_t handler, std::uint32_t stack_bytes);
+  /// Where the program waits, once that is known; with a meter only.
+  void set_idle_address(std::uint32_t address);
 
   /// Runs from the state's pc. With a meter, at most `instruction_limit` instructions.
   Stop run(std::uint64_t instruction_limit);

@@ -72,6 +72,16 @@ class Toolchain {
     });
   }
 
+  /// A raw image for an STM32, linked at 0x08000000: `source` has a section .vectors and functions of its own.
+  Bytes build_image(const std::string& source) {
+    return cached(source + kImageScript, "image.bin", [&] {
+      write("image.cpp", source);
+      write("image.ld", kImageScript);
+      compile({"image.cpp", "-T", "image.ld", "-lgcc", "-o", "image.elf"});
+      run({"arm-none-eabi-objcopy", "-O", "binary", "image.elf", "image.bin"});
+    });
+  }
+
   /// A scratch folder of this process.
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
 
@@ -80,6 +90,10 @@ class Toolchain {
       "ENTRY(invoke)\nSECTIONS { . = 0;\n"
       ".header : { KEEP(*(.header)) LONG(invoke & 0xfffffffe) KEEP(*(.header_rest)) }\n"
       ".text : { *(.text*) *(.rodata*) . = ALIGN(4); } module_bytes = .; /DISCARD/ : { *(.ARM.*) *(.comment) } }\n";
+
+  static constexpr const char* kImageScript =
+      "ENTRY(start)\nSECTIONS { . = 0x08000000; .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) }\n"
+      ". = 0x20000000; .bss (NOLOAD) : { *(.data*) *(.bss*) } /DISCARD/ : { *(.ARM.*) *(.comment) } }\n";
 
   Toolchain() : folder_(TemporaryFolder::create("mote-board-test").value()) {
     Hasher hasher;

@@ -1,10 +1,12 @@
 #include "pipeline.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace mote::board {
-namespace {
-constexpr std::uint32_t kRamBase = 0x20000000;
+
+std::uint64_t Pipeline::fixed_point(double cycles) {
+  return static_cast<std::uint64_t>(std::llround(std::ldexp(cycles, kFractionBits)));
 }
 
 Pipeline::Pipeline(const BoardSpec& board, Decoder decoder, Fetch fetch)
@@ -13,7 +15,9 @@ Pipeline::Pipeline(const BoardSpec& board, Decoder decoder, Fetch fetch)
       flash_program_(board.flash_bytes / 2),
       ram_bytes_(board.ram_bytes),
       data_cache_(board.flash_data_cache),
-      instruction_cache_(board.instruction_cache),
+      instruction_flash_(board),
+      added_{fixed_point(board.calibration.flash_miss_cycles), fixed_point(board.calibration.unaligned_wide_cycles),
+             fixed_point(board.calibration.load_use_cycles)},
       decode_(decoder),
       fetch_(std::move(fetch)) {}
 
@@ -57,22 +61,34 @@ void Pipeline::account_for_gap(std::uint32_t address) {
   expected_ = address;
 }
 
-void Pipeline::fetch_line(std::uint32_t line, std::uint32_t address) {
-  fetch_line_ = line;
-  if (instruction_cache_.present() && address < flash_bytes_ && instruction_cache_.miss(line)) ++counts_.fetch_misses;
+void Pipeline::fetch_part(std::uint32_t part, std::uint32_t address) {
+  fetched_ = part;
+  if (!instruction_flash_.present()) return;
+  if (address >= flash_bytes_) return instruction_flash_.leave();
+  // An instruction that is jumped to may lie in two parts.
+  const std::uint32_t first = instruction_flash_.part_of(address);
+  const std::uint64_t reads = instruction_flash_.reads();
+  if (first != part) counts_.fetch_stalls += instruction_flash_.enter(first, now());
+  counts_.fetch_stalls += instruction_flash_.enter(part, now());
+  counts_.fetch_misses += instruction_flash_.reads() - reads;
 }
 
 void Pipeline::read_flash(std::uint32_t address, std::uint32_t bytes) {
   const std::uint32_t first = data_cache_.line_of(address);
   const std::uint32_t last = data_cache_.line_of(address + bytes - 1);
-  if (data_cache_.miss(first)) ++counts_.flash_misses;
-  if (last != first && data_cache_.miss(last)) ++counts_.flash_misses;
+  if (data_cache_.miss(first)) miss_data();
+  if (last != first && data_cache_.miss(last)) miss_data();
+}
+
+void Pipeline::miss_data() {
+  if (instruction_flash_.present()) counts_.fetch_stalls += instruction_flash_.read_data(now());
+  ++counts_.flash_misses;
 }
 
 void Pipeline::clear_caches() {
   data_cache_.clear();
-  instruction_cache_.clear();
-  fetch_line_ = 0xffffffff;
+  instruction_flash_.clear();
+  fetched_ = 0xffffffff;
 }
 
 void Pipeline::forget_program(std::uint32_t offset, std::uint32_t bytes) {

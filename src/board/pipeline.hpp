@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "decode.hpp"
+#include "instruction_flash.hpp"
 #include "line_cache.hpp"
 #include "mote/board/cycle_model.hpp"
 
@@ -40,19 +41,19 @@ class Pipeline {
     arrive(address);
     ++counts_.instructions;
     unsigned cost = i.cycles;
+    pipelined_ = false;
     if (i.flags & (single_load | if_then)) {
-      const bool pipelined = i.is(single_load) && previous_->is(single_load) && (previous_->loads & i.address) == 0;
+      pipelined_ = i.is(single_load) && previous_->is(single_load) && (previous_->loads & i.address) == 0;
       const bool folded = i.is(if_then) && previous_->bytes == 2;
-      cost -= (pipelined || folded) ? 1u : 0u;
+      cost -= (pipelined_ || folded) ? 1u : 0u;
     }
     counts_.core_cycles += cost;
     counts_.load_uses += (previous_->loads & i.reads) != 0 ? 1u : 0u;
     counts_.unaligned_wide += (i.flags & unaligned_wide) >> 4;
     if (it_left_ != 0) --it_left_;
     if (i.is(if_then)) it_left_ = i.it_length;
-    const std::uint32_t line = instruction_cache_.line_of(address);
-    if (line != fetch_line_) [[unlikely]]
-      fetch_line(line, address);
+    const std::uint32_t part = instruction_flash_.part_of(address + i.bytes - 1u);
+    if (part != fetched_) fetch_part(part, address);
     expected_ = address + i.bytes;
     previous_ = &i;
   }
@@ -63,6 +64,10 @@ class Pipeline {
     // three.
     const std::uint32_t alignment = bytes < 4 ? bytes : 4;
     if ((address & (alignment - 1)) != 0) counts_.core_cycles += (alignment == 4 && (address & 1u) != 0) ? 2 : 1;
+    // A load overlaps the one before it on the bus that both use: the one of the code's memory or the one of RAM.
+    const bool by_code_bus = address < kRamBase;
+    if (pipelined_ && by_code_bus != by_code_bus_) ++counts_.core_cycles;
+    by_code_bus_ = by_code_bus;
     if (write) {
       ++counts_.stores;
       return;
@@ -84,20 +89,37 @@ class Pipeline {
 
  private:
   void account_for_gap(std::uint32_t address);
-  void fetch_line(std::uint32_t line, std::uint32_t address);
+  void fetch_part(std::uint32_t part, std::uint32_t address);
+  /// Whole cycles so far on this board.
+  [[nodiscard]] std::uint64_t now() const {
+    return counts_.core_cycles + counts_.fetch_stalls +
+           ((counts_.flash_misses * added_.flash_miss + counts_.unaligned_wide * added_.unaligned_wide +
+             counts_.load_uses * added_.load_use) >>
+            kFractionBits);
+  }
   void read_flash(std::uint32_t address, std::uint32_t bytes);
+  void miss_data();
+  static std::uint64_t fixed_point(double cycles);
+
+  static constexpr std::uint32_t kRamBase = 0x20000000;
+  static constexpr unsigned kFractionBits = 10;
 
   CycleCounts counts_;
   const Instruction* previous_;
   std::uint32_t expected_ = 0xffffffff;
   std::uint32_t it_left_ = 0;
-  std::uint32_t fetch_line_ = 0xffffffff;
+  bool pipelined_ = false;              // the instruction issued last is a load that took one cycle less
+  bool by_code_bus_ = false;            // the last access was
+  std::uint32_t fetched_ = 0xffffffff;  // the part of flash that the instruction issued last ends in
   std::uint32_t flash_bytes_;
   std::vector<Instruction> flash_program_;  // by halfword
   std::vector<Instruction> ram_program_;    // by halfword from kRamBase; empty until something runs there
   std::uint32_t ram_bytes_;
   LineCache data_cache_;
-  LineCache instruction_cache_;
+  InstructionFlash instruction_flash_;
+  struct {
+    std::uint64_t flash_miss, unaligned_wide, load_use;
+  } added_;  // the calibration in fixed point
   Decoder decode_;
   Fetch fetch_;
   Instruction skipped_;  // an instruction whose condition failed: only its length matters to what follows

@@ -51,8 +51,8 @@ class Params {
     for (std::int32_t c = 0; c < layer.g.out_c; ++c) rules_.push_back(layer.rule(c));
     tile_.steps = (layer.window + 3) / 4;
     tile_.channels = std::min(layer.g.out_c, kGroup);
-    // A step is 136 bytes, a turn costs 4 cycles: six steps are what the instruction cache of 1 KB allows, one is
-    // enough for a few outputs.
+    // A step is 136 bytes, a turn costs 4 cycles: with six steps the loop over groups just fits the instruction cache
+    // of 1 KB, one is enough for a few outputs.
     tile_.body = layer.g.out_c > 4 * kGroup ? 6 : 1;
     tile_.uniform = layer.g.out_c > kGroup && std::ranges::all_of(rules_, [&](const m4::ChannelRule& r) {
                       return r.multiplier == rules_[0].multiplier && r.shift == rules_[0].shift;

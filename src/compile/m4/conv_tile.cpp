@@ -13,8 +13,10 @@ namespace {
 using enum Reg;
 
 // The loop over a row's tiles stays in the instruction cache of the STM32L4, the smallest among our boards that have
-// one: 32 lines of 32 bytes, wherever in its line the loop begins.
-constexpr std::size_t kMostHotBytes = 1000;
+// one: 32 lines of 32 bytes. What is left is for the loop around it, so that not every row or job begins by reading
+// all of it from flash; where a job has few tiles, all of that loop.
+constexpr std::size_t kMostHotBytes = 920;
+constexpr std::size_t kMostHotBytesOfFew = 500;
 constexpr std::int32_t kMostSteps = 12;     // of a loop's body: 44 bytes each
 constexpr std::int32_t kMostStraight = 16;  // a window this short has no loop
 
@@ -327,6 +329,7 @@ std::string ConvTile::name() const {
   text += fmt::format("_x{}_{}_{}_y{}_{}{}", step_bytes, pixel_bytes, pair_bytes, output_pixel_bytes, output_pair_bytes,
                       rows ? "_rows" : "");
   if (channels < 4) text += fmt::format("_c{}", channels);
+  if (few) text += "_few";
   if (clamp_low > -128 || clamp_high < 127) text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
   return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
 }
@@ -356,7 +359,8 @@ AssemblyFunction emit_conv_tile(const ConvTile& tile) {
   MOTE_CHECK(can_emit(tile));
   if (tile.shared) return Emitter(tile, {kSharedSteps, 1, 0}).run();
   AssemblyFunction function = Emitter(tile, cut_steps(tile.steps, tile.segments == 1)).run();
-  for (std::int32_t most = kMostStraight - 1; function.hot_bytes > kMostHotBytes && most >= 4; --most) {
+  const std::size_t most_bytes = tile.few ? kMostHotBytesOfFew : kMostHotBytes;
+  for (std::int32_t most = kMostStraight - 1; function.hot_bytes > most_bytes && most >= 4; --most) {
     function = Emitter(tile, cut_steps_within(tile.steps, most)).run();
   }
   return function;

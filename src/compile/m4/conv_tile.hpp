@@ -38,6 +38,8 @@ struct ConvTile {
   /// kSharedSteps) and how far pixels' results are apart; steps, pair_bytes and the output's bytes here are not looked
   /// at.
   bool shared = false;
+  /// Few tiles a job: less code, which every job reads from flash anew, rather than fewer turns of loops.
+  bool few = false;
   // End of the tile.
   bool exact = false;  ///< SMMLAR, sign, shift of each channel; else one instruction and these shifts
   std::int32_t shift_high = 0, shift_low = 0;       ///< saturating form

@@ -19,37 +19,47 @@ struct PairSums {
 };
 constexpr std::array<PairSums, 4> kSums{{{r4, r5}, {r6, r7}, {r8, r9}, {r10, r11}}};
 
+// The loop over groups stays in the instruction cache of the STM32L4: 32 lines of 32 bytes, wherever in its line the
+// loop begins. One that is larger is read anew for every group.
+constexpr std::size_t kMostHotBytes = 1000;
+
+/// How the steps are cut: `loops` times `body`, then `tail`.
+struct Cut {
+  std::int32_t body = 0, loops = 0, tail = 0;
+};
+
+/// Body and tail together of at most `most` steps, in as few loops as that allows.
+Cut cut_steps(std::int32_t steps, std::int32_t most) {
+  if (steps <= most) return {0, 0, steps};
+  Cut best{1, steps, 0};
+  for (std::int32_t body = 2; body <= most; ++body) {
+    if (body + steps % body <= most && steps / body < best.loops) best = {body, steps / body, steps % body};
+  }
+  return best;
+}
+
 class Emitter {
  public:
-  explicit Emitter(const DenseTile& t) : t_(t), a_(t.name()) {
-    if (t.steps <= t.body) {
-      tail_ = t.steps;
-      return;
-    }
-    body_ = t.body;
-    loops_ = t.steps / body_;
-    tail_ = t.steps % body_;
-  }
+  Emitter(const DenseTile& t, Cut cut) : t_(t), a_(t.name()), body_(cut.body), loops_(cut.loops), tail_(cut.tail) {}
 
   AssemblyFunction run() {
     const Label group = a_.new_label();
     enter();
     a_.loop(group);
+    const std::size_t begin = a_.bytes();
     begin_group();
-    std::size_t hot = 0;
     if (loops_ > 0) {
       const Label loop = a_.new_label();
       a_.loop(loop);
-      const std::size_t begin = a_.bytes();
       steps(body_);
       a_.vmov(r2, kLoopEnd);
       a_.cmp(r0, r2);
       a_.branch(Condition::ne, loop);
-      hot = a_.bytes() - begin;
     }
     if (tail_ > 0) steps(tail_);
     finish();
     end_group(group);
+    const std::size_t hot = a_.bytes() - begin;
     a_.leave("r4-r11, pc");
     return {a_.name(), "DenseJob", a_.function(describe()), a_.bytes(), hot};
   }
@@ -184,7 +194,7 @@ class Emitter {
 
   const DenseTile& t_;
   Assembler a_;
-  std::int32_t body_ = 0, loops_ = 0, tail_ = 0;
+  std::int32_t body_, loops_, tail_;
 };
 
 }  // namespace
@@ -202,6 +212,11 @@ std::int32_t dense_group_words(const DenseTile& t) {
   return kDenseGroup + (t.exact ? 3 * kDenseGroup : kDenseGroup + kDenseGroup / 2);
 }
 
-AssemblyFunction emit_dense_tile(const DenseTile& tile) { return Emitter(tile).run(); }
+AssemblyFunction emit_dense_tile(const DenseTile& tile) {
+  AssemblyFunction function = Emitter(tile, cut_steps(tile.steps, tile.body)).run();
+  for (std::int32_t most = tile.body - 1; function.hot_bytes > kMostHotBytes && most >= 1; --most)
+    function = Emitter(tile, cut_steps(tile.steps, most)).run();
+  return function;
+}
 
 }  // namespace mote::compile::m4

@@ -1,9 +1,10 @@
 #pragma once
 // Dense layers in assembly: 8 outputs at once, weights read once, straight from flash.
 //
-// Packed weights as in conv_tile.hpp. Four inputs and eight outputs are a step of 38 cycles for 32
-// multiply-accumulates: 8 loads of weights and 2 of inputs in bursts of 4, 2, 2, 2 (a burst costs one cycle more than
-// it has loads), 8 SXTB16, 16 SMLAD. Flash adds 3.95 cycles for every 8 bytes.
+// Packed weights as in conv_tile.hpp. Four inputs and eight outputs are a step of 39 cycles for 32
+// multiply-accumulates: 2 loads of inputs and 8 of weights in bursts of 2 (a burst costs one cycle more than
+// it has loads, and loads from RAM and flash do not overlap), 8 SXTB16, 16 SMLAD. Flash adds 3.95 cycles for every 8
+// bytes.
 //
 //   r0 input, 4 bytes behind   r1 weights, 4 bytes behind   r2 r3 weights   r12 lr inputs   r4-r11 sums R, L of the
 //   pairs 01 23 45 67 s0 input   s1 end of the loop   s2 parameters   s3 output   s4 groups left   s5 s6 s7 of the
@@ -21,7 +22,7 @@ constexpr std::int32_t kDenseGroup = 8;
 struct DenseTile {
   std::int32_t steps = 0;     ///< of four inputs
   std::int32_t channels = 8;  ///< of a group that are stored
-  std::int32_t body = 6;      ///< steps in a turn of the loop, at most
+  std::int32_t body = 6;      ///< steps in a turn of the loop and behind it, at most
   bool uniform = false;       ///< multiplier, offset and shift are the layer's
   bool exact = false;
   std::int32_t shift_high = 0, shift_low = 0;

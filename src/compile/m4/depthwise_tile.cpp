@@ -13,7 +13,7 @@ namespace {
 using enum Reg;
 
 constexpr std::int32_t kTile = 4;       // outputs at once
-constexpr std::int32_t kMostTiles = 4;  // in a loop's body: about 220 bytes each
+constexpr std::int32_t kMostTiles = 2;  // in a loop's body: about 220 bytes each, which every channel reads anew
 constexpr std::int32_t kRegisters = 6;  // for weights
 constexpr std::int32_t kSingles = 20;   // for weights that find no register
 constexpr std::int32_t kReach = 4095;   // of a load's or store's offset

@@ -35,8 +35,8 @@ struct BoardSpec {
   std::uint32_t flash_sector_bytes = 0;       ///< what an erase takes
   std::uint32_t flash_write_bytes = 0;        ///< what a program takes
   std::uint32_t flash_programs_per_unit = 0;  ///< times a write unit may be programmed between erases; 0 means no limit
-  CacheGeometry flash_data_cache;
-  CacheGeometry instruction_cache;
+  CacheGeometry flash_data_cache;             ///< a line is what one read of the flash brings
+  CacheGeometry instruction_cache;            ///< no lines: instructions come without waiting
   Calibration calibration;
   double supply_volts = 0;                     ///< 0: unknown
   double run_current_ma = 0;                   ///< of the microcontroller, running from flash at clock_hz; 0: unknown
@@ -47,6 +47,12 @@ struct BoardSpec {
   [[nodiscard]] bool runs_here() const;
   /// Whether it is emulated, so that what it executes is counted: every board that runs here but the host itself.
   [[nodiscard]] bool emulated() const;
+  /// Bytes that one read of the flash brings, as far as its caches tell; 0 without any.
+  [[nodiscard]] std::uint32_t flash_read_bytes() const {
+    const bool by_data = flash_data_cache.lines != 0 &&
+                         (instruction_cache.lines == 0 || flash_data_cache.line_bytes < instruction_cache.line_bytes);
+    return by_data ? flash_data_cache.line_bytes : instruction_cache.line_bytes;
+  }
   [[nodiscard]] bool is_estimated(std::string_view field) const;
 };
 

@@ -12,7 +12,8 @@ struct CycleCounts {
   std::uint64_t flash_misses = 0;    ///< flash data reads that the flash data cache did not hold, in cache lines
   std::uint64_t unaligned_wide = 0;  ///< 32-bit instructions at an address that is not a multiple of 4
   std::uint64_t load_uses = 0;       ///< instructions that read a register which the instruction before loaded
-  std::uint64_t fetch_misses = 0;    ///< instruction-cache lines fetched from flash; they cost nothing in the model yet
+  std::uint64_t fetch_misses = 0;    ///< reads of the flash for instructions that no cache held
+  std::uint64_t fetch_stalls = 0;    ///< cycles in which the core waited for those, or its data for them
   std::uint64_t loads = 0;           ///< data reads, one per access on the bus
   std::uint64_t stores = 0;          ///< data writes
 
@@ -31,7 +32,7 @@ struct Calibration {
   bool operator==(const Calibration&) const = default;
 };
 
-/// Whole cycles, rounded to nearest.
+/// The core's cycles, those it waited for instructions, and the calibration's; rounded to whole cycles.
 [[nodiscard]] std::uint64_t cycles(const CycleCounts& counts, const Calibration& calibration);
 
 }  // namespace mote::board
