@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 
 #include "mote/base/file.hpp"
@@ -445,6 +447,45 @@ TEST(OnnxQuantized, a_network_is_the_same_integers_in_both_forms) {
       std::printf("    %s: %zu of %zu bytes differ, at most by %d\n", types.name, d.different, d.bytes, d.largest);
       EXPECT_LE(d.largest, 2);
     }
+  }
+}
+
+/// Float models that round their values as they come: mote does not round, which is within half a step of the values
+/// times the sum of the weights.
+TEST(OnnxQuantized, products_of_values_rounded_as_they_come_are_near_to_onnx_runtimes) {
+  const auto oracle = oracle::OnnxOracle::open();
+  if (!oracle) GTEST_SKIP() << oracle.error().message();
+  for (const bool conv : {false, true}) {
+    QuantizedModel m(kTypes[1]);
+    m.value(true, "x", conv ? std::vector<std::int64_t>{1, 3, 6, 6} : std::vector<std::int64_t>{2, 20});
+    auto& dynamic = m.node("DynamicQuantizeLinear", {"x"}, "q");
+    dynamic.add_output("q/scale");
+    dynamic.add_output("q/zero");
+    m.matrix("w", conv ? std::vector<std::int64_t>{4, 3, 3, 3} : std::vector<std::int64_t>{20, 4}, {0.01f});
+    m.node(conv ? "ConvInteger" : "MatMulInteger", {"q", "w", "q/zero", "w/zero"}, "sums");
+    OnnxBuilder::set_one(m.node("Cast", {"sums"}, "floats"), "to", kFloat);
+    m.node("Mul", {"q/scale", "w/scale"}, "scale");
+    m.node("Mul", {"floats", "scale"}, "y");
+    m.value(false, "y", conv ? std::vector<std::int64_t>{1, 4, 4, 4} : std::vector<std::int64_t>{2, 4});
+    const auto model = read_onnx(m.bytes(), "dynamic.onnx");
+    ASSERT_TRUE(model.has_value()) << model.error().message();
+    const Bytes inputs = test::random_inputs(*model, 10, 3);
+    const auto here = test::run(*model, inputs);
+    ASSERT_TRUE(here.has_value()) << here.error().message();
+    const std::vector<oracle::Job> jobs{{m.bytes(), inputs}};
+    const auto there = oracle->run_all(jobs);
+    ASSERT_TRUE(there.has_value()) << there.error().message();
+    ASSERT_EQ(here->size(), (*there)[0].size());
+    const float step = 2.0f / 255.0f, bound = step / 2.0f * 0.01f * 127.0f * (conv ? 27.0f : 20.0f);
+    float worst = 0.0f;
+    for (std::size_t i = 0; i < here->size(); i += 4) {
+      float a, b;
+      std::memcpy(&a, here->data() + i, 4);
+      std::memcpy(&b, (*there)[0].data() + i, 4);
+      worst = std::max(worst, std::abs(a - b));
+    }
+    EXPECT_LE(worst, bound);
+    EXPECT_GT(worst, 0.0f) << "they do round";
   }
 }
 

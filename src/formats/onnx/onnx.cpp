@@ -171,7 +171,11 @@ class Reader {
     if (standard && found != rows().end()) return &*found;
     const auto quantized = quantized_node_types();
     if (std::ranges::find(quantized, node.op_type()) != quantized.end())
-      return place.refuse(Code::unsupported, "it has channels last, or not the inputs that it must have");
+      return place.refuse(Code::unsupported,
+                          node.op_type() == "DynamicQuantizeLinear" || node.op_type().ends_with("Integer")
+                              ? "values rounded as they come are only read where ConvInteger or MatMulInteger "
+                                "multiplies them with constants"
+                              : "it has channels last, or not the inputs that it must have");
     return place.refuse(Code::unsupported,
                         standard ? "mote does not have this operator; those it has are listed in docs/operators-onnx.md"
                                  : "this is an operator of the domain " + in_quotes(clean_name(node.domain())) +

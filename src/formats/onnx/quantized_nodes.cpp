@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 
 namespace mote::formats::onnx {
@@ -33,10 +34,28 @@ constexpr std::array<Form, 10> kForms{{
 /// Any number of values, behind the result's scale and zero point.
 constexpr std::string_view kConcat = "QLinearConcat";
 
+constexpr std::string_view kDynamic = "DynamicQuantizeLinear";
+/// Products of what kDynamic gives with constants, and the float operators that they stand for.
+constexpr std::array<std::array<std::string_view, 2>, 2> kProducts{
+    {{"ConvInteger", "Conv"}, {"MatMulInteger", "MatMul"}}};
+
 class Expander {
  public:
+  explicit Expander(const schema::Graph& graph) {
+    for (const schema::Node& node : graph.node()) {
+      if (node.op_type() == kDynamic && node.domain().empty() && node.input_size() == 1 && node.output_size() == 3 &&
+          only_multiplied(graph, node))
+        dynamic_.emplace(node.output(0), node.input(0));
+    }
+  }
+
   void expand(const schema::Node& node, std::size_t index) {
     index_ = index;
+    if (node.op_type() == kDynamic && node.output_size() > 0 && dynamic_.contains(node.output(0)))
+      return as_it_is(node);
+    if (const auto product = product_of(node);
+        !product.empty() && node.input_size() > 1 && node.output_size() == 1 && dynamic_.contains(node.input(0)))
+      return real_product(node, product);
     const auto* form = std::ranges::find(kForms, node.op_type(), &Form::type);
     const bool microsoft = node.domain() == "com.microsoft";
     if (form != kForms.end() && form->microsoft == microsoft && sound(node, *form)) return by_form(node, *form);
@@ -48,6 +67,48 @@ class Expander {
   std::vector<NumberedNode> take() && { return std::move(nodes_); }
 
  private:
+  static std::string_view product_of(const schema::Node& node) {
+    const auto* found = std::ranges::find(kProducts, node.op_type(), [](const auto& p) { return p[0]; });
+    return found == kProducts.end() || !node.domain().empty() ? std::string_view() : (*found)[1];
+  }
+  /// Whether nobody but products sees that the values are rounded.
+  static bool only_multiplied(const schema::Graph& graph, const schema::Node& dynamic) {
+    const auto gives = [&](int output) {
+      return std::ranges::any_of(graph.output(), [&](const auto& v) { return v.name() == dynamic.output(output); });
+    };
+    if (gives(0) || gives(1) || gives(2)) return false;
+    for (const schema::Node& node : graph.node()) {
+      for (int i = 0; i < node.input_size(); ++i) {
+        const bool product = !product_of(node).empty();
+        if (node.input(i).empty()) continue;
+        if (node.input(i) == dynamic.output(0) && !(product && i == 0)) return false;
+        if (node.input(i) == dynamic.output(2) && !(product && i == 2)) return false;
+      }
+    }
+    return true;
+  }
+
+  /// Values that are only rounded on the way: the scale by which the product is multiplied is 1.
+  void as_it_is(const schema::Node& node) {
+    auto& one = *add("Constant", node.output(1)).add_attribute();
+    one.set_name("value_float");
+    one.set_f(1.0f);
+  }
+  void real_product(const schema::Node& node, std::string_view type) {
+    const std::string weights = node.output(0) + "/real1", one = node.output(0) + "/one";
+    auto& value = *add("Constant", one).add_attribute();
+    value.set_name("value_float");
+    value.set_f(1.0f);
+    schema::Node& d = add("DequantizeLinear", weights);
+    d.add_input(node.input(1));
+    d.add_input(one);
+    if (node.input_size() > 3 && !node.input(3).empty()) d.add_input(node.input(3));
+    schema::Node& product = add(type, node.output(0));
+    product.add_input(dynamic_.find(node.input(0))->second);
+    product.add_input(weights);
+    *product.mutable_attribute() = node.attribute();
+  }
+
   static bool has_one(const schema::Node& node, std::string_view attribute) {
     return std::ranges::any_of(node.attribute(), [&](const auto& a) { return a.name() == attribute && a.i() != 0; });
   }
@@ -120,6 +181,7 @@ class Expander {
     a.set_i(axis);
   }
 
+  std::map<std::string, std::string, std::less<>> dynamic_;  ///< rounded values, and what they come from
   std::vector<NumberedNode> nodes_;
   std::size_t index_ = 0;
 };
@@ -127,13 +189,14 @@ class Expander {
 }  // namespace
 
 std::vector<NumberedNode> without_quantized_nodes(const schema::Graph& graph) {
-  Expander expander;
+  Expander expander(graph);
   for (int i = 0; i < graph.node_size(); ++i) expander.expand(graph.node(i), static_cast<std::size_t>(i));
   return std::move(expander).take();
 }
 
 std::vector<std::string_view> quantized_node_types() {
-  std::vector<std::string_view> types{kConcat};
+  std::vector<std::string_view> types{kConcat, kDynamic};
+  for (const auto& product : kProducts) types.push_back(product[0]);
   for (const Form& form : kForms) types.push_back(form.type);
   std::ranges::sort(types);
   return types;

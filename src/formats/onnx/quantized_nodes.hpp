@@ -1,6 +1,7 @@
 #pragma once
 // The operators of quantized models (QLinearConv and its kin), written as what they mean: DequantizeLinear in front,
-// the float operator, QuantizeLinear behind.
+// the float operator, QuantizeLinear behind. Products whose values are rounded as they come (DynamicQuantizeLinear)
+// are float ones, without the rounding.
 
 #include <string_view>
 #include <vector>
