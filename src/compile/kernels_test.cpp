@@ -6,6 +6,10 @@
 
 #include <cmath>
 
+#include "kernels/conv2d.hpp"
+#include "kernels/conv2d_lean.hpp"
+#include "kernels/depthwise.hpp"
+#include "kernels/depthwise_lean.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/pool_dsp.hpp"
 #include "kernels/softmax.hpp"
@@ -44,6 +48,43 @@ TEST(AverageWhole, equals_the_portable_kernel) {
   expect_equal_averages<WholePool<25, 5, 64>>(rng);
   expect_equal_averages<WholePool<16, 16, 8>>(rng);
   expect_equal_averages<WholePool<3, 7, 12>>(rng);
+}
+
+TEST(Lean, kernels_equal_the_portable_ones_on_random_layers) {
+  Rng rng(41);
+  for (int trial = 0; trial < 1500; ++trial) {
+    const bool depthwise = trial % 2 == 0;
+    const graph::Graph g = random_conv(rng, depthwise);
+    const graph::Op& op = g.ops()[0];
+    const auto geometry = graph::conv_geometry(g, op);
+    const graph::ChannelTables tables = graph::channel_tables(g, op);
+    const device::ChannelParams params{tables.bias.data(), tables.multiplier.data(), tables.shift.data()};
+    const auto* weights = g.tensor(op.inputs[1]).values<std::int8_t>().data();
+    Bytes x = random_bytes(rng, g.input().size_bytes());
+    Bytes expected(g.output().size_bytes()), got(expected.size());
+    if (depthwise) {
+      device::depthwise_conv2d(geometry, as_int8(x), weights, params, as_int8(expected));
+      device::depthwise_conv2d_lean(geometry, as_int8(x), weights, params, as_int8(got));
+    } else {
+      device::conv2d(geometry, as_int8(x), weights, params, as_int8(expected));
+      device::conv2d_lean(geometry, as_int8(x), weights, params, as_int8(got));
+    }
+    ASSERT_EQ(got, expected) << graph::print_summary(g);
+  }
+}
+
+TEST(Taps, are_those_that_a_search_finds) {
+  for (std::int32_t size = 1; size < 6; ++size)
+    for (std::int32_t kernel = 1; kernel < 5; ++kernel)
+      for (std::int32_t dilation = 1; dilation < 4; ++dilation)
+        for (std::int32_t start = -12; start < 8; ++start) {
+          const device::Taps taps(start, kernel, dilation, size);
+          ASSERT_LE(taps.first, taps.end);
+          for (std::int32_t k = 0; k < kernel; ++k) {
+            const bool inside = start + k * dilation >= 0 && start + k * dilation < size;
+            ASSERT_EQ(k >= taps.first && k < taps.end, inside) << size << kernel << dilation << start << k;
+          }
+        }
 }
 
 TEST(Softmax, of_many_equal_entries_gives_less_than_half_a_unit_to_each) {

@@ -366,8 +366,11 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   return lowered;
 }
 
-LoweredOp portable(const ConvLayer& layer, const std::string& symbol) {
-  LoweredOp lowered = lowered_op(symbol, "conv2d portable", "kernels/conv2d.hpp");
+/// Plain C++: on a core without DSP instructions the form made for those, else the definition.
+LoweredOp portable(const ConvLayer& layer, const std::string& symbol, Target target) {
+  const bool lean = target == Target::portable && layer.g.weight_zero == 0;
+  LoweredOp lowered = lean ? lowered_op(symbol, "conv2d lean", "kernels/conv2d_lean.hpp")
+                           : lowered_op(symbol, "conv2d portable", "kernels/conv2d.hpp");
   lowered.geometry = geometry_text(symbol, layer.g);
   lowered.constants.push_back({symbol + "_weights",
                                "std::int8_t",
@@ -376,7 +379,8 @@ LoweredOp portable(const ConvLayer& layer, const std::string& symbol) {
                                false,
                                {layer.weights.begin(), layer.weights.end()}});
   const std::string params = add_channel_arrays(lowered, layer.tables);
-  lowered.body = fmt::format("conv2d({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params);
+  lowered.body =
+      fmt::format("{2}({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params, lean ? "conv2d_lean" : "conv2d");
   return lowered;
 }
 
@@ -387,7 +391,7 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(),
                         g.kernel_h * g.kernel_w * g.in_c};
-  if (g.weight_zero != 0) return portable(layer, symbol);
+  if (g.weight_zero != 0) return portable(layer, symbol, options.target);
   if (options.target == Target::armv7em && options.compact) {
     if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);
   } else if (options.target == Target::armv7em) {
@@ -397,7 +401,7 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
     }
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
-  return portable(layer, symbol);
+  return portable(layer, symbol, options.target);
 }
 
 }  // namespace mote::compile

@@ -243,7 +243,10 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
   } else if (fast) {
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
-  LoweredOp lowered = lowered_op(symbol, "depthwise_conv2d portable", "kernels/depthwise.hpp");
+  // Plain C++: on a core without DSP instructions the form made for those, else the definition.
+  const bool lean = options.target == Target::portable && g.weight_zero == 0;
+  LoweredOp lowered = lean ? lowered_op(symbol, "depthwise_conv2d lean", "kernels/depthwise_lean.hpp")
+                           : lowered_op(symbol, "depthwise_conv2d portable", "kernels/depthwise.hpp");
   lowered.geometry = geometry_text(symbol, g);
   lowered.constants.push_back({symbol + "_weights",
                                "std::int8_t",
@@ -252,7 +255,8 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
                                false,
                                {layer.weights.begin(), layer.weights.end()}});
   const std::string params = add_channel_arrays(lowered, layer.tables);
-  lowered.body = fmt::format("depthwise_conv2d({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params);
+  lowered.body = fmt::format("{2}({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params,
+                             lean ? "depthwise_conv2d_lean" : "depthwise_conv2d");
   return lowered;
 }
 
