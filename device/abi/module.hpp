@@ -11,7 +11,7 @@ namespace mote::device {
 
 constexpr std::uint32_t kModuleMagic = 0x65746f6d;  // "mote" in little-endian memory order
 constexpr std::uint16_t kModuleAbi = 1;
-constexpr std::uint32_t kOpSet = 1;
+constexpr std::uint32_t kOpSet = 2;  // 2: modules with state
 
 /// Cores a module may be built for.
 enum class Core : std::uint32_t {
@@ -56,7 +56,8 @@ struct ModuleHeader {
   std::uint32_t vectors_count;
   std::uint8_t feature_schema[8];  // first bytes of the SHA-256 of the feature configuration; zero for none
   std::uint8_t sensor_schema[8];   // the same of the sensor's element type, shape and rate
-  std::uint8_t reserved[4];
+  std::uint32_t
+      reset_offset;  // Thumb function: void reset(void* arena), to be called before the first invoke; 0: no state
   std::uint8_t digest[32];  // SHA-256 of the whole module with this field zero
 };
 static_assert(sizeof(ModuleHeader) == 128, "the header's layout is part of the ABI");
@@ -65,5 +66,6 @@ static_assert(sizeof(ModuleHeader) == 128, "the header's layout is part of the A
 enum class Status : std::int32_t { ok = 0, bad_argument = 1 };
 
 using InvokeFunction = std::int32_t (*)(void* arena);
+using ResetFunction = void (*)(void* arena);
 
 }  // namespace mote::device

@@ -34,12 +34,14 @@ bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) {
 BenchStatus check_module() {
   const auto present_bytes = static_cast<std::uint32_t>(mote_module_end - mote_module);
   if (present_bytes < sizeof(ModuleHeader) || header().magic != kModuleMagic) return BenchStatus::bad_magic;
-  if (header().abi != kModuleAbi) return BenchStatus::wrong_abi;
+  if (header().abi != kModuleAbi || header().op_set > kOpSet) return BenchStatus::wrong_abi;
   if (header().core != MOTE_CORE) return BenchStatus::wrong_core;
   if ((header().isa_features & ~kIsaFeatures) != 0) return BenchStatus::missing_isa_feature;
   if (header().header_bytes < sizeof(ModuleHeader) || header().module_bytes > present_bytes ||
       header().entry_offset < header().header_bytes || header().entry_offset >= header().module_bytes ||
-      (header().entry_offset & 1u) != 0) {
+      (header().entry_offset & 1u) != 0 || header().reset_offset >= header().module_bytes ||
+      (header().reset_offset & 1u) != 0 ||
+      (header().reset_offset != 0 && header().reset_offset < header().header_bytes)) {
     return BenchStatus::bad_layout;
   }
   if (header().arena_bytes > sizeof mote_arena || (header().arena_align & (header().arena_align - 1)) != 0 ||
@@ -95,13 +97,16 @@ class Bench {
   }
   void reply(BenchStatus status) const { reply(static_cast<std::uint32_t>(status)); }
 
-  BenchStatus check_run(std::uint32_t length) const {
+  /// States are initial before the first run after power-on; their bytes are not those of the input.
+  BenchStatus check_run(std::uint32_t length) {
     const BenchStatus module = check_module();
     if (module != BenchStatus::ok) return module;
+    if (!states_ready_) reset_module();
+    states_ready_ = true;
     return length == header().input_bytes ? BenchStatus::ok : BenchStatus::wrong_input_length;
   }
 
-  void run_input() const {
+  void run_input() {
     const std::uint32_t length = uart_.read_u32();
     const BenchStatus ready = check_run(length);
     if (ready != BenchStatus::ok) {
@@ -113,7 +118,7 @@ class Bench {
     reply(invoke_module());
   }
 
-  void run_sensor() const {
+  void run_sensor() {
     const std::uint32_t length = uart_.read_u32();
     const BenchStatus ready = check_run(length);
     if (ready != BenchStatus::ok) return reply(ready);
@@ -123,7 +128,7 @@ class Bench {
     reply(invoke_module());
   }
 
-  void run_memory() const {
+  void run_memory() {
     const std::uint32_t address = uart_.read_u32();
     const std::uint32_t length = uart_.read_u32();
     const BenchStatus ready = check_run(length);
@@ -148,6 +153,7 @@ class Bench {
 
   Uart uart_;
   SensorPort sensor_;
+  bool states_ready_ = false;
 };
 
 }  // namespace

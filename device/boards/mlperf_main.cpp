@@ -223,6 +223,7 @@ class Runner {
     const std::int32_t warmups = *given == 0 ? 0 : number(given);
     if (count <= 0 || warmups < 0) return refuse("Bad number of inferences");
     if (loaded_ != header().input_bytes * kElementBytes) return refuse("The input is not loaded");
+    reset_module();
     print("m-warmup-start-");
     print(static_cast<std::uint64_t>(warmups));
     print("\r\n");

@@ -51,4 +51,11 @@ inline InvokeFunction entry() {
                                           kFunctionBit);
 }
 
+/// Makes the states of a module that was checked initial.
+inline void reset_module() {
+  if (header().reset_offset == 0) return;
+  reinterpret_cast<ResetFunction>(reinterpret_cast<std::uintptr_t>(mote_module) + header().reset_offset +
+                                  kFunctionBit)(mote_arena);
+}
+
 }  // namespace mote::device

@@ -1,6 +1,6 @@
 #pragma once
 // Moving elements without arithmetic: runs of bytes at regular distances (concat, slice, transpose, pad, broadcast),
-// and slices in the order of a table (gather).
+// slices in the order of a table (gather), and windows that move on (shift).
 
 #include <cstdint>
 
@@ -17,6 +17,7 @@ struct MoveGeometry {
   std::int32_t count[kMoveLoops], from[kMoveLoops], to[kMoveLoops];
 };
 
+/// y may lie below x and overlap it.
 inline void copy_run(const std::int8_t* x, std::int8_t* y, std::int32_t bytes) {
   for (; bytes >= 4; bytes -= 4, x += 4, y += 4) {
     std::uint32_t word;
@@ -53,6 +54,23 @@ inline void fill_bytes(std::int8_t* y, std::int32_t bytes, std::int8_t value) {
   const std::uint32_t word = 0x01010101u * static_cast<std::uint8_t>(value);
   for (; bytes >= 4; bytes -= 4, y += 4) __builtin_memcpy(y, &word, 4);
   for (; bytes > 0; --bytes) *y++ = value;
+}
+
+struct ShiftGeometry {
+  std::int32_t outer, kept_bytes, new_bytes;
+};
+
+/// y[o] = window[o] without its first `new_bytes`, then rows[o]. y is the window itself or does not overlap it: runs
+/// are copied towards lower addresses from the front.
+template <class Geometry>
+void shift_rows(const Geometry& g, const std::int8_t* window, const std::int8_t* rows, std::int8_t* y) {
+  for (std::int32_t o = 0; o < g.outer; ++o) {
+    copy_run(window + g.new_bytes, y, g.kept_bytes);
+    copy_run(rows, y + g.kept_bytes, g.new_bytes);
+    window += g.kept_bytes + g.new_bytes;
+    rows += g.new_bytes;
+    y += g.kept_bytes + g.new_bytes;
+  }
 }
 
 struct GatherGeometry {

@@ -139,13 +139,11 @@ Result<std::function<Result<Bytes>(ByteSpan)>> make_runner(const board::BoardSpe
       [board = std::make_shared<board::VirtualBoard>(std::move(made))](ByteSpan input) { return board->infer(input); };
 }
 
-}  // namespace
-
-Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
-                                        const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress) {
+/// On as many boards as there are workers; one takes the inputs in their order.
+Result<std::vector<Bytes>> run_on_boards(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
+                                         const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress,
+                                         std::size_t workers) {
   std::vector<Bytes> outputs(count);
-  // A program that is being written while another thread starts one cannot be started: one process on this machine.
-  const std::size_t workers = spec.emulated() ? std::min(core_count(), std::max<std::size_t>(count, 1)) : 1;
   std::vector<std::function<Result<Bytes>(ByteSpan)>> boards(workers);
   std::mutex mutex;
   std::optional<Error> failure;
@@ -174,6 +172,21 @@ Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpe
   if (failure) return fail(std::move(*failure));
   if (stop) return fail(Code::cancelled, "stopped");
   return outputs;
+}
+
+}  // namespace
+
+Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
+                                        const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress) {
+  // A program that is being written while another thread starts one cannot be started: one process on this machine.
+  const std::size_t workers = spec.emulated() ? std::min(core_count(), std::max<std::size_t>(count, 1)) : 1;
+  return run_on_boards(firmware, spec, count, input, progress, workers);
+}
+
+Result<std::vector<Bytes>> run_stream_on_board(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
+                                               const std::function<Result<Bytes>(std::size_t)>& input,
+                                               Progress& progress) {
+  return run_on_boards(firmware, spec, count, input, progress, 1);
 }
 
 Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,

@@ -9,6 +9,7 @@
 #include "kernels/depthwise.hpp"
 #include "kernels/depthwise3x3_dsp.hpp"
 #include "kernels/depthwise_dsp.hpp"
+#include "kernels/depthwise_pixel.hpp"
 #include "lower.hpp"
 #include "random_layers.hpp"
 
@@ -84,6 +85,33 @@ TEST(ConvDsp, equals_the_portable_kernel_on_random_layers) {
     ASSERT_EQ(got, expected) << graph::print_summary(g) << "block " << block;
   }
   EXPECT_GT(compared, 1000);
+}
+
+TEST(DepthwisePixel, equals_the_portable_kernel_on_random_layers) {
+  Rng rng(31);
+  int compared = 0;
+  for (int trial = 0; trial < 20000; ++trial) {
+    const graph::Graph g = random_conv(rng, true);
+    const graph::Op& op = g.ops()[0];
+    const auto geometry = graph::conv_geometry(g, op);
+    const LoweredOp lowered = lower_depthwise(g, op, "op", {});
+    const ConstantArray* array = find(lowered, "_words");
+    if (array == nullptr) continue;
+    ++compared;
+    std::vector<std::uint32_t> words;
+    for (const auto v : array->values) words.push_back(static_cast<std::uint32_t>(v));
+    const Bytes x = random_bytes(rng, g.input().size_bytes());
+    Bytes expected(g.output().size_bytes()), got(expected.size());
+    const Tables tables(g, op, geometry);
+    device::depthwise_conv2d(geometry, as_int8(x), g.tensor(op.inputs[1]).values<std::int8_t>().data(),
+                             tables.params(tables.model), as_int8(expected));
+    const device::DepthwisePixel pixel{geometry.in_c, geometry.kernel_h * geometry.kernel_w, geometry.output_zero,
+                                       geometry.clamp_low, geometry.clamp_high};
+    ASSERT_EQ(words.size() % static_cast<std::size_t>(device::depthwise_pixel_words(pixel.taps)), 0u);
+    device::depthwise_pixel(pixel, words.data(), as_int8(x), as_int8(got));
+    ASSERT_EQ(got, expected) << graph::print_summary(g);
+  }
+  EXPECT_GT(compared, 200);
 }
 
 TEST(ConvDsp, works_in_place_for_pointwise_layers) {

@@ -175,7 +175,8 @@ TEST_F(Compile, refuses_headers_that_say_what_cannot_be) {
   EXPECT_THAT(with(24, 999), HasSubstr("op-set 999"));
   EXPECT_THAT(with(36, 3), HasSubstr("byte 36"));  // arena_align
   EXPECT_THAT(with(36, 0), HasSubstr("byte 36"));
-  EXPECT_THAT(with(92, 1), HasSubstr("byte 92"));  // reserved
+  EXPECT_THAT(with(92, 1), HasSubstr("byte 92"));    // reset_offset, odd
+  EXPECT_THAT(with(92, 256), HasSubstr("byte 92"));  // in a module of an op set without state
 }
 
 TEST_F(Compile, says_what_does_not_fit_the_board) {

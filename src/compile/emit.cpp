@@ -93,6 +93,12 @@ MOTE_SHARED void shared_depthwise_conv2d(const ConvGeometry& g, const std::int8_
 }
 )";
 
+constexpr const char* kSharedDepthwisePixel = R"(
+MOTE_SHARED void shared_depthwise_pixel(const DepthwisePixel& g, const std::uint32_t* words, const std::int8_t* x, std::int8_t* y) {
+  depthwise_pixel(g, words, x, y);
+}
+)";
+
 constexpr const char* kSharedDepthwise3x3 = R"(
 MOTE_SHARED void shared_depthwise3x3(const ConvGeometry& g, const std::int8_t* x, const std::int8_t* weights, const ChannelParams& params,
                                      std::int8_t* y, void* scratch, std::int32_t rows) {
@@ -145,7 +151,49 @@ std::string invoke_text(const Program& program) {
     for (const std::size_t offset : step.inputs) text += fmt::format("base + {}, ", offset);
     text += fmt::format("base + {}, base + {});\n", step.output, step.scratch);
   }
+  if (!program.renewals.empty()) text += "  // What the next inference will read.\n";
+  for (const Renewal& r : program.renewals)
+    text += fmt::format("  copy_run(base + {}, base + {}, {});\n", r.from, r.to, r.bytes);
   return text + "  return static_cast<std::int32_t>(Status::ok);\n}\n";
+}
+
+bool is_uniform(const Bytes& bytes) {
+  return std::ranges::all_of(bytes, [&](std::uint8_t b) { return b == bytes.front(); });
+}
+
+/// Initial values of the states that are not one byte throughout; before the functions.
+std::string initial_text(const Program& program) {
+  std::string text;
+  for (std::size_t i = 0; i < program.states.size(); ++i) {
+    const PlacedState& state = program.states[i];
+    if (is_uniform(*state.initial)) continue;
+    ConstantArray array;
+    array.name = fmt::format("state_{:02}_initial", i);
+    array.type = "std::int8_t";
+    array.comment = "the state '" + clean(state.name) + "'";
+    for (const std::uint8_t b : *state.initial) array.values.push_back(static_cast<std::int8_t>(b));
+    text += "\n" + array_text(array);
+  }
+  return text;
+}
+
+std::string reset_text(const Program& program) {
+  std::string text =
+      "\n/// Makes every state initial: before the first inference, and to begin anew.\n"
+      "extern \"C\" [[gnu::visibility(\"default\")]] void mote_reset_states(void* arena) {\n"
+      "  using namespace mote::device;\n"
+      "  auto* const base = static_cast<std::int8_t*>(arena);\n";
+  for (std::size_t i = 0; i < program.states.size(); ++i) {
+    const PlacedState& state = program.states[i];
+    if (is_uniform(*state.initial)) {
+      text += fmt::format("  fill_bytes(base + {}, {}, {});  // {}\n", state.offset, state.initial->size(),
+                          static_cast<std::int8_t>(state.initial->front()), clean(state.name));
+    } else {
+      text += fmt::format("  copy_run(state_{:02}_initial, base + {}, {});  // {}\n", i, state.offset,
+                          state.initial->size(), clean(state.name));
+    }
+  }
+  return text + "}\n";
 }
 
 }  // namespace
@@ -173,6 +221,7 @@ std::string emit_assembly(const Program& program) {
 std::string emit_cpp(const Program& program) {
   std::set<std::string> includes{"abi/module.hpp", "kernels/geometry.hpp"};
   for (const LoweredOp& op : program.ops) includes.insert(op.includes.begin(), op.includes.end());
+  if (!program.states.empty()) includes.insert("kernels/move.hpp");
 
   std::string text = header_comment(program) + "\n#include <cstdint>\n\n";
   for (const std::string& include : includes) text += fmt::format("#include \"{}\"\n", include);
@@ -194,6 +243,7 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_dense_tiles(")) text += kSharedDense;
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
+  if (uses(program, "shared_depthwise_pixel(")) text += kSharedDepthwisePixel;
   if (uses(program, "shared_depthwise3x3(")) text += kSharedDepthwise3x3;
   if (uses(program, "shared_depthwise_planes(")) text += kSharedPlanes;
   if (uses(program, "shared_move(")) text += kSharedMove;
@@ -202,7 +252,8 @@ std::string emit_cpp(const Program& program) {
     if (step.op_index >= 0)
       text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
   }
-  return text + invoke_text(program);
+  text += initial_text(program) + invoke_text(program);
+  return program.states.empty() ? text : text + reset_text(program);
 }
 
 }  // namespace mote::compile

@@ -40,6 +40,7 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Pad&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Broadcast&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Gather&) const { return lower_moves(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Shift&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Reduce&) const { return lower_reduce(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::ArgReduce&) const { return lower_arg_reduce(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::ResizeBilinear&) const { return lower_resize(graph, op, symbol); }

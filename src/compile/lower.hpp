@@ -25,7 +25,7 @@ namespace mote::compile {
 [[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
-/// Concat, Slice, Transpose, Pad, Broadcast, Gather.
+/// Concat, Slice, Transpose, Pad, Broadcast, Gather, Shift.
 [[nodiscard]] LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                                              const LoweringOptions& options);

@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 
+#include "kernels/depthwise_pixel.hpp"
 #include "kernels/depthwise_planes.hpp"
 #include "lower.hpp"
 #include "m4/depthwise_tile.hpp"
@@ -231,6 +232,46 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
   return lowered;
 }
 
+/// One output pixel over the whole input.
+std::optional<LoweredOp> pixel(const DepthwiseLayer& layer, const std::string& symbol) {
+  const device::ConvGeometry& g = layer.g;
+  const bool whole =
+      g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0;
+  if (!whole || g.multiplier != 1 || g.in_c < 4) return std::nullopt;
+  const std::int32_t taps = g.kernel_h * g.kernel_w;
+  const std::int64_t limit = std::int64_t{1} << 29;  // FastRequantize doubles the sum
+  std::vector<std::int64_t> words;
+  for (std::int32_t first = 0; first < g.in_c; first += 4) {
+    const std::int32_t c = std::min(first, g.in_c - 4);
+    for (std::int32_t tap = 0; tap < taps; ++tap) {
+      std::uint32_t bytes = 0;
+      for (std::int32_t k = 0; k < 4; ++k)
+        bytes |= (static_cast<std::uint32_t>(layer.weight(c + k, tap / g.kernel_w, tap % g.kernel_w)) & 0xffu)
+                 << (8 * k);
+      words.push_back(bytes);
+    }
+    std::uint32_t shifts = 0;
+    for (std::int32_t k = 0; k < 4; ++k) {
+      const auto rule = layer.rule(c + k);
+      if (!rule || -rule->shift < device::kFastShiftLow || -rule->shift > device::kFastShiftHigh ||
+          rule->low + rule->bias <= -limit || rule->high + rule->bias >= limit)
+        return std::nullopt;
+      words.push_back(word(rule->bias));
+      words.push_back(word(rule->multiplier));
+      shifts |= static_cast<std::uint32_t>(-rule->shift) << (8 * k);
+    }
+    words.push_back(shifts);
+  }
+  LoweredOp lowered = lowered_op(symbol, "depthwise_pixel, 4 channels", "kernels/depthwise_pixel.hpp");
+  lowered.geometry = fmt::format("const DepthwisePixel {}_geometry{{{}, {}, {}, {}, {}}};\n", symbol, g.in_c, taps,
+                                 g.output_zero, g.clamp_low, g.clamp_high);
+  lowered.constants.push_back({symbol + "_words", "std::uint32_t",
+                               "weights of each tap, bias and multiplier, right shifts of each four channels", 4, true,
+                               words});
+  lowered.body = fmt::format("shared_depthwise_pixel({0}_geometry, {0}_words, x0, y);", symbol);
+  return lowered;
+}
+
 }  // namespace
 
 LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
@@ -238,6 +279,9 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const DepthwiseLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>()};
   const bool fast = options.target == Target::armv7em && g.weight_zero == 0;
+  if (fast) {
+    if (auto lowered = pixel(layer, symbol)) return std::move(*lowered);
+  }
   if (fast && options.compact) {
     if (auto lowered = compact_depthwise(graph, op, symbol, options)) return std::move(*lowered);
   } else if (fast) {

@@ -194,6 +194,17 @@ LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std:
         fmt::format("gather({0}_geometry{{}}, {0}_indices, {1}, y);", symbol, operand(lowered, graph, op, 0));
     return lowered;
   }
+  if (op.as<graph::Shift>() != nullptr) {
+    const device::ShiftGeometry g = graph::shift_geometry(graph, op);
+    lowered.kernel = "shift_rows";
+    lowered.small = false;
+    lowered.geometry =
+        static_geometry(symbol, {{"outer", g.outer}, {"kept_bytes", g.kept_bytes}, {"new_bytes", g.new_bytes}});
+    lowered.body = fmt::format("shift_rows({}_geometry{{}}, {}, {}, y);", symbol, operand(lowered, graph, op, 0),
+                               operand(lowered, graph, op, 1));
+    lowered.may_reuse_inputs = {0};
+    return lowered;
+  }
   const std::vector<graph::Move> moves = graph::moves(graph, op);
   lowered.kernel = fmt::format("move_elements, {} {}", moves.size(), moves.size() == 1 ? "copy" : "copies");
   if (op.as<graph::Pad>() != nullptr) {

@@ -26,7 +26,7 @@ ENTRY(mote_invoke)
 SECTIONS {
   . = 0;
   .header : { KEEP(*(.mote_header)) }
-  .text : { *(.text.mote_invoke) *(.text .text.*) . = ALIGN(4); }
+  .text : { *(.text.mote_invoke) KEEP(*(.text.mote_reset_states)) *(.text .text.*) . = ALIGN(4); }
   .rodata : { *(.rodata .rodata.*) . = ALIGN(4); }
   .data : { *(.data .data.*) }
   .bss : { *(.bss .bss.* COMMON) }
@@ -177,8 +177,13 @@ Result<Bytes> assemble(const graph::Graph& graph, const board::CoreSpec& core, c
   header.code_bytes = text->bytes;
   header.core = static_cast<std::uint32_t>(core.id);
   header.isa_features = core.isa_features();
-  header.op_set = device::kOpSet;
+  header.op_set = program.states.empty() ? 1 : device::kOpSet;
   header.entry_offset = entry->address;
+  if (!program.states.empty()) {
+    const board::ElfSymbol* reset = linked.elf.find_symbol("mote_reset_states");
+    if (reset == nullptr) return fail(Code::internal, "the module has no function that resets its states");
+    header.reset_offset = reset->address;
+  }
   header.arena_bytes = static_cast<std::uint32_t>(program.arena_bytes);
   header.arena_align = static_cast<std::uint32_t>(program.arena_align);
   header.input_offset = static_cast<std::uint32_t>(program.input_offset);
@@ -263,14 +268,16 @@ Result<ModuleHeader> checked_header(ByteSpan module) {
     return fail(Code::unsupported, "byte 24: op-set " + std::to_string(header.op_set) + " is newer than this mote");
   if (header.code_bytes > header.module_bytes)
     return fail(Code::malformed, "byte 12: more code than the module has bytes");
-  if (std::ranges::any_of(header.reserved, [](std::uint8_t b) { return b != 0; }))
-    return fail(Code::malformed, "byte 92: reserved bytes are not zero");
+  const auto is_function = [&](std::uint32_t offset) {
+    return inside(offset, 2, module.size()) && offset >= sizeof header && (offset & 1) == 0;
+  };
+  if (header.reset_offset != 0 && (header.op_set < 2 || !is_function(header.reset_offset)))
+    return fail(Code::malformed, "byte 92: the function that resets the states is no place of the module's code");
   // A count above the file's size is refused before it is multiplied: the product could wrap.
   if (header.vectors_count > module.size())
     return fail(Code::malformed, "byte 72: more self-test vectors than the module has bytes");
   const std::uint64_t vector_bytes = (std::uint64_t{header.input_bytes} + header.output_bytes) * header.vectors_count;
-  if (!inside(header.entry_offset, 2, module.size()) || header.entry_offset < sizeof header ||
-      (header.entry_offset & 1) != 0 || !inside(header.schema_offset, header.schema_bytes, module.size()) ||
+  if (!is_function(header.entry_offset) || !inside(header.schema_offset, header.schema_bytes, module.size()) ||
       !inside(header.vectors_offset, vector_bytes, module.size()) ||
       !inside(header.input_offset, header.input_bytes, header.arena_bytes) ||
       !inside(header.output_offset, header.output_bytes, header.arena_bytes)) {
@@ -376,6 +383,7 @@ Result<ModuleInfo> read_module(ByteSpan module) {
   info.output_offset = header.output_offset;
   info.output_bytes = header.output_bytes;
   info.entry_offset = header.entry_offset;
+  info.reset_offset = header.reset_offset;
   const ByteSpan schema = module.subspan(header.schema_offset, header.schema_bytes);
   info.schema.assign(schema.begin(), schema.end());
   for (std::uint32_t i = 0; i < header.vectors_count; ++i) {

@@ -43,6 +43,7 @@ class ProgramBuilder {
     effort_.rounds = rounds;
     measure_lives();
     share_buffers();
+    MOTE_TRY_VOID(keep_states());
     MOTE_TRY_VOID(place());
     return &plan_;
   }
@@ -58,6 +59,8 @@ class ProgramBuilder {
  private:
   [[nodiscard]] std::size_t step_of(std::size_t op) const { return op + (options_.features ? 1 : 0); }
   [[nodiscard]] std::size_t step_count() const { return step_of(graph_.ops().size()); }
+  /// A step behind the last, at which states are renewed.
+  [[nodiscard]] std::size_t after_all() const { return step_count(); }
   [[nodiscard]] bool is_value(TensorId id) const { return id != graph::kNoTensor && !graph_.tensor(id).is_constant(); }
   [[nodiscard]] std::size_t index(TensorId id) const { return static_cast<std::size_t>(id); }
   [[nodiscard]] TensorId root(TensorId id) const {
@@ -74,6 +77,10 @@ class ProgramBuilder {
       lives_[index(graph_.ops()[i].outputs[0])].touch(step_of(i));
     }
     lives_[index(graph_.outputs()[0])].touch(step_count() - 1);
+    for (const graph::State& state : graph_.states()) {
+      lives_[index(state.read)].touch(0);
+      lives_[index(state.written)].touch(after_all());
+    }
   }
 
   /// Joins the output's buffer with the input's.
@@ -98,11 +105,36 @@ class ProgramBuilder {
         const bool given_out = root(id) == root(graph_.outputs()[0]) && op.outputs[0] != graph_.outputs()[0];
         const bool last_read = lives_[index(root(id))].last == step_of(i) && !given_out;
         const bool fits = graph_.tensor(root(id)).size_bytes() >= graph_.tensor(op.outputs[0]).size_bytes();
-        if (!last_read || !fits) continue;
+        if (!last_read || !fits || !may_overwrite(root(id), op.outputs[0])) continue;
         join(op.outputs[0], id);
         break;
       }
     }
+  }
+
+  /// Nothing but its next value may be written over a state.
+  [[nodiscard]] bool may_overwrite(TensorId owner, TensorId output) const {
+    const auto& states = graph_.states();
+    const auto state = std::ranges::find_if(states, [&](const graph::State& s) { return root(s.read) == owner; });
+    return state == states.end() ||
+           (state->written == output && graph_.tensor(owner).shape == graph_.tensor(output).shape);
+  }
+
+  /// From now on a state's bytes belong to it at all steps.
+  Result<void> keep_states() {
+    for (const graph::State& state : graph_.states()) {
+      Life& life = lives_[index(root(state.read))];
+      life.touch(0);
+      life.touch(after_all());
+      for (const graph::State& other : graph_.states()) {
+        const bool renewed_in_place = root(other.read) == root(other.written);
+        if (&other == &state || root(other.read) != root(state.written) || renewed_in_place) continue;
+        return fail(Code::unsupported,
+                    fmt::format("the state '{}' takes over the value of '{}' as it is, which is not compiled",
+                                graph_.tensor(state.read).name, graph_.tensor(other.read).name));
+      }
+    }
+    return {};
   }
 
   Result<void> place() {
@@ -118,7 +150,8 @@ class ProgramBuilder {
     scratch_of_.assign(step_count(), kNever);
     if (options_.features) {
       raw_buffer_ = buffers.size();
-      buffers.push_back({"sensor data", options_.features->input_bytes, 0, 0, 8});
+      const std::size_t history = options_.features->history_bytes;
+      buffers.push_back({"sensor data", history + options_.features->input_bytes, 0, history > 0 ? after_all() : 0, 8});
       if (options_.features->scratch_bytes > 0) {
         scratch_of_[0] = buffers.size();
         buffers.push_back({"features scratch", options_.features->scratch_bytes, 0, 0, 8});
@@ -168,7 +201,8 @@ class ProgramBuilder {
   void make_steps() {
     const TensorId in = graph_.inputs()[0];
     const TensorId out = graph_.outputs()[0];
-    program_.input_offset = options_.features ? plan_.offsets[raw_buffer_] : offset_of(in);
+    program_.input_offset =
+        options_.features ? plan_.offsets[raw_buffer_] + options_.features->history_bytes : offset_of(in);
     program_.input_bytes = options_.features ? options_.features->input_bytes : graph_.tensor(in).size_bytes();
     program_.output_offset = offset_of(out);
     program_.output_bytes = graph_.tensor(out).size_bytes();
@@ -176,7 +210,7 @@ class ProgramBuilder {
       program_.steps.push_back({"features",
                                 "features -> " + graph_.tensor(in).shape.text(),
                                 options_.features->function,
-                                {program_.input_offset},
+                                {plan_.offsets[raw_buffer_]},
                                 offset_of(in),
                                 scratch_offset(0),
                                 -1});
@@ -195,6 +229,20 @@ class ProgramBuilder {
         if (is_value(id)) step.inputs.push_back(offset_of(id));
       }
       program_.steps.push_back(std::move(step));
+    }
+    make_states();
+  }
+
+  void make_states() {
+    if (options_.features && options_.features->history_bytes > 0) {
+      const std::size_t at = plan_.offsets[raw_buffer_], history = options_.features->history_bytes;
+      program_.states.push_back({"sensor history", at, std::make_shared<const Bytes>(history, std::uint8_t{0})});
+      program_.renewals.push_back({at + options_.features->input_bytes, at, history});
+    }
+    for (const graph::State& state : graph_.states()) {
+      const std::size_t to = offset_of(state.read), from = offset_of(state.written);
+      program_.states.push_back({graph_.tensor(state.read).name, to, state.initial});
+      if (from != to) program_.renewals.push_back({from, to, graph_.tensor(state.read).size_bytes()});
     }
   }
 

@@ -12,6 +12,16 @@ struct Executor::State {
   Graph graph;
   std::vector<Bytes> values;  // one buffer a value tensor; empty for constants
   std::vector<std::function<void()>> steps;
+  std::vector<Bytes> next;  // of each state, while all are renewed at once
+
+  /// States may hand their values to each other, so all are read before any is written.
+  void renew_states() {
+    for (std::size_t i = 0; i < next.size(); ++i) {
+      const std::uint8_t* from = read(graph.states()[i].written);
+      next[i].assign(from, from + next[i].size());
+    }
+    for (std::size_t i = 0; i < next.size(); ++i) std::ranges::copy(next[i], write(graph.states()[i].read));
+  }
 
   [[nodiscard]] const std::uint8_t* read(TensorId id) const {
     const Tensor& t = graph.tensor(id);
@@ -30,13 +40,20 @@ Result<Executor> Executor::create(const Graph& graph) {
   auto state = std::make_unique<State>();
   state->graph = graph;
   for (const Tensor& t : graph.tensors()) state->values.emplace_back(t.is_constant() ? 0 : t.size_bytes());
+  for (const graph::State& kept : graph.states()) state->next.emplace_back(graph.tensor(kept.read).size_bytes());
   for (const Op& op : state->graph.ops()) {
     std::vector<const std::uint8_t*> inputs;
     for (const TensorId id : op.inputs) inputs.push_back(id == kNoTensor ? nullptr : state->read(id));
     MOTE_TRY(auto step, executor::prepare(state->graph, op, inputs, state->write(op.outputs[0])));
     state->steps.push_back(std::move(step));
   }
-  return Executor(std::move(state));
+  Executor executor(std::move(state));
+  executor.reset();
+  return executor;
+}
+
+void Executor::reset() {
+  for (const graph::State& state : state_->graph.states()) std::ranges::copy(*state.initial, state_->write(state.read));
 }
 
 Result<void> Executor::run(ByteSpan input, std::span<std::uint8_t> output) {
@@ -58,6 +75,7 @@ Result<void> Executor::run(ByteSpan input, std::span<std::uint8_t> output) {
     std::memcpy(output.data(), state_->read(id), size);
     output = output.subspan(size);
   }
+  state_->renew_states();
   return {};
 }
 

@@ -29,6 +29,17 @@ std::vector<std::int32_t> Graph::consumers(TensorId id) const {
   return found;
 }
 
+bool State::operator==(const State& other) const {
+  const bool same =
+      initial == other.initial || (initial != nullptr && other.initial != nullptr && *initial == *other.initial);
+  return same && read == other.read && written == other.written;
+}
+
+bool Graph::is_kept(TensorId id) const {
+  return std::ranges::find(outputs_, id) != outputs_.end() ||
+         std::ranges::find(states_, id, &State::written) != states_.end();
+}
+
 void Graph::remove_unused_tensors() {
   std::vector<TensorId> renumbered(tensors_.size(), kNoTensor);
   const auto mark = [&](const std::vector<TensorId>& ids) {
@@ -42,6 +53,7 @@ void Graph::remove_unused_tensors() {
     mark(op.inputs);
     mark(op.outputs);
   }
+  for (const State& state : states_) mark({state.read, state.written});
   std::vector<Tensor> kept;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     if (renumbered[i] == kNoTensor) continue;
@@ -59,6 +71,10 @@ void Graph::remove_unused_tensors() {
   for (Op& op : ops_) {
     renumber(op.inputs);
     renumber(op.outputs);
+  }
+  for (State& state : states_) {
+    state.read = renumbered[static_cast<std::size_t>(state.read)];
+    state.written = renumbered[static_cast<std::size_t>(state.written)];
   }
 }
 
@@ -97,6 +113,12 @@ std::size_t input_bytes(const Graph& graph) {
 std::size_t output_bytes(const Graph& graph) {
   std::size_t sum = 0;
   for (const TensorId id : graph.outputs()) sum += graph.tensor(id).size_bytes();
+  return sum;
+}
+
+std::size_t state_bytes(const Graph& graph) {
+  std::size_t sum = 0;
+  for (const State& state : graph.states()) sum += graph.tensor(state.read).size_bytes();
   return sum;
 }
 

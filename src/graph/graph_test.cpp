@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "mote/graph/builder.hpp"
+#include "mote/graph/executor.hpp"
 #include "mote/graph/quantization.hpp"
 #include "mote/graph/zoo.hpp"
 
@@ -201,6 +202,68 @@ TEST(Quantization, activation_range_contains_zero_exactly) {
     EXPECT_GT(q.scale(), 0.0f);
   }
   EXPECT_EQ(activation_quantization({0.0f, 6.0f}).zero_point(), -128);
+}
+
+/// y = state + x, kept; the window of the last four y is given out.
+Graph with_states() {
+  Graph g("states");
+  const Quantization q = Quantization::per_tensor(1.0f, 0);
+  const auto tensor = [&](const char* name, Shape shape) {
+    return g.add_tensor({name, DType::i8, std::move(shape), q, nullptr});
+  };
+  const TensorId x = tensor("x", {1, 1, 2}), sum = tensor("sum", {1, 1, 2}), y = tensor("y", {1, 1, 2});
+  const TensorId window = tensor("window", {1, 4, 2}), moved = tensor("window/next", {1, 4, 2});
+  g.add_op({"add", Add{}, {sum, x}, {y}});
+  g.add_op({"shift", Shift{1}, {window, y}, {moved}});
+  g.add_state({sum, y, std::make_shared<const Bytes>(Bytes{10, 20})});
+  g.add_state({window, moved, std::make_shared<const Bytes>(8, std::uint8_t{7})});
+  g.set_inputs({x});
+  g.set_outputs({moved});
+  return g;
+}
+
+TEST(State, text_form_round_trips) {
+  const Graph g = with_states();
+  ASSERT_TRUE(verify(g)) << verify(g).error().message();
+  const auto back = parse(print(g));
+  ASSERT_TRUE(back.has_value()) << back.error().message();
+  EXPECT_EQ(*back, g);
+  Graph other = g;
+  other.states()[0].initial = std::make_shared<const Bytes>(Bytes{10, 21});
+  EXPECT_NE(other, g);
+  EXPECT_EQ(state_bytes(g), 10u);
+}
+
+TEST(State, lives_from_one_inference_to_the_next_and_can_be_reset) {
+  auto executor = std::move(*Executor::create(with_states()));
+  const auto run = [&](std::uint8_t a, std::uint8_t b) {
+    Bytes out(8);
+    EXPECT_TRUE(executor.run(Bytes{a, b}, out));
+    return out;
+  };
+  EXPECT_EQ(run(1, 2), (Bytes{7, 7, 7, 7, 7, 7, 11, 22}));
+  EXPECT_EQ(run(1, 2), (Bytes{7, 7, 7, 7, 11, 22, 12, 24}));
+  executor.reset();
+  EXPECT_EQ(run(3, 3), (Bytes{7, 7, 7, 7, 7, 7, 13, 23}));
+}
+
+TEST(State, verify_names_what_is_wrong) {
+  const auto broken = [](auto&& change) {
+    Graph g = with_states();
+    change(g);
+    const auto checked = verify(g);
+    return checked ? std::string("accepted") : checked.error().message();
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(broken([](Graph& g) { g.states()[0].written = 99; }), HasSubstr("does not exist"));
+  EXPECT_THAT(broken([](Graph& g) { g.states()[0].read = g.inputs()[0]; }), HasSubstr("an input of the model"));
+  EXPECT_THAT(broken([](Graph& g) { g.add_state(g.states()[0]); }), HasSubstr("two states"));
+  EXPECT_THAT(broken([](Graph& g) { g.states()[0].written = g.states()[1].written; }), HasSubstr("of another type"));
+  EXPECT_THAT(broken([](Graph& g) { g.states()[0].written = g.inputs()[0]; }), HasSubstr("which no operator computes"));
+  EXPECT_THAT(broken([](Graph& g) { g.states()[0].initial = nullptr; }), HasSubstr("initial value"));
+  EXPECT_THAT(broken([](Graph& g) { g.set_outputs({g.states()[1].read}); }), HasSubstr("is an output"));
+  EXPECT_THAT(broken([](Graph& g) { g.states().erase(g.states().begin()); }), HasSubstr("before it is computed"));
+  EXPECT_THAT(broken([](Graph& g) { g.ops()[1].attributes = Shift{2}; }), HasSubstr("moves a window"));
 }
 
 }  // namespace

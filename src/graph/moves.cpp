@@ -113,6 +113,15 @@ class MoveMaker {
     add(0, 0, 0, y_.shape, strides);
     return std::move(moves_);
   }
+  std::vector<Move> operator()(const Shift& a) {
+    const auto axis = static_cast<std::size_t>(a.axis);
+    const std::int32_t kept = in(0)[axis] - in(1)[axis];
+    std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
+    dims[axis] = kept;
+    if (kept > 0) add(0, in(1)[axis] * to_[axis], 0, Shape(dims), to_);
+    add(1, 0, kept * to_[axis], in(1), dense_strides(in(1)));
+    return std::move(moves_);
+  }
   template <class Other>
   std::vector<Move> operator()(const Other&) {
     return {};
@@ -139,7 +148,8 @@ class MoveMaker {
 
 bool is_move(const Op& op) {
   return op.as<Concat>() != nullptr || op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr ||
-         op.as<Pad>() != nullptr || op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr;
+         op.as<Pad>() != nullptr || op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr ||
+         op.as<Shift>() != nullptr;
 }
 
 std::vector<Move> moves(const Graph& graph, const Op& op) { return std::visit(MoveMaker(graph, op), op.attributes); }
@@ -167,6 +177,16 @@ device::GatherGeometry gather_geometry(const Graph& graph, const Op& op) {
                            static_cast<std::int32_t>(size_bytes(x.dtype))};
   for (std::size_t d = 0; d < axis; ++d) g.outer *= x.shape[d];
   for (std::size_t d = axis + 1; d < x.shape.rank(); ++d) g.slice_bytes *= x.shape[d];
+  return g;
+}
+
+device::ShiftGeometry shift_geometry(const Graph& graph, const Op& op) {
+  const auto axis = static_cast<std::size_t>(op.as<Shift>()->axis);
+  const Shape &window = graph.tensor(op.inputs[0]).shape, &rows = graph.tensor(op.inputs[1]).shape;
+  auto row_bytes = static_cast<std::int32_t>(size_bytes(graph.tensor(op.inputs[0]).dtype));
+  for (std::size_t d = axis + 1; d < window.rank(); ++d) row_bytes *= window[d];
+  device::ShiftGeometry g{1, (window[axis] - rows[axis]) * row_bytes, rows[axis] * row_bytes};
+  for (std::size_t d = 0; d < axis; ++d) g.outer *= window[d];
   return g;
 }
 

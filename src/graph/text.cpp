@@ -4,6 +4,7 @@
 //   value input f32 [1,28,28,1]
 //   const stem/weights i8 [16,3,3,1] quant axis 0 scale 0x1.8p-6 ... zero 0 ... data AAEC...
 //   op conv2d "stem" (input, stem/weights, stem/bias) -> stem/out {stride_h 1, pads 1 1 1 1, activation relu}
+//   state "history" becomes "history/next" data AAEC...
 //   inputs input
 //   outputs probabilities
 //
@@ -104,6 +105,10 @@ std::string graph_text(const Graph& graph, bool with_data) {
   for (const Op& op : graph.ops()) {
     out += "op " + std::string(op_name(op.attributes)) + " " + quote(op.name) + " (" + list(op.inputs, ", ") + ") -> " +
            list(op.outputs, ", ") + " {" + attributes_text(op.attributes) + "}\n";
+  }
+  for (const State& state : graph.states()) {
+    out += "state " + list({state.read}, "") + " becomes " + list({state.written}, "");
+    out += (with_data ? " data " + to_base64(*state.initial) : "") + "\n";
   }
   out += "inputs " + list(graph.inputs(), " ") + "\n";
   out += "outputs " + list(graph.outputs(), " ") + "\n";
@@ -302,6 +307,7 @@ class GraphParser {
     }
     if (keyword == "value" || keyword == "const") return tensor(line, keyword == "const");
     if (keyword == "op") return op(line);
+    if (keyword == "state") return state(line);
     if (keyword == "inputs" || keyword == "outputs") {
       std::vector<TensorId> ids;
       while (!line.empty()) {
@@ -389,6 +395,19 @@ class GraphParser {
     } while (line.accept(","));
     MOTE_TRY_VOID(parse_fields(line, op.attributes));
     graph_.add_op(std::move(op));
+    return {};
+  }
+
+  Result<void> state(Line& line) {
+    State state;
+    MOTE_TRY(state.read, reference(line));
+    MOTE_TRY_VOID(line.expect("becomes"));
+    MOTE_TRY(state.written, reference(line));
+    MOTE_TRY_VOID(line.expect("data"));
+    auto data = from_base64(line.word());
+    if (!data) return line.refuse(data.error().message());
+    state.initial = std::make_shared<const Bytes>(std::move(*data));
+    graph_.add_state(std::move(state));
     return {};
   }
 

@@ -150,6 +150,15 @@ class ShapeRule {
     dims[static_cast<std::size_t>(a.axis)] = in(1)[0];
     return Shape(std::move(dims));
   }
+  Result<Shape> operator()(const Shift& a) const {
+    bool fits = a.axis >= 0 && static_cast<std::size_t>(a.axis) < in(0).rank() && in(1).rank() == in(0).rank();
+    for (std::size_t d = 0; fits && d < in(0).rank(); ++d)
+      fits = d == static_cast<std::size_t>(a.axis) ? in(1)[d] <= in(0)[d] : in(1)[d] == in(0)[d];
+    if (!fits)
+      return refuse("moves a window " + in(0).text() + " on by " + in(1).text() + " along axis " +
+                    std::to_string(a.axis));
+    return in(0);
+  }
   Result<Shape> operator()(const Reduce& a) const {
     std::vector<std::int32_t> dims(in(0).dims().begin(), in(0).dims().end());
     std::int32_t before = -1;
@@ -259,6 +268,7 @@ struct ArityOf {
   Arity operator()(const MatMul&) const { return {2, 2}; }
   Arity operator()(const Concat&) const { return {1, kMostJoined}; }
   Arity operator()(const Gather&) const { return {2, 2}; }
+  Arity operator()(const Shift&) const { return {2, 2}; }
   template <class Other>
   Arity operator()(const Other&) const {
     return {1, 1};
@@ -384,6 +394,10 @@ class TypeRule {
     }
     return moved(x_);
   }
+  Result<void> operator()(const Shift&) const {
+    MOTE_TRY_VOID(moved(x_));
+    return moved(in(1));
+  }
   Result<void> operator()(const Reduce& a) const {
     MOTE_TRY_VOID(same_type(x_));
     if (x_.dtype == DType::f32) return {};
@@ -494,7 +508,7 @@ bool has_int16_form(const Op& op) {
   return op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr ||
          op.as<Add>() != nullptr || op.as<Reshape>() != nullptr || op.as<Concat>() != nullptr ||
          op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pad>() != nullptr ||
-         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr;
+         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr || op.as<Shift>() != nullptr;
 }
 
 Result<void> verify_types(const Graph& graph, const Op& op) {
@@ -531,6 +545,41 @@ Result<void> verify_op(const Graph& graph, const Op& op) {
   return verify_types(graph, op);
 }
 
+namespace {
+
+/// What states read is there from the start.
+Result<void> prepare_states(const Graph& graph, std::vector<bool>& ready) {
+  const auto count = static_cast<TensorId>(graph.tensors().size());
+  for (const State& state : graph.states()) {
+    if (state.read < 0 || state.read >= count || state.written < 0 || state.written >= count)
+      return fail(Code::malformed, "a state mentions a tensor that does not exist");
+    const Tensor &read = graph.tensor(state.read), &written = graph.tensor(state.written);
+    const std::string where = "the state '" + read.name + "'";
+    if (ready[static_cast<std::size_t>(state.read)])
+      return fail(Code::malformed, where + " is a constant, an input of the model, or two states");
+    ready[static_cast<std::size_t>(state.read)] = true;
+    if (read.dtype != written.dtype || read.shape != written.shape || read.quantization != written.quantization)
+      return fail(Code::malformed, where + " becomes '" + written.name + "' of another type, shape or quantization");
+    if (state.initial == nullptr || state.initial->size() != read.size_bytes())
+      return fail(Code::malformed, where + " has no initial value of its size");
+  }
+  return {};
+}
+
+Result<void> verify_states(const Graph& graph) {
+  for (const State& state : graph.states()) {
+    const std::string where = "the state '" + graph.tensor(state.read).name + "'";
+    if (graph.producer(state.written) < 0)
+      return fail(Code::malformed,
+                  where + " becomes '" + graph.tensor(state.written).name + "', which no operator computes");
+    if (std::ranges::find(graph.outputs(), state.read) != graph.outputs().end())
+      return fail(Code::malformed, where + " is an output of the model; only what it becomes can be one");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> verify(const Graph& graph) {
   const auto count = static_cast<TensorId>(graph.tensors().size());
   std::set<std::string_view> names;
@@ -548,6 +597,7 @@ Result<void> verify(const Graph& graph) {
       return fail(Code::malformed, "an input of the model is not a value");
     ready[static_cast<std::size_t>(id)] = true;
   }
+  MOTE_TRY_VOID(prepare_states(graph, ready));
   for (const Op& op : graph.ops()) {
     for (const TensorId id : op.inputs) {
       if (in_range(id) && !ready[static_cast<std::size_t>(id)]) {
@@ -564,7 +614,7 @@ Result<void> verify(const Graph& graph) {
     if (!in_range(id) || !ready[static_cast<std::size_t>(id)])
       return fail(Code::malformed, "an output of the model is never computed");
   }
-  return {};
+  return verify_states(graph);
 }
 
 }  // namespace mote::graph

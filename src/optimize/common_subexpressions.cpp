@@ -32,9 +32,7 @@ Result<graph::Graph> common_subexpressions(const graph::Graph& original) {
   std::vector<bool> dropped(graph.ops().size(), false);
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
     const graph::Op& op = graph.ops()[i];
-    if (std::ranges::find(graph.outputs(), op.outputs[0]) != graph.outputs().end() ||
-        op.as<graph::Dropout>() != nullptr)
-      continue;
+    if (graph.is_kept(op.outputs[0]) || op.as<graph::Dropout>() != nullptr) continue;
     for (std::size_t k = 0; k < i; ++k) {
       if (dropped[k] || !computes_the_same(graph, graph.ops()[k], op)) continue;
       redirect(graph, op.outputs[0], graph.ops()[k].outputs[0]);

@@ -27,8 +27,8 @@ Result<graph::Graph> fold_constants(const graph::Graph& original) {
     const bool constant = std::ranges::all_of(
         op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
     const graph::TensorId y = op.outputs[0];
-    const bool gives_out = std::ranges::find(graph.outputs(), y) != graph.outputs().end();
-    if (!constant || gives_out || graph.tensor(y).size_bytes() > constant_bytes(graph, op) + kMostGrowth) continue;
+    if (!constant || graph.is_kept(y) || graph.tensor(y).size_bytes() > constant_bytes(graph, op) + kMostGrowth)
+      continue;
     auto folded = graph::fold(graph, op);
     if (!folded) continue;  // no form on the host: the compiler says what it thinks of it
     graph.tensor(y).data = std::make_shared<const Bytes>(std::move(*folded));

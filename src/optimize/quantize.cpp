@@ -290,6 +290,9 @@ bool passes_values_on(const Op& op) {
 }
 
 Result<Graph> quantized_by(const Graph& graph, const Quantizations& of_values, Origin origin) {
+  if (!graph.states().empty())
+    return fail(Code::invalid_argument,
+                "a model with state is not quantized; quantize it first and then make it stream");
   MOTE_TRY(Graph quantized, Quantizer(graph, of_values, origin).run());
   if (const auto verified = graph::verify(quantized); !verified)
     return fail(Code::internal, "quantization broke the model: " + verified.error().message());

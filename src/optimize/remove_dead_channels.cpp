@@ -208,6 +208,10 @@ class DeadChannels {
     const auto need_all = [&](TensorId id) { std::fill(needed_[at(id)].begin(), needed_[at(id)].end(), true); };
     std::ranges::for_each(graph_.inputs(), need_all);
     std::ranges::for_each(graph_.outputs(), need_all);
+    for (const graph::State& state : graph_.states()) {
+      need_all(state.read);
+      need_all(state.written);
+    }
     for (bool changed = true; changed;) {
       changed = false;
       const auto need = [&](TensorId id, std::size_t c) {

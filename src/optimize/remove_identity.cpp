@@ -89,8 +89,7 @@ Result<Graph> remove_identity(const Graph& original) {
     transpose_to_reshape(graph, graph.ops()[i]);
     const Op& op = graph.ops()[i];
     const TensorId source = is_identity(graph, op) ? op.inputs[0] : undone(graph, op);
-    const bool gives_out = std::ranges::find(graph.outputs(), op.outputs[0]) != graph.outputs().end();
-    if (source == graph::kNoTensor || gives_out) continue;
+    if (source == graph::kNoTensor || graph.is_kept(op.outputs[0])) continue;
     redirect(graph, op.outputs[0], source);
     dropped[i] = true;
   }
@@ -98,20 +97,41 @@ Result<Graph> remove_identity(const Graph& original) {
   return remove_unread(graph);
 }
 
-/// Drops operators whose output nobody reads, the last first.
-Result<Graph> remove_unread(const Graph& original) {
-  Graph graph = original;
-  std::vector<bool> dropped(graph.ops().size(), false);
-  std::vector<bool> read(graph.tensors().size(), false);
-  for (const TensorId id : graph.outputs()) read[static_cast<std::size_t>(id)] = true;
+namespace {
+
+/// Marks what operators read on the way to the marked tensors, the last operator first. True for operators of use.
+std::vector<bool> trace(const Graph& graph, std::vector<bool>& read) {
+  std::vector<bool> useful(graph.ops().size(), false);
   for (std::size_t i = graph.ops().size(); i-- > 0;) {
     const Op& op = graph.ops()[i];
-    dropped[i] = !read[static_cast<std::size_t>(op.outputs[0])];
+    useful[i] = read[static_cast<std::size_t>(op.outputs[0])];
     for (const TensorId id : op.inputs) {
-      if (!dropped[i] && id != graph::kNoTensor) read[static_cast<std::size_t>(id)] = true;
+      if (useful[i] && id != graph::kNoTensor) read[static_cast<std::size_t>(id)] = true;
     }
   }
-  drop(graph, dropped);
+  return useful;
+}
+
+}  // namespace
+
+/// A state is of use where an output depends on it, at this inference or a later one.
+Result<Graph> remove_unread(const Graph& original) {
+  Graph graph = original;
+  std::vector<bool> read(graph.tensors().size(), false);
+  for (const TensorId id : graph.outputs()) read[static_cast<std::size_t>(id)] = true;
+  std::vector<bool> useful = trace(graph, read);
+  for (bool found = true; found;) {
+    found = false;
+    for (const graph::State& state : graph.states()) {
+      if (!read[static_cast<std::size_t>(state.read)] || read[static_cast<std::size_t>(state.written)]) continue;
+      read[static_cast<std::size_t>(state.written)] = true;
+      found = true;
+    }
+    if (found) useful = trace(graph, read);
+  }
+  std::erase_if(graph.states(), [&](const graph::State& s) { return !read[static_cast<std::size_t>(s.read)]; });
+  useful.flip();
+  drop(graph, useful);
   return graph;
 }
 

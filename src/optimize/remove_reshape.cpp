@@ -9,7 +9,7 @@ namespace {
 
 /// Dense reads its input as a flat list, whatever its shape.
 bool readers_flatten(const graph::Graph& graph, graph::TensorId id) {
-  if (std::ranges::find(graph.outputs(), id) != graph.outputs().end()) return false;
+  if (graph.is_kept(id)) return false;
   const auto readers = graph.consumers(id);
   return std::ranges::all_of(
       readers, [&](std::int32_t r) { return graph.ops()[static_cast<std::size_t>(r)].as<graph::Dense>() != nullptr; });
@@ -31,8 +31,7 @@ Result<graph::Graph> remove_reshape(const graph::Graph& original) {
     const graph::TensorId out = graph.ops()[i].outputs[0];
     const bool same = graph.tensor(in).shape == graph.tensor(out).shape &&
                       graph.tensor(in).quantization == graph.tensor(out).quantization;
-    const bool gives_out = std::ranges::find(graph.outputs(), out) != graph.outputs().end();
-    if (gives_out || !(same || readers_flatten(graph, out))) continue;
+    if (graph.is_kept(out) || !(same || readers_flatten(graph, out))) continue;
     redirect(graph, out, in);
     dropped[i] = true;
   }
@@ -40,8 +39,7 @@ Result<graph::Graph> remove_reshape(const graph::Graph& original) {
   for (std::size_t i = graph.ops().size(); i-- > 0;) {
     const graph::Op& op = graph.ops()[i];
     if (dropped[i] || op.as<graph::Reshape>() == nullptr) continue;
-    const bool gives_out = std::ranges::find(graph.outputs(), op.outputs[0]) != graph.outputs().end();
-    if (!gives_out && graph.consumers(op.outputs[0]).empty()) dropped[i] = true;
+    if (!graph.is_kept(op.outputs[0]) && graph.consumers(op.outputs[0]).empty()) dropped[i] = true;
   }
   drop(graph, dropped);
   return graph;

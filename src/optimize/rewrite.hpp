@@ -8,17 +8,20 @@
 
 namespace mote::optimize {
 
-/// Makes every reader of `from`, and the model's outputs, read `to` instead.
+/// Makes every reader of `from`, the model's outputs and its states, read `to` instead.
 inline void redirect(graph::Graph& graph, graph::TensorId from, graph::TensorId to) {
   for (graph::Op& op : graph.ops()) std::ranges::replace(op.inputs, from, to);
   std::vector<graph::TensorId> outputs = graph.outputs();
   std::ranges::replace(outputs, from, to);
   graph.set_outputs(std::move(outputs));
+  for (graph::State& state : graph.states()) {
+    if (state.written == from) state.written = to;
+  }
 }
 
-/// The only operator that reads `id`, or -1 when there are none, several, or the model gives `id` out.
+/// The only operator that reads `id`, or -1 when there are none, several, or `id` outlives the operators.
 inline std::int32_t only_consumer(const graph::Graph& graph, graph::TensorId id) {
-  if (std::ranges::find(graph.outputs(), id) != graph.outputs().end()) return -1;
+  if (graph.is_kept(id)) return -1;
   const auto readers = graph.consumers(id);
   return readers.size() == 1 ? readers.front() : -1;
 }

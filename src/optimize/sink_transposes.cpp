@@ -54,6 +54,7 @@ class Sinker {
       }
     }
     for (const TensorId id : graph_.outputs()) unwelcome_.push_back(id);
+    for (const graph::State& state : graph_.states()) unwelcome_.push_back(state.written);
     std::ranges::sort(unwelcome_);
   }
 

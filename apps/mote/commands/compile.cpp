@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "command.hpp"
+#include "features_file.hpp"
 #include "model_file.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
@@ -24,6 +26,7 @@ struct Arguments {
   std::string out;
   bool per_op = false, winograd = false;
   std::uint64_t flash = 0, ram = 0;
+  std::string features;
   std::string mlperf;
   int inferences = 0;
   std::string framework, name, version = "1.0.0";
@@ -42,17 +45,75 @@ struct Built {
   bench::BenchResult measured;
 };
 
+Bytes random_bytes(Rng& rng, std::size_t count) {
+  Bytes bytes(count);
+  for (auto& b : bytes) b = static_cast<std::uint8_t>(rng.next());
+  return bytes;
+}
+
+/// What the host computes of a module's inputs, one after the other, with the features in front if there are any.
+class Host {
+ public:
+  static Result<Host> create(const graph::Graph& graph, std::optional<FeatureStream> features) {
+    MOTE_TRY(auto executor, graph::Executor::create(graph));
+    return Host(std::move(executor), std::move(features), graph::output_bytes(graph));
+  }
+  Result<Bytes> next(ByteSpan input) {
+    Bytes model_input(input.begin(), input.end()), output(output_bytes_);
+    if (features_) {
+      MOTE_TRY(model_input, features_->next(input));
+    }
+    MOTE_TRY_VOID(executor_.run(model_input, output));
+    return output;
+  }
+
+ private:
+  Host(graph::Executor executor, std::optional<FeatureStream> features, std::size_t output_bytes)
+      : executor_(std::move(executor)), features_(std::move(features)), output_bytes_(output_bytes) {}
+  graph::Executor executor_;
+  std::optional<FeatureStream> features_;
+  std::size_t output_bytes_;
+};
+
+/// Enough inferences for what a model keeps to go once through all of it.
+constexpr std::size_t kStreamed = 64;
+
+/// A module with state gives the host's bytes along a stream.
+Result<void> check_stream(const Built& built, const Bytes& first, Rng& rng, Host& host) {
+  std::vector<Bytes> inputs{first};
+  while (inputs.size() < kStreamed) inputs.push_back(random_bytes(rng, first.size()));
+  SilentProgress silent;
+  MOTE_TRY(const std::vector<Bytes> outputs, bench::run_stream_on_board(
+                                                 built.model.firmware, built.board, inputs.size(),
+                                                 [&](std::size_t i) -> Result<Bytes> { return inputs[i]; }, silent));
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    MOTE_TRY(const Bytes expected, host.next(inputs[i]));
+    if (outputs[i] != expected)
+      return fail(Code::internal, fmt::format("at inference {} of a stream the board computes other bytes than the "
+                                              "host; please report this",
+                                              i + 1));
+  }
+  return {};
+}
+
 /// Compiles, measures on a fixed random input, and compares the output with the host's.
 Result<Built> build(const Arguments& a) {
   Built built;
   MOTE_TRY(built.board, board::load_board(a.board));
   MOTE_TRY(built.graph, load_model(a.file));
-  Bytes input(graph::input_bytes(built.graph));
+  compile::CompileOptions options;
+  std::optional<FeatureStream> features;
+  if (!a.features.empty()) {
+    MOTE_TRY(const FeaturesFile file, read_features_file(a.features));
+    MOTE_TRY(const auto quantization, input_quantization(file, built.graph));
+    MOTE_TRY(options.program.features, feature_stage(file, quantization));
+    features.emplace(file, quantization);
+  }
   Rng rng(1);
-  for (auto& b : input) b = static_cast<std::uint8_t>(rng.next());
+  const Bytes input = random_bytes(
+      rng, options.program.features ? options.program.features->input_bytes : graph::input_bytes(built.graph));
   MOTE_TRY(auto simplified, optimize::simplify(built.graph));
   built.simple = std::move(simplified.graph);
-  compile::CompileOptions options;
   options.flash_budget = static_cast<std::size_t>(a.flash);
   options.program.arena_budget = static_cast<std::size_t>(a.ram);
   options.program.lowering.winograd = a.winograd;
@@ -64,11 +125,14 @@ Result<Built> build(const Arguments& a) {
   MOTE_TRY(built.model.module,
            compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
   MOTE_TRY(built.model.firmware, compile::make_firmware(built.model.module, built.board));
-  MOTE_TRY(auto executor, graph::Executor::create(built.graph));
-  Bytes expected(graph::output_bytes(built.graph));
-  MOTE_TRY_VOID(executor.run(input, expected));
+  MOTE_TRY(auto host, Host::create(built.graph, features));
+  MOTE_TRY(const Bytes expected, host.next(input));
   if (sha256(expected).hex() != built.measured.output_sha256) {
     return fail(Code::internal, a.file + ": the board computes other bytes than the host; please report this");
+  }
+  if (!built.model.program.states.empty()) {
+    MOTE_TRY(auto anew, Host::create(built.graph, features));
+    MOTE_TRY_VOID(check_stream(built, input, rng, anew));
   }
   return built;
 }
@@ -181,6 +245,9 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
   parser.add_flag(
       "--winograd", a->winograd,
       "3x3 convolutions in Winograd's form, exact too: fewer cycles, five times the flash for their weights");
+  auto* features =
+      parser.add_option("--features", a->features,
+                        "a .toml file with [sensor] and [features]: the module takes samples and extracts features");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
   if (!writes) {
     std::vector<std::string> names;
@@ -194,12 +261,13 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
         .add_option("--inferences", a->inferences, "with --mlperf: how many; default: as the benchmark's script says")
         ->needs(mlperf)
         ->check(CLI::Range(1, 100000));
+    mlperf->excludes(features);
   }
   if (writes) {
     parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD, or NAME.FRAMEWORK");
     auto* framework = parser.add_option(
         "--export", a->framework, "write source for a framework instead: five C functions, kernels, README, example");
-    framework->check(CLI::IsMember(compile::framework_names()));
+    framework->check(CLI::IsMember(compile::framework_names()))->excludes(features);
     parser.add_option("--name", a->name, "with --export: prefix of the C functions; default: FILE's name")
         ->needs(framework);
     parser.add_option("--version", a->version, "with --export: semantic version of the model")

@@ -1,4 +1,4 @@
-// `mote convert`: between TensorFlow Lite's file and mote's graph text.
+// `mote convert`: between TensorFlow Lite's file and mote's graph text; to int8; to a model that streams.
 
 #include <fmt/format.h>
 
@@ -12,6 +12,7 @@
 #include "mote/graph/executor.hpp"
 #include "mote/graph/quantization.hpp"
 #include "mote/optimize/passes.hpp"
+#include "mote/optimize/stream.hpp"
 #include "text_table.hpp"
 
 namespace mote::app {
@@ -21,6 +22,7 @@ struct Options {
   std::string in;
   std::string out;
   std::string calibration;
+  int hop = 0;  // rows of an inference; 0: the model stays as it is
 };
 
 /// Lowest and highest value of every tensor over the inputs of a folder: files of raw float32, each one input of the
@@ -86,6 +88,30 @@ Result<Bytes> written(const graph::Graph& graph, formats::Format format) {
   return Bytes(text.begin(), text.end());
 }
 
+/// The model as one that takes `hop` rows at a time, and what a person wants to know of it.
+Result<graph::Graph> streaming(const graph::Graph& graph, const Options& options, Outcome& out) {
+  MOTE_TRY(const auto simplified, optimize::simplify(graph));
+  auto made = optimize::stream(simplified.graph, options.hop);
+  if (!made) return fail(std::move(made).error(), options.in);
+  MOTE_TRY(auto simple, optimize::simplify(made->graph));
+  const std::uint64_t before = graph::macs(simplified.graph), after = graph::macs(simple.graph);
+  out.text += fmt::format(
+      "streams {} of {} rows at a time: {} of {} MACs, {} of state; from inference {} on the outputs are those of the "
+      "whole window\n",
+      options.hop, made->window_rows, after, before, byte_text(graph::state_bytes(simple.graph)),
+      made->inferences_to_fill);
+  if (!made->whole_from.empty())
+    out.text += fmt::format("{}; it and what follows is computed anew each time\n", made->whole_from);
+  out.json = {{"hop", options.hop},
+              {"window_rows", made->window_rows},
+              {"inferences_to_fill", made->inferences_to_fill},
+              {"macs", after},
+              {"batch_macs", before},
+              {"state_bytes", graph::state_bytes(simple.graph)},
+              {"whole_from", made->whole_from}};
+  return std::move(simple.graph);
+}
+
 Result<Outcome> convert(const Options& options) {
   MOTE_TRY(const formats::Format to, format_for(options.out));
   MOTE_TRY(const ModelFile file, read_model_file(options.in));
@@ -94,6 +120,10 @@ Result<Outcome> convert(const Options& options) {
   if (!options.calibration.empty()) {
     MOTE_TRY(graph, quantized(graph, options, samples));
   }
+  Outcome stream;
+  if (options.hop > 0) {
+    MOTE_TRY(graph, streaming(graph, options, stream));
+  }
   auto bytes = written(graph, to);
   if (!bytes) return fail(std::move(bytes).error(), options.in);
   MOTE_TRY_VOID(write_file(options.out, ByteSpan(*bytes)));
@@ -101,6 +131,7 @@ Result<Outcome> convert(const Options& options) {
   out.text = fmt::format("{}: {} as {}, {}{}\n", options.out, counted(graph.ops().size(), "operator"),
                          formats::name(to), byte_text(bytes->size()),
                          samples > 0 ? fmt::format(", int8 by {}", counted(samples, "calibration input")) : "");
+  out.text += stream.text;
   out.json = {{"input", options.in},
               {"from", formats::name(file.format)},
               {"output", options.out},
@@ -109,6 +140,7 @@ Result<Outcome> convert(const Options& options) {
               {"bytes", bytes->size()},
               {"sha256", sha256(*bytes).hex()},
               {"calibration_inputs", samples}};
+  if (options.hop > 0) out.json["stream"] = stream.json;
   return out;
 }
 
@@ -123,6 +155,11 @@ Command convert_command() {
             app.add_option(
                 "--int8", options->calibration,
                 "quantize a float model to int8; the folder has inputs to calibrate with, raw float32 in .bin files");
+            app.add_option("--stream", options->hop,
+                           "make a model over a window of time take HOP new rows at an inference and keep what its "
+                           "layers need of the old ones; written as .mote")
+                ->type_name("HOP")
+                ->check(CLI::Range(1, 1 << 20));
             return [options](Progress&) { return convert(*options); };
           }};
 }

@@ -238,8 +238,10 @@ Result<Outcome> verify(const Options& o, Progress& progress) {
   MOTE_TRY(const auto simplified, optimize::simplify(graph));
   auto compiled = compile::compile(simplified.graph, board, {});
   if (!compiled) return fail(std::move(compiled).error(), o.file);
+  // Of a model with state the vectors are one stream.
+  const auto run = graph.states().empty() ? bench::run_on_board : bench::run_stream_on_board;
   MOTE_TRY(const std::vector<Bytes> outputs,
-           bench::run_on_board(
+           run(
                compiled->firmware, board, vectors.size(),
                [&](std::size_t i) -> Result<Bytes> { return vectors[i].input; }, progress));
 
@@ -265,8 +267,8 @@ Result<Outcome> verify(const Options& o, Progress& progress) {
               {"first_different", out.holds ? Json(nullptr) : Json(vectors[first].name)},
               {"layers", nullptr}};
   if (!o.layers) return out;
-  // The vector that differs; without one, the first.
-  const Vector& probe = vectors[out.holds ? 0 : first];
+  // The vector that differs; without one, or where it depends on those in front of it, the first.
+  const Vector& probe = vectors[out.holds || !graph.states().empty() ? 0 : first];
   MOTE_TRY(const auto difference, bench::first_difference(*compiled, simplified.graph, board, probe.input));
   out.json["layers"] = {{"vector", probe.name},
                         {"compared", compiled->program.steps.size()},

@@ -49,6 +49,9 @@ fb::ActivationFunction activation_function(graph::Activation activation) {
 
 Result<Bytes> ModelWriter::write() && {
   MOTE_TRY_VOID(graph::verify(graph_));
+  if (!graph_.states().empty())
+    return fail(Code::unsupported,
+                "the model keeps state, which is not written to a .tflite file; write graph text (.mote)");
   if (graph::weight_bytes(graph_) > kMaxDataBytes)
     return fail(Code::too_large, "a TensorFlow Lite file cannot hold more than 1 GB of weights");
   buffers_.push_back(fb::CreateBuffer(builder_));  // buffer 0 is empty by convention

@@ -88,6 +88,12 @@ struct StepDifference {
                                                       const std::function<Result<Bytes>(std::size_t)>& input,
                                                       Progress& progress);
 
+/// The same on one board in the order of the inputs, from power-on: a stream, for models with state.
+[[nodiscard]] Result<std::vector<Bytes>> run_stream_on_board(ByteSpan firmware, const board::BoardSpec& board,
+                                                             std::size_t count,
+                                                             const std::function<Result<Bytes>(std::size_t)>& input,
+                                                             Progress& progress);
+
 /// The same under QEMU, in one process.
 /// @error too_large  the machine that has the board's core there is smaller than the board.
 [[nodiscard]] Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, const board::BoardSpec& board,

@@ -55,7 +55,8 @@ struct CompiledModel {
 struct ModuleInfo {
   std::uint32_t module_bytes = 0, code_bytes = 0, arena_bytes = 0, stack_bytes = 0;
   std::uint32_t input_offset = 0, input_bytes = 0, output_offset = 0, output_bytes = 0, entry_offset = 0;
-  std::string schema;  ///< JSON text
+  std::uint32_t reset_offset = 0;  ///< of the function that makes states initial; 0 without state
+  std::string schema;              ///< JSON text
   std::vector<std::pair<Bytes, Bytes>> vectors;
   std::string digest;  ///< hexadecimal
 };

@@ -2,6 +2,7 @@
 // A whole model, lowered and placed in its arena: everything the emitter needs, and everything a report wants to show
 // of the plan.
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +17,8 @@ namespace mote::compile {
 struct FeatureStage {
   std::string source;  ///< C++17 fragment for the top level of the file, its includes with it, that defines `function`
   std::string function;  ///< static void function(const unsigned char* input, std::int8_t* output, void* scratch)
-  std::size_t input_bytes = 0;
+  std::size_t input_bytes = 0;    ///< what the module is given; `input` has `history_bytes` more in front
+  std::size_t history_bytes = 0;  ///< of earlier input that the function reads, oldest first; zeros after a reset
   std::size_t scratch_bytes = 0;
   std::string schema;  ///< canonical text of its configuration; hashed into the module
 };
@@ -48,11 +50,25 @@ struct Step {
   std::int32_t op_index = -1;  ///< -1 for the features stage
 };
 
+/// A place of the arena whose bytes live from one inference to the next.
+struct PlacedState {
+  std::string name;  ///< of the tensor that is read, or "sensor history"
+  std::size_t offset = 0;
+  std::shared_ptr<const Bytes> initial;
+};
+
+/// Bytes that move at the end of an inference; a later place may overlap an earlier one.
+struct Renewal {
+  std::size_t from = 0, to = 0, bytes = 0;
+};
+
 struct Program {
   std::string model_name;
   std::vector<LoweredOp> ops;  ///< one an operator of the graph
   std::vector<Step> steps;     ///< views left out
   std::vector<PlacedBuffer> buffers;
+  std::vector<PlacedState> states;
+  std::vector<Renewal> renewals;  ///< of the states that no operator renews in place
   std::optional<FeatureStage> features;
   std::size_t arena_bytes = 0;
   std::size_t arena_align = 8;
@@ -64,11 +80,13 @@ struct Program {
 };
 
 /// Lowers every operator and plans the arena: views share their input's bytes, operators that may work in place do when
-/// their input is read for the last time.
-/// @error unsupported  an operator has no device kernel, or the model has several inputs or outputs.
+/// their input is read for the last time. A state has its place at all steps.
+/// @error unsupported  an operator has no device kernel, the model has several inputs or outputs, or a state takes over
+///                     another one's value as it is.
 [[nodiscard]] Result<Program> make_program(const graph::Graph& graph, const ProgramOptions& options);
 
-/// The program as one readable C++17 translation unit that defines `extern "C" std::int32_t mote_invoke(void* arena)`.
+/// The program as one readable C++17 translation unit that defines `extern "C" std::int32_t mote_invoke(void* arena)`,
+/// and where it has states `extern "C" void mote_reset_states(void* arena)`.
 [[nodiscard]] std::string emit_cpp(const Program& program);
 
 /// The assembly kernels that the operators ask for, each once.

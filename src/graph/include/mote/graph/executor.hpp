@@ -12,17 +12,20 @@ namespace mote::graph {
 
 class Executor {
  public:
-  /// Prepares buffers and integer parameters. The graph is copied.
+  /// Prepares buffers and integer parameters; states are initial. The graph is copied.
   /// @error malformed, unsupported  naming the operator.
   [[nodiscard]] static Result<Executor> create(const Graph& graph);
   ~Executor();
   Executor(Executor&&) noexcept;
   Executor& operator=(Executor&&) noexcept;
 
-  /// Runs once. `input` and `output` are the model's tensors, one behind the other, elements of their dtype. Not
-  /// thread-safe: one executor a thread.
+  /// Runs once, and the graph's states move on. `input` and `output` are the model's tensors, one behind the other,
+  /// elements of their dtype. Not thread-safe: one executor a thread and a stream.
   /// @error invalid_argument  wrong sizes.
   [[nodiscard]] Result<void> run(ByteSpan input, std::span<std::uint8_t> output);
+
+  /// Makes all states initial again.
+  void reset();
 
   /// Value of a tensor after the last run (for layer-by-layer comparison).
   [[nodiscard]] ByteSpan value(TensorId id) const;

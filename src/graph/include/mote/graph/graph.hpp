@@ -28,6 +28,15 @@ struct Op {
   bool operator==(const Op&) const = default;
 };
 
+/// A value that lives from one inference to the next. Operators read it as `read`; when all of them are done it becomes
+/// what `written` holds.
+struct State {
+  TensorId read = kNoTensor;             ///< a value that no operator computes and no caller gives
+  TensorId written = kNoTensor;          ///< computed by an operator; type, shape and quantization of `read`
+  std::shared_ptr<const Bytes> initial;  ///< elements of `read` before the first inference and after a reset
+  bool operator==(const State& other) const;
+};
+
 class Graph {
  public:
   explicit Graph(std::string name = "model") : name_(std::move(name)) {}
@@ -40,6 +49,7 @@ class Graph {
   void add_op(Op op);
   void set_inputs(std::vector<TensorId> ids) { inputs_ = std::move(ids); }
   void set_outputs(std::vector<TensorId> ids) { outputs_ = std::move(ids); }
+  void add_state(State state) { states_.push_back(std::move(state)); }
 
   [[nodiscard]] std::span<const Tensor> tensors() const { return tensors_; }
   [[nodiscard]] const Tensor& tensor(TensorId id) const { return tensors_[static_cast<std::size_t>(id)]; }
@@ -48,6 +58,8 @@ class Graph {
   [[nodiscard]] std::vector<Op>& ops() { return ops_; }
   [[nodiscard]] const std::vector<TensorId>& inputs() const { return inputs_; }
   [[nodiscard]] const std::vector<TensorId>& outputs() const { return outputs_; }
+  [[nodiscard]] const std::vector<State>& states() const { return states_; }
+  [[nodiscard]] std::vector<State>& states() { return states_; }
 
   /// The only input or output of a single-input, single-output model.
   [[nodiscard]] const Tensor& input() const { return tensor(inputs_.front()); }
@@ -58,7 +70,10 @@ class Graph {
   /// Indices of the operators that read `id`, in order.
   [[nodiscard]] std::vector<std::int32_t> consumers(TensorId id) const;
 
-  /// Drops tensors that no operator, input or output mentions, and renumbers the rest.
+  /// Whether `id` outlives the operators: an output, or what a state becomes.
+  [[nodiscard]] bool is_kept(TensorId id) const;
+
+  /// Drops tensors that no operator, input, output or state mentions, and renumbers the rest.
   void remove_unused_tensors();
 
   bool operator==(const Graph&) const = default;
@@ -69,11 +84,12 @@ class Graph {
   std::vector<Op> ops_;
   std::vector<TensorId> inputs_;
   std::vector<TensorId> outputs_;
+  std::vector<State> states_;
 };
 
 /// Checks everything a reader or a pass could have got wrong: ids in range, one producer a tensor, inputs produced
 /// before use, shapes and types that agree with the operator's rules, quantization present where the type needs it,
-/// constants of the right size, unique names.
+/// constants of the right size, unique names; each state read as one value and written by an operator.
 /// @error malformed  one sentence naming the operator and tensor.
 [[nodiscard]] Result<void> verify(const Graph& graph);
 
@@ -86,6 +102,8 @@ class Graph {
 /// Bytes of all inputs, and of all outputs, one behind the other.
 [[nodiscard]] std::size_t input_bytes(const Graph& graph);
 [[nodiscard]] std::size_t output_bytes(const Graph& graph);
+/// Bytes of all states.
+[[nodiscard]] std::size_t state_bytes(const Graph& graph);
 
 /// Multiply-accumulates of one operator; 0 for operators without weights or windows.
 [[nodiscard]] std::uint64_t macs(const Graph& graph, const Op& op);

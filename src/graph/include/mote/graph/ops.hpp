@@ -307,6 +307,19 @@ struct Gather {
   bool operator==(const Gather&) const = default;
 };
 
+/// inputs: window, rows of the same shape but along `axis`, where they are no more; output the window moved on by that
+/// many: its first rows are gone, the new ones stand behind the rest. The usual update of a state; on a device it is
+/// done in place.
+struct Shift {
+  static constexpr std::string_view kName = "shift";
+  std::int32_t axis = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("axis", self.axis);
+  }
+  bool operator==(const Shift&) const = default;
+};
+
 enum class ReduceKind : std::uint8_t { sum, mean, maximum, minimum, product };
 constexpr std::size_t kReduceKinds = 5;
 [[nodiscard]] std::string_view name(ReduceKind kind);
@@ -393,7 +406,7 @@ struct Dropout {
 
 using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape,
                                 Quantize, Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast,
-                                Gather, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul>;
+                                Gather, Shift, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
