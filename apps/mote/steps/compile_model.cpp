@@ -40,7 +40,8 @@ Json bench_json(const bench::BenchResult& r) {
             {"arena_planned", r.arena_planned},
             {"arena_touched", counted(r.arena_touched)},
             {"flash_misses", counted(r.counts.flash_misses)},
-            {"fetch_misses", counted(r.counts.fetch_misses)}};
+            {"fetch_misses", counted(r.counts.fetch_misses)},
+            {"fetch_stalls", counted(r.counts.fetch_stalls)}};
   json["per_op"] = Json::array();
   for (std::size_t i = 0; i < r.steps.size(); ++i) {
     const bench::StepCost& s = r.steps[i];
