@@ -3,11 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <sstream>
 
+#include "mote/base/file.hpp"
 #include "mote/base/process.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/bench/bench.hpp"
 #include "mote/board/core.hpp"
+#include "mote/board/elf.hpp"
+#include "mote/board/qemu_board.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/graph/graph.hpp"
 #include "quantized_zoo_for_test.hpp"
@@ -51,6 +55,41 @@ std::vector<graph::Graph> models() {
   all.push_back(quantized(o));
   for (const std::uint64_t seed : {3u, 11u}) all.push_back(graph::RandomNetwork(seed).build());
   return all;
+}
+
+/// Instructions that QEMU executes between the markers of a firmware that runs once.
+std::size_t count_with_qemu(ByteSpan firmware, const board::BoardSpec& board, const Bytes& input) {
+  const auto folder = TemporaryFolder::create("mote-cores").value();
+  const auto log = folder.path() / "log";
+  const Bytes there = compile::qemu_firmware(firmware, board).value();
+  const board::ElfFile elf = board::ElfFile::parse(there).value();
+  std::string text;
+  // QEMU 8.1 renamed the option, and ends at one that it does not know.
+  for (const std::vector<std::string>& single :
+       {std::vector<std::string>{"-singlestep"}, std::vector<std::string>{"-accel", "tcg,one-insn-per-tb=on"}}) {
+    board::QemuOptions options;
+    options.arguments = {"-d", "exec,nochain", "-D", log.string()};
+    options.arguments.insert(options.arguments.end(), single.begin(), single.end());
+    auto qemu = board::QemuBoard::create(board, there, options);
+    if (!qemu || !qemu->infer(input)) continue;
+    text = read_text(log, std::uint64_t{1} << 30).value_or("");
+    break;
+  }
+  const board::ElfSymbol& begin = *elf.find_symbol("mote_infer_begin");
+  const std::uint32_t end = elf.find_symbol("mote_infer_end")->address;
+  std::istringstream lines(text);
+  std::size_t counted = 0;
+  bool begun = false;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t slash = line.find('/');
+    if (line.rfind("Trace", 0) != 0 || slash == std::string::npos) continue;
+    const auto pc = static_cast<std::uint32_t>(std::stoull(line.substr(slash + 1), nullptr, 16));
+    if (pc == end) break;
+    begun = begun || pc == begin.address;
+    const bool in_marker = pc >= begin.address && pc < begin.address + begin.bytes;
+    counted += begun && !in_marker ? 1 : 0;
+  }
+  return counted;
 }
 
 class Cores : public ::testing::TestWithParam<std::size_t> {
@@ -101,6 +140,23 @@ TEST_P(Cores, give_the_hosts_bytes) {
     ASSERT_TRUE(difference.has_value()) << difference.error().message();
     EXPECT_FALSE(difference->has_value()) << (*difference)->step;
   }
+}
+
+TEST_P(Cores, execute_as_many_instructions_under_qemu_as_the_virtual_board_counts) {
+  if (core().native()) GTEST_SKIP() << "nothing is counted on this machine";
+  if (find_program(std::string(core().qemu.program)).empty())
+    GTEST_SKIP() << core().qemu.program << " is not installed";
+  const board::BoardSpec board = board_with(core());
+  graph::ZooOptions o;
+  o.architecture = "mlp";
+  o.input = {1, 8, 8, 1};
+  const graph::Graph model = quantized(o);
+  const auto compiled = compile::compile(model, board, {});
+  ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
+  const Bytes input(model.input().size_bytes(), 17);
+  const auto measured = measure(*compiled, model, board, input);
+  ASSERT_TRUE(measured.has_value()) << measured.error().message();
+  EXPECT_EQ(measured->counts.instructions, count_with_qemu(compiled->firmware, board, input));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Cores, ::testing::Range(std::size_t{0}, board::cores().size()), [](const auto& chosen) {

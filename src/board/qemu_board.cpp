@@ -59,6 +59,7 @@ struct QemuBoard::Impl {
     if (machine.without_bios) add({"-bios", "none"});
     add({"-display", "none", "-monitor", "none", "-serial", "stdio", "-kernel",
          (folder->path() / "firmware.elf").string()});
+    words.insert(words.end(), options.arguments.begin(), options.arguments.end());
     return words;
   }
 

@@ -15,6 +15,7 @@ namespace mote::board {
 
 struct QemuOptions {
   std::string program;                           ///< empty: as the core's row says
+  std::vector<std::string> arguments;            ///< further ones
   std::chrono::milliseconds time_limit{60'000};  ///< of one answer
 };
 
