@@ -143,6 +143,82 @@ TEST_F(StreamBoard, states_live_on_whatever_becomes_of_them) {
   ASSERT_TRUE(measured.has_value()) << measured.error().message();
 }
 
+/// An int8 graph of a recurrent layer whose states live in 8 and 16 bits.
+Graph recurrent(bool lstm) {
+  Graph g(lstm ? "lstm" : "svdf");
+  Rng rng(lstm ? 5 : 6);
+  const auto value = [&](const char* name, DType type, graph::Shape shape, float scale, std::int32_t zero) {
+    return g.add_tensor({name, type, std::move(shape), Quantization::per_tensor(scale, zero), nullptr});
+  };
+  const auto weights = [&](graph::Shape shape, float scale) {
+    std::vector<std::int8_t> v(shape.elements());
+    for (auto& w : v) w = static_cast<std::int8_t>(rng.between(-127, 127));
+    return g.add_tensor({"w" + std::to_string(g.tensors().size()), DType::i8, shape, Quantization::per_tensor(scale, 0),
+                         graph::constant_data(std::span<const std::int8_t>(v))});
+  };
+  const auto bias = [&](std::int32_t n) {
+    std::vector<std::int32_t> v(static_cast<std::size_t>(n));
+    for (auto& b : v) b = static_cast<std::int32_t>(rng.between(-3000, 3000));
+    return g.add_tensor({"b" + std::to_string(g.tensors().size()),
+                         DType::i32,
+                         {n},
+                         {},
+                         graph::constant_data(std::span<const std::int32_t>(v))});
+  };
+  const TensorId x = value("x", DType::i8, {1, 7}, 0.02f, 4);
+  g.set_inputs({x});
+  if (!lstm) {
+    const TensorId features = value("features", DType::i16, {1, 6}, 0.0004f, 0),
+                   column = value("column", DType::i16, {1, 6, 1}, 0.0004f, 0),
+                   before = value("before", DType::i16, {1, 6, 5}, 0.0004f, 0),
+                   after = value("after", DType::i16, {1, 6, 5}, 0.0004f, 0),
+                   y = value("y", DType::i8, {1, 3}, 0.05f, 9);
+    std::vector<std::int16_t> time(30);
+    for (auto& w : time) w = static_cast<std::int16_t>(rng.between(-12000, 12000));
+    const TensorId filter = g.add_tensor({"time",
+                                          DType::i16,
+                                          {6, 5},
+                                          Quantization::per_tensor(1e-5f, 0),
+                                          graph::constant_data(std::span<const std::int16_t>(time))});
+    g.add_op({"features", graph::DenseWide{}, {x, weights({6, 7}, 0.01f)}, {features}});
+    g.add_op({"column", graph::Reshape{}, {features}, {column}});
+    g.add_op({"shift", graph::Shift{2}, {before, column}, {after}});
+    g.add_op({"time", graph::TimeFilter{}, {after, filter, bias(3)}, {y}});
+    g.add_state({before, after, std::make_shared<const Bytes>(60, std::uint8_t{0})});
+    g.set_outputs({y});
+    return g;
+  }
+  const float hidden_scale = 1.0f / 128, gate_scale = 1.0f / 32768, cell_scale = 1.0f / 2048;
+  const TensorId h = value("h", DType::i8, {1, 5}, hidden_scale, -2), c = value("c", DType::i16, {1, 5}, cell_scale, 0),
+                 next_c = value("c'", DType::i16, {1, 5}, cell_scale, 0),
+                 next_h = value("h'", DType::i8, {1, 5}, hidden_scale, -2);
+  std::vector<TensorId> gates;
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = "gate" + std::to_string(i);
+    gates.push_back(value(name.c_str(), DType::i16, {1, 5}, gate_scale, 0));
+    g.add_op({name,
+              graph::LstmGate{i == 2 ? graph::UnaryKind::tanh : graph::UnaryKind::logistic},
+              {x, h, weights({5, 7}, 0.02f), weights({5, 5}, 0.02f), bias(5)},
+              {gates.back()}});
+  }
+  g.add_op({"cell", graph::LstmCell{1.5f}, {gates[0], c, gates[1], gates[2]}, {next_c}});
+  g.add_op({"hidden", graph::LstmHidden{}, {gates[3], next_c}, {next_h}});
+  g.add_state({h, next_h, std::make_shared<const Bytes>(5, static_cast<std::uint8_t>(-2))});
+  g.add_state({c, next_c, std::make_shared<const Bytes>(10, std::uint8_t{0})});
+  g.set_outputs({next_h});
+  return g;
+}
+
+TEST_F(StreamBoard, recurrent_layers_give_the_hosts_bytes) {
+  for (const bool lstm : {false, true}) {
+    const Graph graph = recurrent(lstm);
+    ASSERT_TRUE(graph::verify(graph)) << graph::verify(graph).error().message();
+    const auto model = compile::compile(graph, board_, {});
+    ASSERT_TRUE(model.has_value()) << model.error().message();
+    expect_the_hosts_bytes(graph, *model, 25);
+  }
+}
+
 /// The features' window: what they keep lies in front of what is new.
 TEST_F(StreamBoard, features_see_what_came_before) {
   Graph g("sum of the window");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "mote/compile/program.hpp"
@@ -113,6 +114,20 @@ constexpr const char* kSharedLookup = R"(
 MOTE_SHARED void shared_lookup(const std::int8_t* table, const std::int8_t* x, std::int8_t* y, std::int32_t count) { lookup(table, x, y, count); }
 )";
 
+constexpr const char* kSharedRecurrent = R"(
+MOTE_SHARED void shared_lstm_gate(const GateGeometry& g, const std::int8_t* x, const std::int8_t* h, const std::int8_t* wx, const std::int8_t* wh,
+                                  const std::int32_t* bias, std::int16_t* gate) {
+  lstm_gate(g, x, h, wx, wh, bias, gate);
+}
+MOTE_SHARED void shared_lstm_cell(const CellGeometry& g, const std::int16_t* forget, const std::int16_t* cell, const std::int16_t* input,
+                                  const std::int16_t* candidate, std::int16_t* next) {
+  lstm_cell(g, forget, cell, input, candidate, next);
+}
+MOTE_SHARED void shared_lstm_hidden(const HiddenGeometry& g, const std::int16_t* output, const std::int16_t* cell, std::int8_t* y) {
+  lstm_hidden(g, output, cell, y);
+}
+)";
+
 bool uses(const Program& program, std::string_view call) {
   for (const LoweredOp& op : program.ops) {
     if (op.body.find(call) != std::string::npos) return true;
@@ -124,9 +139,22 @@ std::string declaration(const AssemblyFunction& f) {
   return fmt::format("extern \"C\" [[gnu::visibility(\"hidden\")]] void {}(const {}* job);\n", f.name, f.job);
 }
 
-std::string function_text(const LoweredOp& op, std::size_t inputs) {
+/// Arrays that were printed: layers that share weights share their bytes.
+class PrintedArrays {
+ public:
+  std::string print(const ConstantArray& array) {
+    const auto [entry, first] = names_.try_emplace({array.type, array.values}, array.name);
+    if (first) return array_text(array);
+    return fmt::format("constexpr auto& {} = {};  // the same values\n", array.name, entry->second);
+  }
+
+ private:
+  std::map<std::pair<std::string, std::vector<std::int64_t>>, std::string> names_;
+};
+
+std::string function_text(const LoweredOp& op, std::size_t inputs, PrintedArrays& arrays) {
   std::string text = "\n// " + clean(op.summary) + "\n";
-  for (const ConstantArray& array : op.constants) text += array_text(array);
+  for (const ConstantArray& array : op.constants) text += arrays.print(array);
   text += op.geometry;
   text += fmt::format("{} void {}(", op.small ? "MOTE_SMALL" : "MOTE_OP", op.symbol);
   for (std::size_t i = 0; i < inputs; ++i) text += fmt::format("const std::int8_t* x{}, ", i);
@@ -246,11 +274,13 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_depthwise_pixel(")) text += kSharedDepthwisePixel;
   if (uses(program, "shared_depthwise3x3(")) text += kSharedDepthwise3x3;
   if (uses(program, "shared_depthwise_planes(")) text += kSharedPlanes;
+  if (uses(program, "shared_lstm_gate(")) text += kSharedRecurrent;
   if (uses(program, "shared_move(")) text += kSharedMove;
   if (uses(program, "shared_lookup(")) text += kSharedLookup;
+  PrintedArrays arrays;
   for (const Step& step : program.steps) {
     if (step.op_index >= 0)
-      text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size());
+      text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size(), arrays);
   }
   text += initial_text(program) + invoke_text(program);
   return program.states.empty() ? text : text + reset_text(program);

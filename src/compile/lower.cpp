@@ -1,5 +1,6 @@
 #include "lower.hpp"
 #include "mote/graph/moves.hpp"
+#include "mote/graph/recurrent_params.hpp"
 
 #include <fmt/format.h>
 
@@ -47,6 +48,11 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Quantize&) const { return lower_requantize(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::DenseWide&) const { return lower_recurrent(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::TimeFilter&) const { return lower_recurrent(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::LstmGate&) const { return lower_recurrent(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::LstmCell&) const { return lower_recurrent(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::LstmHidden&) const { return lower_recurrent(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Reshape&) const {
     LoweredOp view;
     view.symbol = symbol;
@@ -79,7 +85,8 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const auto& y = graph.tensor(op.outputs[0]);
   const bool wide = x.dtype == graph::DType::i16 && y.dtype == graph::DType::i16;
   const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
-  if (!wide && (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
+  const bool recurrent = graph::is_recurrent(op);
+  if (!wide && !recurrent && (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
     return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 and int16 models are compiled; quantize "
                                                "it first ('mote convert --int8', or 'mote optimize' in a project)",
                                                graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
@@ -101,7 +108,7 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
                     graph::op_name(op.attributes), op.name, value.name));
   }
   const std::string symbol = fmt::format("op_{:02}_{}", op_index, graph::op_name(op.attributes));
-  MOTE_TRY(LoweredOp lowered, wide && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
+  MOTE_TRY(LoweredOp lowered, wide && !recurrent && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
                                   ? lower_int16(graph, op, symbol)
                                   : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
   lowered.summary =

@@ -31,6 +31,8 @@ namespace mote::compile {
                                              const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+/// What recurrent layers are made of.
+[[nodiscard]] LoweredOp lower_recurrent(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Operators on int16 values that compute.
 [[nodiscard]] Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 

@@ -10,6 +10,7 @@
 #include "kernels/softmax.hpp"
 #include "mote/graph/integer_params.hpp"
 #include "mote/graph/moves.hpp"
+#include "mote/graph/recurrent_params.hpp"
 #include "mote/graph/reductions.hpp"
 #include "mote/graph/unary.hpp"
 
@@ -157,6 +158,7 @@ Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const st
   const DType in = graph.tensor(op.inputs[0]).dtype;
   const DType out = graph.tensor(op.outputs[0]).dtype;
   if (is_move(op)) return prepare_moves(graph, op, inputs, output);
+  if (is_recurrent(op)) return prepare_recurrent(graph, op, inputs, output);
   if (op.as<Compare>() != nullptr) return prepare_compare(graph, op, inputs, output);
   if (op.as<Select>() != nullptr) return prepare_select(graph, op, inputs, output);
   if (op.as<MatMul>() != nullptr) return prepare_matmul(graph, op, inputs, output);

@@ -40,6 +40,10 @@ namespace mote::graph::executor {
                                                            const std::vector<const std::uint8_t*>& inputs,
                                                            std::uint8_t* output);
 
+[[nodiscard]] std::function<void()> prepare_recurrent(const Graph& graph, const Op& op,
+                                                      const std::vector<const std::uint8_t*>& inputs,
+                                                      std::uint8_t* output);
+
 /// Operators that move elements, of any type.
 [[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op,
                                                   const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);

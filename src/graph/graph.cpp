@@ -93,6 +93,11 @@ struct MacCounter {
     return output() * static_cast<std::uint64_t>(weights()[1]) * static_cast<std::uint64_t>(weights()[2]);
   }
   std::uint64_t operator()(const Dense&) const { return weights().elements(); }
+  std::uint64_t operator()(const DenseWide&) const { return weights().elements(); }
+  std::uint64_t operator()(const TimeFilter&) const { return weights().elements(); }
+  std::uint64_t operator()(const LstmGate&) const {
+    return graph.tensor(op.inputs[2]).shape.elements() + graph.tensor(op.inputs[3]).shape.elements();
+  }
   std::uint64_t operator()(const MatMul&) const {
     return output() * static_cast<std::uint64_t>(graph.tensor(op.inputs[0]).shape.back());
   }

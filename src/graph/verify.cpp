@@ -8,6 +8,7 @@
 #include "kernels/softmax.hpp"
 #include "mote/graph/graph.hpp"
 #include "mote/graph/logic.hpp"
+#include "mote/graph/recurrent_params.hpp"
 
 namespace mote::graph {
 namespace {
@@ -184,6 +185,37 @@ class ShapeRule {
       return refuse("turns " + in(0).text() + " into " + out.text());
     return Shape{1, out[1], out[2], in(0)[3]};
   }
+  Result<Shape> operator()(const DenseWide&) const {
+    if (in(1).rank() != 2 || static_cast<std::size_t>(in(1)[1]) != in(0).elements())
+      return refuse("has weights " + in(1).text() + " for an input " + in(0).text());
+    return Shape{1, in(1)[0]};
+  }
+  Result<Shape> operator()(const TimeFilter&) const {
+    const Shape& out = graph_.tensor(op_.outputs[0]).shape;
+    const bool fits = in(0).rank() == 3 && in(1).rank() == 2 && in(0)[0] == 1 && in(0)[1] == in(1)[0] &&
+                      in(0)[2] == in(1)[1] && out.rank() == 2 && out[0] == 1 && in(1)[0] % out[1] == 0;
+    if (!fits) return refuse("filters " + in(0).text() + " with " + in(1).text() + " to " + out.text());
+    MOTE_TRY_VOID(bias_fits(out[1]));
+    return out;
+  }
+  Result<Shape> operator()(const LstmGate&) const {
+    const Shape &wx = in(2), &wh = in(3);
+    const bool fits = wx.rank() == 2 && wh.rank() == 2 && wx[0] == wh[0] &&
+                      static_cast<std::size_t>(wx[1]) == in(0).elements() &&
+                      static_cast<std::size_t>(wh[1]) == in(1).elements() && in(4) == Shape{wx[0]};
+    if (!fits) return refuse("has weights " + wx.text() + " and " + wh.text() + " that do not fit");
+    return Shape{1, wx[0]};
+  }
+  Result<Shape> operator()(const LstmCell&) const {
+    for (std::size_t i = 1; i < 4; ++i) {
+      if (in(i) != in(0)) return refuse("joins " + in(0).text() + " and " + in(i).text());
+    }
+    return in(0);
+  }
+  Result<Shape> operator()(const LstmHidden&) const {
+    if (in(1) != in(0)) return refuse("joins " + in(0).text() + " and " + in(1).text());
+    return in(0);
+  }
   Result<Shape> operator()(const Reshape&) const {
     const Shape& out = graph_.tensor(op_.outputs[0]).shape;
     if (out.elements() != in(0).elements()) return refuse("turns " + in(0).text() + " into " + out.text());
@@ -269,6 +301,11 @@ struct ArityOf {
   Arity operator()(const Concat&) const { return {1, kMostJoined}; }
   Arity operator()(const Gather&) const { return {2, 2}; }
   Arity operator()(const Shift&) const { return {2, 2}; }
+  Arity operator()(const DenseWide&) const { return {2, 2}; }
+  Arity operator()(const TimeFilter&) const { return {2, 3}; }
+  Arity operator()(const LstmGate&) const { return {5, 5}; }
+  Arity operator()(const LstmCell&) const { return {4, 4}; }
+  Arity operator()(const LstmHidden&) const { return {2, 2}; }
   template <class Other>
   Arity operator()(const Other&) const {
     return {1, 1};
@@ -411,6 +448,38 @@ class TypeRule {
     return {};
   }
   Result<void> operator()(const ResizeBilinear&) const { return moved(x_); }
+  Result<void> operator()(const DenseWide&) const {
+    MOTE_TRY_VOID(typed(x_, DType::i8));
+    MOTE_TRY_VOID(symmetric(1, DType::i8));
+    return typed(y_, DType::i16);
+  }
+  Result<void> operator()(const TimeFilter&) const {
+    MOTE_TRY_VOID(typed(x_, DType::i16));
+    MOTE_TRY_VOID(symmetric(1, DType::i16));
+    if (op_.inputs.size() > 2 && op_.inputs[2] != kNoTensor) MOTE_TRY_VOID(constant(2, DType::i32));
+    return typed(y_, DType::i8);
+  }
+  Result<void> operator()(const LstmGate& a) const {
+    if (a.kind != UnaryKind::logistic && a.kind != UnaryKind::tanh) return refuse("is neither logistic nor tanh");
+    MOTE_TRY_VOID(typed(x_, DType::i8));
+    MOTE_TRY_VOID(typed(in(1), DType::i8));
+    MOTE_TRY_VOID(symmetric(2, DType::i8));
+    MOTE_TRY_VOID(symmetric(3, DType::i8));
+    MOTE_TRY_VOID(constant(4, DType::i32));
+    return gate(y_);
+  }
+  Result<void> operator()(const LstmCell& a) const {
+    if (!(a.clip >= 0.0f)) return refuse("has a clip that is no magnitude");
+    for (const std::size_t i : {0u, 2u, 3u}) MOTE_TRY_VOID(gate(in(i)));
+    MOTE_TRY_VOID(cell(in(1)));
+    MOTE_TRY_VOID(typed(y_, DType::i16));
+    return same_quantization(in(1));
+  }
+  Result<void> operator()(const LstmHidden&) const {
+    MOTE_TRY_VOID(gate(x_));
+    MOTE_TRY_VOID(cell(in(1)));
+    return typed(y_, DType::i8);
+  }
   Result<void> operator()(const Quantize&) const {
     if (y_.dtype == DType::i8 && (x_.dtype == DType::f32 || x_.dtype == DType::i8)) return quantized_sides();
     return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) +
@@ -463,6 +532,33 @@ class TypeRule {
     MOTE_TRY_VOID(same_type(input));
     return same_quantization(input);
   }
+  /// A quantized value of this type with one scale.
+  [[nodiscard]] Result<void> typed(const Tensor& t, DType type) const {
+    if (t.dtype != type)
+      return refuse("takes '" + t.name + "' as " + std::string(name(type)) + ", it is " + std::string(name(t.dtype)));
+    if (t.quantization.per_channel()) return refuse("takes '" + t.name + "' with one scale, it has several");
+    return quantized(t);
+  }
+  /// Constant weights with one scale and no zero point.
+  [[nodiscard]] Result<void> symmetric(std::size_t i, DType type) const {
+    MOTE_TRY_VOID(constant(i, type));
+    MOTE_TRY_VOID(typed(in(i), type));
+    if (in(i).quantization.zero_point() != 0) return refuse("has weights '" + in(i).name + "' with a zero point");
+    return {};
+  }
+  /// 16 bits between -1 and 1.
+  [[nodiscard]] Result<void> gate(const Tensor& t) const {
+    MOTE_TRY_VOID(typed(t, DType::i16));
+    if (power_of_two(t.quantization.scale()) == -15) return {};
+    return refuse("takes '" + t.name + "' in steps of 2^-15");
+  }
+  /// 16 bits whose step is a power of two, with up to six bits before the point.
+  [[nodiscard]] Result<void> cell(const Tensor& t) const {
+    MOTE_TRY_VOID(typed(t, DType::i16));
+    const auto exponent = power_of_two(t.quantization.scale());
+    if (exponent && *exponent >= -15 && *exponent <= -9) return {};
+    return refuse("takes '" + t.name + "' with a scale that is a power of two from 2^-15 to 2^-9");
+  }
   [[nodiscard]] Result<void> constant(std::size_t i, DType type) const {
     if (op_.inputs[i] == kNoTensor) return refuse("has no input " + std::to_string(i));
     const Tensor& t = in(i);
@@ -508,7 +604,7 @@ bool has_int16_form(const Op& op) {
   return op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr ||
          op.as<Add>() != nullptr || op.as<Reshape>() != nullptr || op.as<Concat>() != nullptr ||
          op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pad>() != nullptr ||
-         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr || op.as<Shift>() != nullptr;
+         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr || op.as<Shift>() != nullptr || is_recurrent(op);
 }
 
 Result<void> verify_types(const Graph& graph, const Op& op) {
@@ -529,8 +625,8 @@ Result<void> verify_op(const Graph& graph, const Op& op) {
   const auto count = static_cast<TensorId>(graph.tensors().size());
   MOTE_TRY_VOID(verify_arity(op));
   for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-    const bool weighted =
-        op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr;
+    const bool weighted = op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr ||
+                          op.as<Dense>() != nullptr || op.as<TimeFilter>() != nullptr;
     if (op.inputs[i] == kNoTensor && i == 2 && weighted) continue;  // no bias
     if (op.inputs[i] < 0 || op.inputs[i] >= count)
       return fail(Code::malformed, place(op) + " reads a tensor that does not exist");

@@ -112,6 +112,7 @@ struct OperatorRow {
 [[nodiscard]] std::vector<OperatorRow> logic_rows();
 [[nodiscard]] std::vector<OperatorRow> move_rows();
 [[nodiscard]] std::vector<OperatorRow> quantize_rows();
+[[nodiscard]] std::vector<OperatorRow> recurrent_rows();
 [[nodiscard]] std::vector<OperatorRow> reduce_rows();
 
 }  // namespace mote::formats::onnx

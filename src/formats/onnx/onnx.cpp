@@ -22,8 +22,8 @@ constexpr std::int64_t kOldest = 7, kNewest = 21;
 const std::vector<OperatorRow>& rows() {
   static const std::vector<OperatorRow> all = [] {
     std::vector<OperatorRow> joined;
-    for (const auto& part :
-         {elementwise_rows(), layer_rows(), logic_rows(), move_rows(), quantize_rows(), reduce_rows()})
+    for (const auto& part : {elementwise_rows(), layer_rows(), logic_rows(), move_rows(), quantize_rows(),
+                             recurrent_rows(), reduce_rows()})
       joined.insert(joined.end(), part.begin(), part.end());
     std::ranges::sort(joined, {}, &OperatorRow::type);
     return joined;

@@ -33,7 +33,7 @@ class ModelReader {
 
  private:
   friend class OperatorReader;
-  enum class Origin : std::uint8_t { unknown, constant, value };
+  enum class Origin : std::uint8_t { unknown, constant, value, variable };
   /// The bytes that a tensor or an operator takes in a file at the very least (offset and table).
   static constexpr std::size_t kTableBytes = 24;
 
@@ -90,6 +90,15 @@ class OperatorReader {
   [[nodiscard]] Result<graph::TensorId> constant(std::size_t i, std::initializer_list<graph::DType> types);
   /// True when input `i` is present and not a constant.
   [[nodiscard]] bool is_computed(std::size_t i) const;
+  /// Input `i`, a variable of the file that belongs to this operator alone, as a state of this shape: what it is before
+  /// the operator. Initially real zeros.
+  [[nodiscard]] Result<graph::TensorId> state(std::size_t i, graph::Shape shape);
+  /// What a state is after the operator.
+  void renew(graph::TensorId before, graph::TensorId after);
+  /// Scale and zero point of input `i`, whatever it is.
+  [[nodiscard]] Result<graph::Quantization> quantization_of_input(std::size_t i, graph::DType type) const;
+  /// The same of one of the tensors that only carry the quantization of a value inside of the operator.
+  [[nodiscard]] Result<graph::Quantization> quantization_of_intermediate(std::size_t i) const;
   /// True when input `i` is present.
   [[nodiscard]] bool has_input(std::size_t i) const;
   /// The only output, not computed before.

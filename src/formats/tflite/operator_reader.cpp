@@ -54,6 +54,10 @@ Result<TensorId> OperatorReader::available(std::size_t i) const {
   if (model_.origins_[static_cast<std::size_t>(id)] == ModelReader::Origin::unknown) {
     return refuse(Code::malformed, place + "is not computed by an operator before this one");
   }
+  if (model_.origins_[static_cast<std::size_t>(id)] == ModelReader::Origin::variable) {
+    return refuse(Code::unsupported,
+                  place + "is a variable that keeps its value between runs, which this operator cannot take");
+  }
   if (tensor(id).is_constant()) return id;
   if (auto checked = check_value(tensor(id)); !checked)
     return refuse(checked.error().code(), place + checked.error().message());
@@ -82,6 +86,57 @@ Result<TensorId> OperatorReader::constant(std::size_t i, std::initializer_list<D
                                          " elements, which do not go with its other inputs");
   }
   return id;
+}
+
+Result<TensorId> OperatorReader::state(std::size_t i, graph::Shape shape) {
+  MOTE_TRY(const TensorId id, input(i));
+  const std::string place = "input " + std::to_string(i) + ", tensor " + in_quotes(tensor(id).name) + ", ";
+  auto& origin = model_.origins_[static_cast<std::size_t>(id)];
+  if (origin != ModelReader::Origin::variable)
+    return refuse(Code::unsupported, place + "is no variable, or one that an operator before renews already");
+  if (tensor(id).shape.elements() != shape.elements())
+    return refuse(Code::malformed, place + "has the shape " + tensor(id).shape.text() +
+                                       ", needed are as many elements as in " + shape.text());
+  if (auto checked = check_value(tensor(id)); !checked)
+    return refuse(checked.error().code(), place + checked.error().message());
+  MOTE_TRY_VOID(model_.charge(2 * tensor(id).size_bytes()));
+  origin = ModelReader::Origin::value;
+  Tensor like = tensor(id);
+  like.shape = std::move(shape);
+  return intermediate("/before", std::move(like));
+}
+
+void OperatorReader::renew(TensorId before, TensorId after) {
+  const Tensor& t = tensor(before);
+  // A zero point is one byte; all other zeros are bytes of zero.
+  const auto zero = static_cast<std::uint8_t>(t.dtype == DType::i8 ? t.quantization.zero_point() : 0);
+  model_.graph_.add_state({before, after, std::make_shared<const Bytes>(t.size_bytes(), zero)});
+}
+
+Result<graph::Quantization> OperatorReader::quantization_of_input(std::size_t i, DType type) const {
+  MOTE_TRY(const TensorId id, input(i));
+  const Tensor& t = tensor(id);
+  if (t.dtype != type || !t.quantization.present())
+    return refuse(Code::unsupported, "input " + std::to_string(i) + ", tensor " + in_quotes(t.name) + ", is " +
+                                         std::string(graph::name(t.dtype)) + " or has no scale; " +
+                                         std::string(graph::name(type)) + " with a scale is needed");
+  return t.quantization;
+}
+
+Result<graph::Quantization> OperatorReader::quantization_of_intermediate(std::size_t i) const {
+  const auto* tensors = model_.model_.subgraphs()->Get(0)->tensors();
+  const auto index =
+      i < count(op_.intermediates()) ? op_.intermediates()->Get(static_cast<flatbuffers::uoffset_t>(i)) : -1;
+  if (index < 0 || static_cast<std::size_t>(index) >= count(tensors))
+    return refuse(Code::malformed, "its intermediate " + std::to_string(i) + " is missing");
+  const fb::Tensor& source = *tensors->Get(static_cast<flatbuffers::uoffset_t>(index));
+  if (source.quantization() == nullptr)
+    return refuse(Code::malformed, "its intermediate " + std::to_string(i) + " has no scale");
+  const Tensor like{"intermediate", DType::i8, {1}, {}, nullptr};
+  auto found = model_.read_quantization(*source.quantization(), like, fb::TensorType::INT8);
+  if (!found)
+    return refuse(found.error().code(), "its intermediate " + std::to_string(i) + " " + found.error().message());
+  return found;
 }
 
 Result<void> OperatorReader::same_type(TensorId a, TensorId b) const {
@@ -139,6 +194,8 @@ Result<TensorId> OperatorReader::new_output(std::size_t i) {
   auto id = model_.usable(op_.outputs()->Get(static_cast<flatbuffers::uoffset_t>(i)));
   if (!id) return refuse(id.error().code(), "output: " + id.error().message());
   auto& origin = model_.origins_[static_cast<std::size_t>(*id)];
+  if (origin == ModelReader::Origin::variable)
+    return refuse(Code::unsupported, "its output is a variable that keeps its value between runs");
   if (origin != ModelReader::Origin::unknown)
     return refuse(Code::malformed, "its output is a constant, an input, or computed already");
   if (auto checked = check_value(tensor(*id)); !checked)

@@ -47,5 +47,6 @@ struct OperatorRow {
 [[nodiscard]] std::span<const OperatorRow> reshape_rows();
 [[nodiscard]] std::span<const OperatorRow> quantize_rows();
 [[nodiscard]] std::span<const OperatorRow> pad_rows();
+[[nodiscard]] std::span<const OperatorRow> recurrent_rows();
 
 }  // namespace mote::formats::tflite

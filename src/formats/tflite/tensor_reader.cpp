@@ -114,7 +114,9 @@ Result<void> ModelReader::read_tensors(const fb::SubGraph& subgraph) {
       tensor = Tensor{std::move(name), DType::f32, {}, {}, nullptr};
     }
     unsigned_.push_back(source->type() == fb::TensorType::UINT8);
-    origins_.push_back(tensor->is_constant() ? Origin::constant : Origin::unknown);
+    origins_.push_back(source->is_variable()   ? Origin::variable
+                       : tensor->is_constant() ? Origin::constant
+                                               : Origin::unknown);
     graph_.add_tensor(std::move(*tensor));
   }
   return {};
@@ -126,9 +128,6 @@ Result<Tensor> ModelReader::read_tensor(const fb::Tensor& source, std::string na
   MOTE_TRY(tensor.dtype, element_type(source.type()));
   MOTE_TRY_VOID(charge(4 * count(source.shape())));
   MOTE_TRY(tensor.shape, read_shape(source));
-  if (source.is_variable())
-    return fail(Code::unsupported,
-                "is a variable that keeps its value between runs; only stateless models can be read");
   if (source.sparsity() != nullptr)
     return fail(Code::unsupported, "is stored sparse; convert the model again without sparsity");
   // Converters leave the range seen in training on float tensors; it has no meaning for them.
@@ -138,7 +137,7 @@ Result<Tensor> ModelReader::read_tensor(const fb::Tensor& source, std::string na
   if (source.type() == fb::TensorType::BOOL) tensor.quantization = graph::truth_quantization();
   if (source.type() == fb::TensorType::UINT8 && !tensor.quantization.present())
     return fail(Code::unsupported, "has uint8 elements without a scale; quantized models have one");
-  MOTE_TRY_VOID(read_data(source, tensor));
+  if (!source.is_variable()) MOTE_TRY_VOID(read_data(source, tensor));
   return tensor;
 }
 

@@ -370,6 +370,58 @@ struct ResizeBilinear {
   bool operator==(const ResizeBilinear&) const = default;
 };
 
+// What recurrent layers of 8-bit values and 16-bit gates, cells and memories are made of, with TensorFlow Lite's
+// arithmetic (recurrent_params.hpp). Float ones are made of the operators above.
+
+/// inputs: x int8 with N elements, constant weights int8 [F,N]; output int16 [1,F].
+struct DenseWide {
+  static constexpr std::string_view kName = "dense_wide";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const DenseWide&) const = default;
+};
+
+/// inputs: window int16 [1,F,M], constant weights int16 [F,M], optional bias int32 [U]; output int8 [1,U]: each of U
+/// sums over F / U neighbouring filters and their M places.
+struct TimeFilter {
+  static constexpr std::string_view kName = "time_filter";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const TimeFilter&) const = default;
+};
+
+/// inputs: x int8 with N elements, hidden int8 with H, constant weights int8 [C,N] and [C,H], bias int32 [C]; output
+/// int16 [1,C] in steps of 2^-15: logistic or tanh of the sum.
+struct LstmGate {
+  static constexpr std::string_view kName = "lstm_gate";
+  UnaryKind kind = UnaryKind::logistic;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+  }
+  bool operator==(const LstmGate&) const = default;
+};
+
+/// inputs: forget, cell, input, candidate, all int16 [1,C]; output forget * cell + input * candidate, with the cell's
+/// scale, a power of two.
+struct LstmCell {
+  static constexpr std::string_view kName = "lstm_cell";
+  float clip = 0.0f;  ///< of the magnitude; 0: none
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("clip", self.clip);
+  }
+  bool operator==(const LstmCell&) const = default;
+};
+
+/// inputs: gate and cell int16 [1,C]; output int8: gate * tanh(cell).
+struct LstmHidden {
+  static constexpr std::string_view kName = "lstm_hidden";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const LstmHidden&) const = default;
+};
+
 /// Same elements, the output tensor's shape.
 struct Reshape {
   static constexpr std::string_view kName = "reshape";
@@ -406,7 +458,8 @@ struct Dropout {
 
 using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape,
                                 Quantize, Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast,
-                                Gather, Shift, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul>;
+                                Gather, Shift, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul, DenseWide,
+                                TimeFilter, LstmGate, LstmCell, LstmHidden>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
