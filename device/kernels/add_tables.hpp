@@ -27,10 +27,11 @@ constexpr std::int32_t rescaled_addend(std::int32_t value, std::int32_t zero, st
   return multiply_by_quantized_multiplier((value - zero) * (1 << 20), multiplier, shift);
 }
 
-/// y may be a or b. @param bias  added to every sum; @param multiplier  of the line that the compiler found.
+/// y may be a or b. @param count  elements: the geometry's, or of a part of whole words. @param bias  added to every
+/// sum; @param multiplier  of the line that the compiler found.
 template <class Geometry>
 void add_through_tables(const Geometry& g, AddFunction loop, std::int32_t bias, std::int32_t multiplier,
-                        const std::int8_t* a, const std::int8_t* b, std::int8_t* y, void* scratch) {
+                        const std::int8_t* a, const std::int8_t* b, std::int8_t* y, void* scratch, std::int32_t count) {
   auto* const tables = static_cast<std::int32_t*>(scratch);
   const auto fill = [](std::int32_t * table, std::int32_t zero, std::int32_t factor, std::int32_t shift,
                        std::int32_t added) __attribute__((noinline)) {
@@ -39,13 +40,13 @@ void add_through_tables(const Geometry& g, AddFunction loop, std::int32_t bias, 
   };
   fill(tables, g.a_zero, g.a_multiplier, g.a_shift, bias);
   fill(tables + 256, g.b_zero, g.b_multiplier, g.b_shift, 0);
-  const std::int32_t quads = g.count / 4;
+  const std::int32_t quads = count / 4;
   const AddJob job{a, b, y, tables, multiplier, quads};
   if (quads > 0) loop(&job);
   struct Rest : Geometry {
     std::int32_t count;
   };
-  if constexpr (Geometry::count % 4 != 0) add(Rest{{}, g.count % 4}, a + 4 * quads, b + 4 * quads, y + 4 * quads);
+  if constexpr (Geometry::count % 4 != 0) add(Rest{{}, count % 4}, a + 4 * quads, b + 4 * quads, y + 4 * quads);
 }
 
 }  // namespace mote::device

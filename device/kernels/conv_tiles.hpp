@@ -137,6 +137,38 @@ void gather_column(const Geometry& g, const std::int8_t* x, std::int32_t pixel, 
   for (; i < column; ++i) out[(i >> 1) * 4 + (i & 1)] = 0;
 }
 
+/// The same where in_c is a multiple of 4: by words, each four in the order 0, 2, 1, 3. dilation_w is 1.
+template <class Geometry>
+void gather_column_quads(const Geometry& g, const std::int8_t* x, std::int32_t pixel, std::int16_t* column_out,
+                         std::int32_t column) {
+  auto* out = reinterpret_cast<std::uint32_t*>(column_out);
+  const std::uint32_t* const end = out + column;
+  const std::uint32_t zero = dsp::both(g.input_zero);
+  const auto pad = [&](std::int32_t places) {
+    for (std::int32_t n = places * (g.in_c >> 1); n > 0; --n, out += 2) *out = zero;
+  };
+  const std::int32_t oy = pixel / g.out_w;
+  const std::int32_t left = (pixel - oy * g.out_w) * g.stride_w - g.pad_left;
+  std::int32_t before = left < 0 ? -left : 0, behind = left + g.kernel_w > g.in_w ? left + g.kernel_w - g.in_w : 0;
+  for (std::int32_t ky = 0; ky < g.kernel_h; ++ky) {
+    const std::int32_t iy = oy * g.stride_h - g.pad_top + ky * g.dilation_h;
+    const std::int32_t inside = g.kernel_w - before - behind;
+    if (iy < 0 || iy >= g.in_h || inside <= 0) {
+      pad(g.kernel_w);
+      continue;
+    }
+    pad(before);
+    const std::int8_t* source = x + (iy * g.in_w + left + before) * g.in_c;
+    for (const std::int8_t* const last = source + inside * g.in_c; source != last; source += 4, out += 4) {
+      const std::uint32_t word = dsp::load_word(source);
+      out[0] = dsp::sxtb16(word);
+      out[2] = dsp::sxtb16_odd(word);
+    }
+    pad(behind);
+  }
+  for (; out < end; out += 2) *out = 0;
+}
+
 /// Calls the group's function; an odd count of pairs' last pixel is computed together with the one before it, once
 /// more.
 inline TileFunction function_of(const TileLayer& layer, std::int32_t group) {
@@ -197,6 +229,9 @@ void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen
           return x + ((oy * g.stride_h) * g.in_w + (pixel - oy * g.out_w) * g.stride_w) * g.in_c;
         };
         tiles::widen_pair(source(a, ya), source(a + 1, yb), reinterpret_cast<std::uint32_t*>(out), g.in_c, column);
+      } else if ((g.in_c & 3) == 0 && g.dilation_w == 1) {
+        tiles::gather_column_quads(g, x, a, out, column);
+        tiles::gather_column_quads(g, x, a + 1, out + 2, column);
       } else {
         tiles::gather_column(g, x, a, out, column);
         tiles::gather_column(g, x, a + 1, out + 2, column);
@@ -229,34 +264,36 @@ void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen
   }
 }
 
-/// Elements of a padded row of int16: what the windows of a row of outputs reach, and one that an odd run reads beyond
+/// Elements of a padded row of int16: what the windows of `columns` outputs reach, and one that an odd run reads beyond
 /// it; even.
 template <class Geometry>
-constexpr std::int32_t conv_row_elements(const Geometry& g) {
-  return (((g.out_w - 1) * g.stride_w + g.kernel_w) * g.in_c + 2) & ~1;
+constexpr std::int32_t conv_row_elements(const Geometry& g, std::int32_t columns) {
+  return (((columns - 1) * g.stride_w + g.kernel_w) * g.in_c + 2) & ~1;
 }
 template <class Geometry>
 constexpr std::int32_t conv_rows_scratch_bytes(const Geometry& g, std::int32_t panel_words, bool vertical,
-                                               std::int32_t block) {
+                                               std::int32_t block, std::int32_t columns) {
   return panel_words * 4 +
          ((largest_block(g.out_h, block, vertical) - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1) *
-             conv_row_elements(g) * 2;
+             conv_row_elements(g, columns) * 2;
 }
 
 namespace tiles {
 
-/// Row `iy` of the input, padded; outside of it: padding.
+/// `elements` of row `iy` of the input from place `left` on; outside of it: padding.
 template <class Geometry>
-void widen_row(const Geometry& g, const std::int8_t* x, std::int32_t iy, std::int16_t* out) {
-  const std::int32_t elements = conv_row_elements(g);
+void widen_row(const Geometry& g, const std::int8_t* x, std::int32_t iy, std::int32_t left, std::int16_t* out,
+               std::int32_t elements) {
   const auto zero = static_cast<std::int16_t>(g.input_zero);
   if (iy < 0 || iy >= g.in_h) return fill(out, elements, zero);
   const std::int16_t* const end = out + elements;
-  fill(out, g.pad_left * g.in_c, zero);
-  out += g.pad_left * g.in_c;
+  const std::int32_t before = left < 0 ? -left : 0;
+  fill(out, before * g.in_c, zero);
+  out += before * g.in_c;
   std::int32_t inside = static_cast<std::int32_t>(end - out);
-  if (inside > g.in_w * g.in_c) inside = g.in_w * g.in_c;
-  const std::int8_t* const line = x + iy * g.in_w * g.in_c;
+  const std::int32_t there = (g.in_w - left - before) * g.in_c;
+  if (inside > there) inside = there;
+  const std::int8_t* const line = x + (iy * g.in_w + left + before) * g.in_c;
   // The compiler ordered the weights alike.
   out = (g.in_c & 3) == 0 ? widen_quads(line, out, inside & ~3) : widen_in_order(line, out, inside);
   fill(out, static_cast<std::int32_t>(end - out), zero);
@@ -265,25 +302,26 @@ void widen_row(const Geometry& g, const std::int8_t* x, std::int32_t iy, std::in
 }  // namespace tiles
 
 /// Convolution without columns: a window is one run of kernel_w * in_c elements a kernel row, read from padded int16
-/// rows. dilation_w is 1. Pairs are neighbours in a row (`vertical` false: out_w is even, or out_h is 1) or in a column
-/// (out_h at least 2).
-/// @param block  output rows at once: even where `vertical`.
+/// rows. dilation_w is 1. Pairs are neighbours in a row or, `vertical`, in a column (out_h at least 2).
+/// @param block    output rows at once: even where `vertical`.
+/// @param columns  outputs of a row at once: out_w where `vertical`, else at least 2. The last ones end with the row
+///                 and overlap those before.
 template <class Geometry>
 void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch,
-               bool vertical, std::int32_t block) {
+               bool vertical, std::int32_t block, std::int32_t columns) {
   auto* const panel = static_cast<std::uint32_t*>(scratch);
   auto* const rows = reinterpret_cast<std::int16_t*>(panel + layer.panel_words);
-  const std::int32_t row = conv_row_elements(g);
+  const std::int32_t row = conv_row_elements(g, columns);
   const std::int32_t line = g.out_w * g.out_c;
-  for (std::int32_t first = 0; first < g.out_h;) {
-    const std::int32_t count = next_block(g.out_h - first, block, vertical);
+  const std::int32_t step = 2 * g.stride_w * g.in_c;  // bytes from a pixel's window to the next
+  const auto band = [&](std::int32_t first, std::int32_t count, std::int32_t column) {
     const std::int32_t top = first * g.stride_h - g.pad_top;
     const std::int32_t needed = (count - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
-    for (std::int32_t i = 0; i < needed; ++i) tiles::widen_row(g, x, top + i, rows + i * row);
-    const std::int32_t step = 2 * g.stride_w * g.in_c;  // bytes from a pixel's window to the next
+    for (std::int32_t i = 0; i < needed; ++i)
+      tiles::widen_row(g, x, top + i, column * g.stride_w - g.pad_left, rows + i * row, row);
     for (std::int32_t group = 0; group < tile_groups(g.out_c); ++group) {
       tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
-      std::int8_t* const out = y + first * line + group_channel(group, g.out_c);
+      std::int8_t* const out = y + first * line + column * g.out_c + group_channel(group, g.out_c);
       const TileFunction tile = tiles::function_of(layer, group);
       TileJob job{panel, rows, out, out + line,           layer.params + group * layer.param_words, 0, 0,
                   0,     0,    0,   2 * g.output_zero + 1};
@@ -300,18 +338,26 @@ void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, 
           tile(&job);
         }
       } else {
-        const std::int32_t even = g.out_w & ~1;
-        job.rows = count;
-        job.x_row = 2 * g.stride_h * row - even * step;
-        job.y_end = out + even * g.out_c;
-        tile(&job);
-        if (even != g.out_w) {
-          job.x = rows + (g.out_w - 2) * g.stride_w * g.in_c;
-          job.y = out + (g.out_w - 2) * g.out_c;
-          job.y_end = job.y + 2 * g.out_c;
+        const auto pairs = [&](std::int32_t from, std::int32_t pixels) {
+          job.rows = count;
+          job.x = rows + from * g.stride_w * g.in_c;
+          job.x_row = 2 * g.stride_h * row - pixels * step;
+          job.y = out + from * g.out_c;
+          job.y_end = job.y + pixels * g.out_c;
+          job.y_row = line - pixels * g.out_c;
           tile(&job);
-        }
+        };
+        pairs(0, columns & ~1);
+        if ((columns & 1) != 0) pairs(columns - 2, 2);
       }
+    }
+  };
+  for (std::int32_t first = 0; first < g.out_h;) {
+    const std::int32_t count = next_block(g.out_h - first, block, vertical);
+    for (std::int32_t column = 0;;) {
+      band(first, count, column);
+      if (column + columns == g.out_w) break;
+      column = column + 2 * columns <= g.out_w ? column + columns : g.out_w - columns;
     }
     first += count;
   }

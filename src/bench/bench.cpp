@@ -36,7 +36,12 @@ std::vector<StepCost> step_costs(const compile::CompiledModel& model, const grap
   for (std::size_t i = 0; i < model.program.steps.size(); ++i) {
     const compile::Step& step = model.program.steps[i];
     StepCost cost{step.name, step.summary, step.kernel, step.op_index, 0, 0, 0};
-    if (step.op_index >= 0) cost.macs = graph::macs(graph, graph.ops()[static_cast<std::size_t>(step.op_index)]);
+    if (step.op_index >= 0) {
+      const auto last = static_cast<std::size_t>(step.op_index);
+      const std::size_t first =
+          step.row_group < 0 ? last : model.program.row_groups[static_cast<std::size_t>(step.row_group)].first();
+      for (std::size_t op = first; op <= last; ++op) cost.macs += graph::macs(graph, graph.ops()[op]);
+    }
     while (call < measured.calls.size() && measured.calls[call].function != model.step_symbols[i]) ++call;
     if (call < measured.calls.size()) {
       cost.cycles = measured.calls[call].cycles;

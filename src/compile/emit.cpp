@@ -7,6 +7,7 @@
 #include <set>
 
 #include "mote/compile/program.hpp"
+#include "row_group.hpp"
 
 namespace mote::compile {
 namespace {
@@ -63,8 +64,8 @@ MOTE_SHARED void shared_dense_tiles(DenseFunction tile, const std::uint32_t* wei
 )";
 constexpr const char* kSharedRows = R"(
 MOTE_SHARED void shared_conv_rows(const ConvGeometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, bool vertical,
-                                  std::int32_t block) {
-  conv_rows(g, layer, x, y, scratch, vertical, block);
+                                  std::int32_t block, std::int32_t columns) {
+  conv_rows(g, layer, x, y, scratch, vertical, block, columns);
 }
 )";
 constexpr const char* kSharedWinograd = R"(
@@ -152,14 +153,23 @@ class PrintedArrays {
   std::map<std::pair<std::string, std::vector<std::int64_t>>, std::string> names_;
 };
 
-std::string function_text(const LoweredOp& op, std::size_t inputs, PrintedArrays& arrays) {
+/// What an operator's functions need.
+std::string definitions_text(const LoweredOp& op, PrintedArrays& arrays) {
   std::string text = "\n// " + clean(op.summary) + "\n";
   for (const ConstantArray& array : op.constants) text += arrays.print(array);
-  text += op.geometry;
+  return text + op.geometry;
+}
+
+std::string function_text(const LoweredOp& op, std::size_t inputs, PrintedArrays& arrays) {
+  std::string text = definitions_text(op, arrays);
   text += fmt::format("{} void {}(", op.small ? "MOTE_SMALL" : "MOTE_OP", op.symbol);
   for (std::size_t i = 0; i < inputs; ++i) text += fmt::format("const std::int8_t* x{}, ", i);
-  text += "std::int8_t* y, [[maybe_unused]] void* scratch) {\n  " + op.body + "\n}\n";
-  return text;
+  text += "std::int8_t* y, [[maybe_unused]] void* scratch) {\n";
+  if (op.row_form == RowForm::convolution)
+    text += fmt::format("  const ConvGeometry& geometry = {}_geometry;\n", op.symbol);
+  if (op.row_form == RowForm::rows) text += fmt::format("  constexpr std::int32_t begin = 0, end = {};\n", op.rows);
+  if (op.row_form == RowForm::elements) text += fmt::format("  constexpr std::int32_t count = {};\n", op.elements);
+  return text + "  " + op.body + "\n}\n";
 }
 
 std::string invoke_text(const Program& program) {
@@ -176,6 +186,10 @@ std::string invoke_text(const Program& program) {
       continue;
     }
     text += fmt::format("  {}(", step.name);
+    if (step.row_group >= 0) {
+      text += "base);\n";
+      continue;
+    }
     for (const std::size_t offset : step.inputs) text += fmt::format("base + {}, ", offset);
     text += fmt::format("base + {}, base + {});\n", step.output, step.scratch);
   }
@@ -250,6 +264,7 @@ std::string emit_cpp(const Program& program) {
   std::set<std::string> includes{"abi/module.hpp", "kernels/geometry.hpp"};
   for (const LoweredOp& op : program.ops) includes.insert(op.includes.begin(), op.includes.end());
   if (!program.states.empty()) includes.insert("kernels/move.hpp");
+  if (!program.row_groups.empty()) includes.insert("kernels/rows.hpp");
 
   std::string text = header_comment(program) + "\n#include <cstdint>\n\n";
   for (const std::string& include : includes) text += fmt::format("#include \"{}\"\n", include);
@@ -279,6 +294,12 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_lookup(")) text += kSharedLookup;
   PrintedArrays arrays;
   for (const Step& step : program.steps) {
+    if (step.row_group >= 0) {
+      const RowGroup& group = program.row_groups[static_cast<std::size_t>(step.row_group)];
+      for (std::size_t op = group.first(); op <= group.last(); ++op) text += definitions_text(program.ops[op], arrays);
+      text += row_group_text(program, group);
+      continue;
+    }
     if (step.op_index >= 0)
       text += function_text(program.ops[static_cast<std::size_t>(step.op_index)], step.inputs.size(), arrays);
   }

@@ -21,8 +21,9 @@ constexpr std::int32_t kUnlimited = 1 << 30;
 /// How a layer's windows are laid out in RAM.
 struct Windows {
   enum class Form { columns, rows } form = Form::columns;
-  bool vertical = false;   // rows: pairs are neighbours in a column
-  std::int32_t block = 2;  // pixels or rows at once
+  bool vertical = false;     // rows: pairs are neighbours in a column
+  std::int32_t block = 2;    // pixels or rows at once
+  std::int32_t columns = 0;  // rows: outputs of a row at once
   std::int32_t segments = 1;
   std::int32_t run = 0;    // elements of the window in a segment
   std::int32_t steps = 0;  // pairs of elements a segment, the last perhaps half empty
@@ -40,32 +41,42 @@ std::int32_t equal_blocks(std::int32_t total, std::int32_t most, bool even_block
   return block;
 }
 
-Windows columns_of(const ConvLayer& layer, std::size_t bytes, bool shared) {
+Windows columns_of(const ConvLayer& layer, std::size_t bytes, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
   Windows w;
   w.run = layer.window;
   w.steps = (w.run + 1) / 2;
-  if (shared) w.steps = (w.steps + m4::kSharedSteps - 1) / m4::kSharedSteps * m4::kSharedSteps;
-  w.quads = g.kernel_h * g.kernel_w == 1 && g.in_c % 4 == 0 && g.pad_top == 0 && g.pad_left == 0;
+  if (options.share) w.steps = (w.steps + m4::kSharedSteps - 1) / m4::kSharedSteps * m4::kSharedSteps;
+  const bool pointwise = g.kernel_h * g.kernel_w == 1 && g.pad_top == 0 && g.pad_left == 0;
+  w.quads = g.in_c % 4 == 0 && (pointwise || g.dilation_w == 1);
   const std::int32_t panel = 2 * w.steps;
   w.block = equal_blocks(g.out_h * g.out_w, (static_cast<std::int32_t>(bytes) - panel * 4) / (4 * w.steps) - 1, true);
-  w.scratch_bytes = device::conv_columns_scratch_bytes(panel, 2 * w.steps, g.out_h * g.out_w, w.block);
+  // A band may have one pixel more than whole blocks, and takes it into the last.
+  const std::int32_t pixels = options.bands ? w.block + 1 : g.out_h * g.out_w;
+  w.scratch_bytes = device::conv_columns_scratch_bytes(panel, 2 * w.steps, pixels, w.block);
   return w;
 }
 
-Windows rows_of(const ConvLayer& layer, std::size_t bytes) {
+Windows rows_of(const ConvLayer& layer, std::size_t bytes, bool bands) {
   const device::ConvGeometry& g = layer.g;
   Windows w;
   w.form = Windows::Form::rows;
-  w.vertical = g.out_w % 2 != 0 && g.out_h > 1;
+  w.vertical = g.out_w % 2 != 0 && g.out_h > 1 && !bands;
   w.segments = g.kernel_h;
   w.run = g.kernel_w * g.in_c;
   w.steps = (w.run + 1) / 2;
   w.quads = g.in_c % 4 == 0;
   const std::int32_t panel = 2 * w.steps * w.segments;
-  const auto scratch = [&](std::int32_t block) { return device::conv_rows_scratch_bytes(g, panel, w.vertical, block); };
+  const auto limit = static_cast<std::int32_t>(bytes);
+  const auto scratch = [&](std::int32_t block) {
+    return device::conv_rows_scratch_bytes(g, panel, w.vertical, block, w.columns);
+  };
+  w.columns = g.out_w;
+  // Where layers are computed row by row, RAM is short: parts of a row at once, at the price of copying weights again.
+  for (std::int32_t parts = 2; bands && scratch(1) > limit && w.columns > 4; ++parts)
+    w.columns = even((g.out_w + parts - 1) / parts + 1);
   std::int32_t most = 1;
-  while (most < g.out_h && scratch(most + 1) <= static_cast<std::int32_t>(bytes)) ++most;
+  while (most < g.out_h && scratch(most + 1) <= limit) ++most;
   w.block = equal_blocks(g.out_h, most, w.vertical);
   w.scratch_bytes = scratch(w.block);
   return w;
@@ -91,7 +102,7 @@ m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
     t.output_pair_bytes = 2 * g.out_c;
     return t;
   }
-  const std::int32_t row = device::conv_row_elements(g) * 2;
+  const std::int32_t row = device::conv_row_elements(g, w.columns) * 2;
   const std::int32_t pixel = g.stride_w * g.in_c * 2;
   t.segment_bytes = g.kernel_h > 1 ? row * g.dilation_h : 0;
   t.pixel_bytes = w.vertical ? g.stride_h * row : pixel;
@@ -102,16 +113,18 @@ m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
   return t;
 }
 
-std::optional<Windows> choose_windows(const ConvLayer& layer, std::size_t bytes, bool shared, bool least_flash) {
+std::optional<Windows> choose_windows(const ConvLayer& layer, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
+  const std::size_t bytes = options.scratch_bytes;
+  const bool least_flash = options.share && options.cycles_a_byte >= kLeastFlash;
   if (g.out_h * g.out_w < 2) return std::nullopt;
   const bool one_by_one = g.kernel_h * g.kernel_w == 1;
   // Flash above all: columns serve every geometry with one function.
   if (!one_by_one && g.dilation_w == 1 && !least_flash) {
-    Windows rows = rows_of(layer, bytes);
+    Windows rows = rows_of(layer, bytes, options.bands);
     if (m4::can_emit(tile_of(layer, rows))) return rows;
   }
-  Windows columns = columns_of(layer, bytes, shared);
+  Windows columns = columns_of(layer, bytes, options);
   if (m4::can_emit(tile_of(layer, columns))) return columns;
   return std::nullopt;
 }
@@ -296,8 +309,7 @@ std::ptrdiff_t trail_of(const device::ConvGeometry& g, const Windows& w) {
 
 std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
-  const std::optional<Windows> windows = choose_windows(layer, options.scratch_bytes, options.share,
-                                                        options.share && options.cycles_a_byte >= kLeastFlash);
+  const std::optional<Windows> windows = choose_windows(layer, options);
   if (!windows || !layer.biases_fit()) return std::nullopt;
   const auto panels = pack_panels(layer, *windows);
   if (!panels) return std::nullopt;
@@ -345,23 +357,33 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
     groups = symbol + "_exact";
   }
   lowered.scratch_bytes = static_cast<std::size_t>(windows->scratch_bytes);
-  lowered.trail = trail_of(g, *windows);
+  // Parts of rows are written while others are still to be read.
+  if (windows->columns == g.out_w || windows->form == Windows::Form::columns) lowered.trail = trail_of(g, *windows);
+  lowered.row_form = RowForm::convolution;
   const std::string layer_text =
       fmt::format("tile_layer({0}_panels, {0}_params, {1}, {2}, {3}, {4}, {5})", symbol, groups, fast, exact,
                   2 * windows->steps * windows->segments, params.words_a_group());
+  // A band copies the weights of each group anew.
+  const std::int64_t panel_cycles =
+      device::tile_groups(g.out_c) * (std::int64_t{9} * windows->steps * windows->segments + 100);
   const char* end = params.all_exact() ? "exact" : params.any_exact() ? "mixed" : "saturating";
   if (windows->form == Windows::Form::columns) {
     const bool pointwise = windows->quads && g.stride_h == 1 && g.stride_w == 1 && g.in_w == g.out_w;
     if (pointwise) lowered.functions.push_back(m4::emit_widen_pairs());
     lowered.kernel = fmt::format("conv_columns 2x4 {}, {} pixels a block", end, windows->block);
-    lowered.body = fmt::format("shared_conv_columns({}_geometry, {}, {}, x0, y, scratch, {}, {});", symbol, layer_text,
+    lowered.body = fmt::format("shared_conv_columns(geometry, {}, {}, x0, y, scratch, {}, {});", layer_text,
                                pointwise ? "widen_pairs" : "nullptr", 2 * windows->steps, windows->block);
+    lowered.row_step = g.out_w > 1 ? 1 : 0;  // pixels go in pairs
+    lowered.band_cycles = panel_cycles * std::max(g.out_w / windows->block, 1);
     if (pointwise && g.out_c <= g.in_c) lowered.may_reuse_inputs = {0};
   } else {
-    lowered.kernel = fmt::format("conv_rows 2x4 {}, {} rows a block{}", end, windows->block,
-                                 windows->vertical ? ", vertical pairs" : "");
-    lowered.body = fmt::format("shared_conv_rows({}_geometry, {}, x0, y, scratch, {}, {});", symbol, layer_text,
-                               windows->vertical, windows->block);
+    lowered.kernel = fmt::format("conv_rows 2x4 {}, {} rows a block{}{}", end, windows->block,
+                                 windows->vertical ? ", vertical pairs" : "",
+                                 windows->columns < g.out_w ? fmt::format(" of {} columns", windows->columns) : "");
+    lowered.body = fmt::format("shared_conv_rows(geometry, {}, x0, y, scratch, {}, {}, {});", layer_text,
+                               windows->vertical, windows->block, windows->columns);
+    lowered.row_step = g.out_w > 1 && !windows->vertical ? 1 : 0;
+    lowered.band_cycles = panel_cycles * ((g.out_w + windows->columns - 1) / windows->columns);
   }
   return lowered;
 }

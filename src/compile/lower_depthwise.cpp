@@ -67,12 +67,12 @@ m4::DepthwiseTile tile_of(const device::ConvGeometry& g, bool columns) {
 
 /// Rows or columns as a plane's lines: places beyond a multiple of four cost more than those of a whole tile. Nothing
 /// when neither can be emitted.
-std::optional<bool> choose_columns(const device::ConvGeometry& g) {
+std::optional<bool> choose_columns(const device::ConvGeometry& g, bool bands) {
   std::optional<bool> best;
   std::int32_t least = 0;
   for (const bool columns : {false, true}) {
     const device::PlaneAxis place = device::place_axis(g, columns), line = device::line_axis(g, columns);
-    if (place.dilation != 1 || !m4::can_emit(tile_of(g, columns))) continue;
+    if ((columns && bands) || place.dilation != 1 || !m4::can_emit(tile_of(g, columns))) continue;
     // Measured for 3x3: about 56 cycles a tile, 22 and 11 a place for what is left, 12 a line.
     const std::int32_t cost =
         line.out * (12 + place.out / 4 * 56 + (place.out % 4 > 0 ? 22 + 11 * (place.out % 4) : 0));
@@ -177,7 +177,7 @@ std::int32_t band_lines(const device::ConvGeometry& g, bool columns, std::size_t
 
 std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
-  const std::optional<bool> columns = choose_columns(g);
+  const std::optional<bool> columns = choose_columns(g, options.bands);
   if (!columns || g.multiplier != 1 || g.in_c < 4) return std::nullopt;
   std::vector<m4::ChannelRule> rules;
   for (std::int32_t c = 0; c < g.out_c; ++c) {
@@ -213,9 +213,12 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
   lowered.scratch_bytes = static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, *columns, lines));
   lowered.kernel = fmt::format("depthwise_planes {}, {} {} at once", tile.exact ? "exact" : "saturating", lines,
                                *columns ? "columns" : "rows");
-  lowered.body = fmt::format(
-      "shared_depthwise_planes({0}_geometry, plane_gather, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});", symbol,
-      lowered.functions[0].name, m4::depthwise_words(tile), *columns, lines);
+  lowered.body =
+      fmt::format("shared_depthwise_planes(geometry, plane_gather, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});",
+                  symbol, lowered.functions[0].name, m4::depthwise_words(tile), *columns, lines);
+  lowered.row_form = RowForm::convolution;
+  lowered.row_step = *columns ? 0 : 1;
+  lowered.band_cycles = std::int64_t{60} * g.in_c;
   // Within a band the groups of channels are written one after the other, while the later ones still read the band from
   // its begin on.
   if (!*columns && lines < g.out_h) {

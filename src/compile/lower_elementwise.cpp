@@ -121,8 +121,12 @@ LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::s
   lowered.includes = {"kernels/add_tables.hpp"};
   lowered.functions = {m4::emit_add_tables(shift)};
   lowered.scratch_bytes = device::kAddTableBytes;
-  lowered.body = fmt::format("add_through_tables({}_geometry{{}}, {}, {}, {}, x0, x1, y, scratch);", symbol,
+  lowered.body = fmt::format("add_through_tables({}_geometry{{}}, {}, {}, {}, x0, x1, y, scratch, count);", symbol,
                              lowered.functions[0].name, line->bias, line->multiplier);
+  lowered.row_form = RowForm::elements;
+  lowered.band_cycles = 3500;  // fills the tables
+  const graph::Shape& shape = graph.tensor(op.outputs[0]).shape;
+  lowered.row_step = shape.rank() == 4 && shape[2] * shape[3] % 4 == 0 ? 1 : 0;
   return lowered;
 }
 

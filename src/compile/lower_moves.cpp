@@ -34,12 +34,12 @@ std::string move_text(const std::string& name, const device::MoveGeometry& g) {
                      g.to_begin, fmt::join(g.count, ", "), fmt::join(g.from, ", "), fmt::join(g.to, ", "));
 }
 
-LoweredOp lookup_op(const std::string& symbol, std::span<const std::int8_t> table, std::size_t count,
-                    std::string what) {
+LoweredOp lookup_op(const std::string& symbol, std::span<const std::int8_t> table, std::string what) {
   LoweredOp lowered = lowered_op(symbol, std::move(what), "kernels/lookup.hpp");
   lowered.constants.push_back(
       {symbol + "_table", "std::int8_t", "result for each byte, 0 to 255", 1, false, {table.begin(), table.end()}});
-  lowered.body = fmt::format("shared_lookup({}_table, x0, y, {});", symbol, count);
+  lowered.body = fmt::format("shared_lookup({}_table, x0, y, count);", symbol);
+  lowered.row_form = RowForm::elements;
   lowered.may_reuse_inputs = {0};
   return lowered;
 }
@@ -102,7 +102,7 @@ std::string pair_text(const std::string& symbol, const device::BroadcastGeometry
 }
 
 LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
-  return lookup_op(symbol, graph::unary_table(graph, op), graph.tensor(op.outputs[0]).shape.elements(),
+  return lookup_op(symbol, graph::unary_table(graph, op),
                    fmt::format("lookup, {}", graph::name(op.as<graph::Unary>()->kind)));
 }
 
@@ -122,7 +122,7 @@ Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, con
       table[static_cast<std::uint8_t>(v)] =
           first ? arithmetic.apply(p, constant, value) : arithmetic.apply(p, value, constant);
     }
-    LoweredOp lowered = lookup_op(symbol, table, y.shape.elements(), "lookup, one operand is a number");
+    LoweredOp lowered = lookup_op(symbol, table, "lookup, one operand is a number");
     lowered.may_reuse_inputs = {first ? std::size_t{1} : std::size_t{0}};
     return lowered;
   }

@@ -193,10 +193,13 @@ std::optional<LoweredOp> lower_winograd(const ConvLayer& layer, const std::strin
     start = next;
   }
   lowered.trail = distance;
+  lowered.row_form = RowForm::convolution;
+  lowered.row_step = g.out_h % rows == 0 ? rows : 0;
+  lowered.band_cycles = 1000;
   lowered.kernel = fmt::format("winograd 4x2 {}, {} x {} tiles a strip", tile.exact ? "exact" : "saturating",
                                strip->rows, strip->columns);
   lowered.body = fmt::format(
-      "shared_winograd({0}_geometry, winograd_layer({0}_filters, {0}_params, {1}, {2}, {3}, {4}, {5}), x0, y, scratch, "
+      "shared_winograd(geometry, winograd_layer({0}_filters, {0}_params, {1}, {2}, {3}, {4}, {5}), x0, y, scratch, "
       "{6}, {7});",
       symbol, lowered.functions[0].name, lowered.functions[1].name, lowered.functions[2].name,
       lowered.functions[3].name, tile.exact ? m4::kWinogradExactWords : m4::kWinogradLineWords, strip->rows,

@@ -8,6 +8,8 @@
 #include <memory>
 #include <numeric>
 
+#include "row_group.hpp"
+
 namespace mote::compile {
 namespace {
 
@@ -28,14 +30,23 @@ struct Life {
 
 class ProgramBuilder {
  public:
-  /// `ops`: one an operator of the graph; they outlive the builder.
-  ProgramBuilder(const Graph& graph, const ProgramOptions& options, std::vector<const LoweredOp*> ops)
+  /// `ops`: one an operator of the graph; they outlive the builder. `groups`: do not overlap.
+  ProgramBuilder(const Graph& graph, const ProgramOptions& options, std::vector<const LoweredOp*> ops,
+                 std::vector<RowGroup> groups)
       : graph_(graph),
         options_(options),
         ops_(std::move(ops)),
+        groups_(std::move(groups)),
         owner_(graph.tensors().size()),
         lives_(graph.tensors().size()) {
     std::iota(owner_.begin(), owner_.end(), TensorId{0});
+    std::size_t step = options.features ? 1 : 0;
+    for (std::size_t op = 0; op < ops_.size(); ++op) {
+      step_of_.push_back(step);
+      const RowGroup* group = group_of(op);
+      if (group == nullptr || group->last() == op) ++step;
+    }
+    step_count_ = step;
   }
 
   /// Places all buffers.
@@ -57,10 +68,15 @@ class ProgramBuilder {
   }
 
  private:
-  [[nodiscard]] std::size_t step_of(std::size_t op) const { return op + (options_.features ? 1 : 0); }
-  [[nodiscard]] std::size_t step_count() const { return step_of(graph_.ops().size()); }
+  /// A row group is one step.
+  [[nodiscard]] std::size_t step_of(std::size_t op) const { return step_of_[op]; }
+  [[nodiscard]] std::size_t step_count() const { return step_count_; }
   /// A step behind the last, at which states are renewed.
   [[nodiscard]] std::size_t after_all() const { return step_count(); }
+  [[nodiscard]] const RowGroup* group_of(std::size_t op) const {
+    const auto found = std::ranges::find_if(groups_, [&](const RowGroup& g) { return g.contains(op); });
+    return found == groups_.end() ? nullptr : &*found;
+  }
   [[nodiscard]] bool is_value(TensorId id) const { return id != graph::kNoTensor && !graph_.tensor(id).is_constant(); }
   [[nodiscard]] std::size_t index(TensorId id) const { return static_cast<std::size_t>(id); }
   [[nodiscard]] TensorId root(TensorId id) const {
@@ -98,6 +114,7 @@ class ProgramBuilder {
         join(op.outputs[0], op.inputs[0]);
         continue;
       }
+      if (group_of(i) != nullptr) continue;  // bands of rows are written while others are read
       for (const std::size_t k : lowered.may_reuse_inputs) {
         const TensorId id = op.inputs[k];
         if (!is_value(id)) continue;
@@ -144,7 +161,7 @@ class ProgramBuilder {
       const Life& life = lives_[index(id)];
       if (graph_.tensor(id).is_constant() || life.first == kNever || root(id) != id) continue;
       buffer_of_[index(id)] = buffers.size();
-      buffers.push_back({graph_.tensor(id).name, graph_.tensor(id).size_bytes(), life.first, life.last, 4});
+      buffers.push_back({graph_.tensor(id).name, bytes_of(id), life.first, life.last, 4});
     }
     const std::size_t tensor_buffers = buffers.size();
     scratch_of_.assign(step_count(), kNever);
@@ -160,7 +177,12 @@ class ProgramBuilder {
     for (std::size_t i = 0; i < ops_.size(); ++i) {
       trail(i, buffers);
       if (ops_[i]->scratch_bytes == 0) continue;
-      scratch_of_[step_of(i)] = buffers.size();
+      std::size_t& scratch = scratch_of_[step_of(i)];
+      if (scratch != kNever) {  // another operator of the row group
+        buffers[scratch].bytes = std::max(buffers[scratch].bytes, ops_[i]->scratch_bytes);
+        continue;
+      }
+      scratch = buffers.size();
       buffers.push_back({graph_.ops()[i].name + " scratch", ops_[i]->scratch_bytes, step_of(i), step_of(i), 4});
     }
     MOTE_TRY(plan_, plan_arena(buffers, effort_));
@@ -187,12 +209,21 @@ class ProgramBuilder {
   /// time.
   void trail(std::size_t i, std::vector<Buffer>& buffers) const {
     const graph::Op& op = graph_.ops()[i];
-    if (!ops_[i]->trail || !is_value(op.inputs[0])) return;
+    if (!ops_[i]->trail || !is_value(op.inputs[0]) || group_of(i) != nullptr) return;
     const std::size_t input = buffer_of_[index(root(op.inputs[0]))], output = buffer_of_[index(root(op.outputs[0]))];
     if (input == output || buffers[input].last != step_of(i) || buffers[output].first != step_of(i)) return;
     buffers[output].trails = Buffer::Trail{input, *ops_[i]->trail};
   }
 
+  /// Of the rows that are there at a time.
+  [[nodiscard]] std::size_t bytes_of(TensorId id) const {
+    for (const RowGroup& group : groups_) {
+      for (const RowGroup::Window& w : group.windows) {
+        if (w.tensor == id) return static_cast<std::size_t>(w.rows) * static_cast<std::size_t>(w.line_bytes);
+      }
+    }
+    return graph_.tensor(id).size_bytes();
+  }
   [[nodiscard]] std::size_t offset_of(TensorId id) const { return plan_.offsets[buffer_of_[index(root(id))]]; }
   [[nodiscard]] std::size_t scratch_offset(std::size_t step) const {
     return scratch_of_[step] == kNever ? 0 : plan_.offsets[scratch_of_[step]];
@@ -218,6 +249,10 @@ class ProgramBuilder {
     for (std::size_t i = 0; i < program_.ops.size(); ++i) {
       const LoweredOp& lowered = program_.ops[i];
       if (lowered.is_view) continue;
+      if (const RowGroup* group = group_of(i)) {
+        if (group->last() == i) add_group_step(*group);
+        continue;
+      }
       Step step{lowered.symbol,
                 lowered.summary,
                 lowered.kernel,
@@ -246,9 +281,30 @@ class ProgramBuilder {
     }
   }
 
+  void add_group_step(RowGroup group) {
+    for (RowGroup::Window& w : group.windows) w.offset = offset_of(w.tensor);
+    for (RowGroup::Whole& w : group.wholes) w.offset = offset_of(w.tensor);
+    group.scratch = scratch_offset(step_of(group.last()));
+    const TensorId output = group.members.back().output;
+    Step step{group.name(),
+              fmt::format("rows of operators {} to {} -> {}", group.first(), group.last(),
+                          graph_.tensor(output).shape.text()),
+              fmt::format("{} operators in {} turns", group.members.size(), group.turns.size()),
+              {},
+              offset_of(output),
+              group.scratch,
+              static_cast<std::int32_t>(group.last()),
+              static_cast<std::int32_t>(program_.row_groups.size())};
+    program_.steps.push_back(std::move(step));
+    program_.row_groups.push_back(std::move(group));
+  }
+
   const Graph& graph_;
   const ProgramOptions& options_;
   std::vector<const LoweredOp*> ops_;
+  std::vector<RowGroup> groups_;
+  std::vector<std::size_t> step_of_;  // of each operator
+  std::size_t step_count_ = 0;
   Program program_;
   ArenaPlan plan_;
   PlanEffort effort_;
@@ -260,21 +316,30 @@ class ProgramBuilder {
 };
 
 /// Scratch that operators may use, in bytes: more makes kernels faster or lets them work in place, and takes RAM.
-constexpr std::array<std::size_t, 8> kScratchSizes{768, 1536, 3072, 4608, 6144, 12288, 24576, 49152};
-constexpr std::size_t kUsualSize = 2;
+constexpr std::array<std::size_t, 9> kScratchSizes{768, 1536, 2432, 3072, 4608, 6144, 12288, 24576, 49152};
+constexpr std::size_t kUsualSize = 3;
 
-/// Every operator lowered for each scratch size that was asked for.
+/// Which form of an operator.
+struct Choice {
+  std::size_t size = kUsualSize;  ///< index in kScratchSizes
+  bool share = false;
+  bool bands = false;  ///< one that can compute some of the rows
+  auto operator<=>(const Choice&) const = default;
+};
+
+/// Every operator lowered in each form that was asked for.
 class Variants {
  public:
   Variants(const Graph& graph, const ProgramOptions& options)
       : graph_(graph), options_(options), lowered_(graph.ops().size()) {}
 
-  Result<const LoweredOp*> get(std::size_t op, std::size_t size, bool share) {
-    auto& slot = lowered_[op][size + (share ? kScratchSizes.size() : 0)];
+  Result<const LoweredOp*> get(std::size_t op, const Choice& choice) {
+    auto& slot = lowered_[op][choice];
     if (!slot) {
       LoweringOptions lowering = options_.lowering;
-      lowering.share = share;
-      lowering.scratch_bytes = kScratchSizes[size];
+      lowering.share = choice.share;
+      lowering.bands = choice.bands;
+      lowering.scratch_bytes = kScratchSizes[choice.size];
       MOTE_TRY(LoweredOp made, lower(graph_, op, lowering));
       slot = std::make_unique<LoweredOp>(std::move(made));
     }
@@ -284,26 +349,29 @@ class Variants {
  private:
   const Graph& graph_;
   const ProgramOptions& options_;
-  std::vector<std::array<std::unique_ptr<LoweredOp>, 2 * kScratchSizes.size()>> lowered_;
+  std::vector<std::map<Choice, std::unique_ptr<LoweredOp>>> lowered_;
 };
 
-/// Chooses each operator's scratch: first as little RAM as possible, then as much scratch as that, or the budget,
-/// leaves.
-class ScratchSearch {
+/// Chooses each operator's form: first as little RAM as possible, then as much scratch as that, or the budget, leaves.
+/// Where the budget is less than that, groups of operators are computed row by row.
+class FormSearch {
  public:
-  ScratchSearch(const Graph& graph, const ProgramOptions& options)
+  FormSearch(const Graph& graph, const ProgramOptions& options)
       : graph_(graph), options_(options), variants_(graph, options) {}
 
   Result<Program> run() {
-    choice_.assign(graph_.ops().size(), kUsualSize);
-    share_.assign(graph_.ops().size(), options_.lowering.share);
+    choice_.assign(graph_.ops().size(), Choice{kUsualSize, options_.lowering.share, false});
     MOTE_TRY_VOID(share_small_layers());
     MOTE_TRY(ArenaPlan plan, this->plan(kQuick));
     MOTE_TRY_VOID(shrink(plan));
     MOTE_TRY(plan, this->plan(kThorough));
+    if (options_.arena_budget > 0 && plan.arena_bytes > options_.arena_budget) {
+      MOTE_TRY_VOID(group_rows(plan));
+      MOTE_TRY(plan, this->plan(kThorough));
+    }
     MOTE_TRY_VOID(grow(std::max(usual_limit(plan.arena_bytes), options_.arena_budget)));
     MOTE_TRY(const auto ops, chosen());
-    ProgramBuilder builder(graph_, options_, ops);
+    ProgramBuilder builder(graph_, options_, ops, groups_);
     MOTE_TRY_VOID(builder.plan(kThorough));
     return builder.finish();
   }
@@ -312,13 +380,14 @@ class ScratchSearch {
   Result<std::vector<const LoweredOp*>> chosen() {
     std::vector<const LoweredOp*> ops;
     for (std::size_t i = 0; i < choice_.size(); ++i) {
-      MOTE_TRY(const LoweredOp* op, variants_.get(i, choice_[i], share_[i]));
+      MOTE_TRY(const LoweredOp* op, variants_.get(i, choice_[i]));
       ops.push_back(op);
     }
     return ops;
   }
   /// Without a budget: a twelfth more than needed, but not past the next multiple of 8 KiB, in which people plan RAM.
-  static std::size_t usual_limit(std::size_t least) {
+  [[nodiscard]] std::size_t usual_limit(std::size_t least) const {
+    if (options_.arena_budget > 0) return 0;
     constexpr std::size_t kBank = 8192;
     return std::min(least + least / 12, (least + kBank - 1) / kBank * kBank);
   }
@@ -327,7 +396,7 @@ class ScratchSearch {
 
   Result<ArenaPlan> plan(std::size_t rounds) {
     MOTE_TRY(const auto ops, chosen());
-    ProgramBuilder builder(graph_, options_, ops);
+    ProgramBuilder builder(graph_, options_, ops, groups_);
     MOTE_TRY(const ArenaPlan* plan, builder.plan(rounds));
     return *plan;
   }
@@ -341,8 +410,8 @@ class ScratchSearch {
     };
     std::map<std::string, Users> functions;
     for (std::size_t op = 0; op < choice_.size(); ++op) {
-      MOTE_TRY(const LoweredOp* lowered, variants_.get(op, choice_[op], share_[op]));
-      if (lowered->share_cycles < 0 || share_[op]) continue;
+      MOTE_TRY(const LoweredOp* lowered, variants_.get(op, choice_[op]));
+      if (lowered->share_cycles < 0 || choice_[op].share) continue;
       // All functions of an operator together: a layer of which some groups need another end has two.
       Users& users = functions[lowered->functions.front().name];
       users.bytes = 0;
@@ -352,7 +421,7 @@ class ScratchSearch {
     }
     for (const auto& [name, users] : functions) {
       if (users.cycles > options_.lowering.cycles_a_byte * static_cast<std::int64_t>(users.bytes)) continue;
-      for (const std::size_t op : users.ops) share_[op] = true;
+      for (const std::size_t op : users.ops) choice_[op].share = true;
     }
     return {};
   }
@@ -364,29 +433,103 @@ class ScratchSearch {
       helped = false;
       for (std::size_t op = 0; op < choice_.size(); ++op) {
         if (best.live_bytes[op + features] * 5 < best.arena_bytes * 4) continue;
-        std::size_t chosen = choice_[op];
+        std::size_t chosen = choice_[op].size;
         for (std::size_t size = 0; size < kScratchSizes.size(); ++size) {
-          choice_[op] = size;
+          choice_[op].size = size;
           MOTE_TRY(ArenaPlan candidate, plan(kQuick));
           if (candidate.arena_bytes >= best.arena_bytes) continue;
           best = std::move(candidate);
           chosen = size;
           helped = true;
         }
-        choice_[op] = chosen;
+        choice_[op].size = chosen;
       }
     }
     return {};
   }
 
+  /// A group with the operators' forms and what it costs.
+  struct Candidate {
+    RowGroup group;
+    std::vector<Choice> choice;
+    std::size_t arena_bytes = 0;
+    std::int64_t cycles = 0;
+  };
+  [[nodiscard]] bool better(const Candidate& a, const Candidate& b) const {
+    const bool fits = a.arena_bytes <= options_.arena_budget;
+    if (fits != (b.arena_bytes <= options_.arena_budget)) return fits;
+    return fits ? std::pair(a.cycles, a.arena_bytes) < std::pair(b.cycles, b.arena_bytes)
+                : std::pair(a.arena_bytes, a.cycles) < std::pair(b.arena_bytes, b.cycles);
+  }
+
+  /// Adds groups around the fullest step, the cheapest that fits or the one that helps most, until the budget is met or
+  /// nothing helps.
+  Result<void> group_rows(ArenaPlan best) {
+    while (best.arena_bytes > options_.arena_budget) {
+      std::optional<Candidate> chosen;
+      for (std::size_t first = 0; first < graph_.ops().size(); ++first) {
+        MOTE_TRY_VOID(try_groups_from(first, chosen));
+      }
+      if (!chosen || chosen->arena_bytes >= best.arena_bytes) return {};
+      choice_ = std::move(chosen->choice);
+      groups_.push_back(std::move(chosen->group));
+      MOTE_TRY(best, plan(kQuick));
+    }
+    return {};
+  }
+
+  static constexpr std::size_t kLongestGroup = 24;
+
+  /// Groups that begin with an operator, of any length and pace.
+  Result<void> try_groups_from(std::size_t first, std::optional<Candidate>& best) {
+    const std::vector<Choice> before = choice_;
+    for (std::size_t last = first; last < std::min(graph_.ops().size(), first + kLongestGroup); ++last) {
+      if (std::ranges::any_of(groups_, [&](const RowGroup& g) { return g.contains(last); })) break;
+      choice_[last] = {0, before[last].share, true};
+      MOTE_TRY(const LoweredOp* lowered, variants_.get(last, choice_[last]));
+      if (lowered->row_form == RowForm::none || lowered->row_step < 1) break;
+      for (const std::int32_t rows : {1, 2, 4}) {
+        MOTE_TRY(auto made, try_group(first, last, rows));
+        if (!made) break;
+        if (!best || better(*made, *best)) best = std::move(made);
+      }
+    }
+    choice_ = before;
+    return {};
+  }
+
+  /// A group of operators whose forms are the smallest, then, within the budget, larger ones.
+  Result<std::optional<Candidate>> try_group(std::size_t first, std::size_t last, std::int32_t rows) {
+    const std::vector<Choice> smallest = choice_;
+    std::optional<Candidate> made;
+    for (std::size_t size = 0; size < kScratchSizes.size(); ++size) {
+      for (std::size_t op = first; op <= last; ++op) choice_[op].size = size;
+      MOTE_TRY(const auto ops, chosen());
+      auto group = plan_rows(graph_, ops, first, last, rows);
+      if (!group) break;
+      groups_.push_back(*group);
+      auto candidate = plan(kQuick);
+      groups_.pop_back();
+      MOTE_TRY_VOID(candidate);
+      Candidate next{std::move(*group), choice_, candidate->arena_bytes, 0};
+      next.cycles = turn_cycles(next.group, ops);
+      const bool fits = next.arena_bytes <= options_.arena_budget;
+      if (!made || better(next, *made)) made = std::move(next);
+      if (!fits) break;
+    }
+    choice_ = smallest;
+    return made;
+  }
+
   Result<void> grow(std::size_t limit) {
     for (std::size_t op = 0; op < choice_.size(); ++op) {
-      MOTE_TRY(const LoweredOp* now, variants_.get(op, choice_[op], share_[op]));
+      MOTE_TRY(const LoweredOp* now, variants_.get(op, choice_[op]));
       if (now->scratch_bytes == 0) continue;
-      const std::size_t least = choice_[op];
+      const std::size_t least = choice_[op].size;
       for (std::size_t size = kScratchSizes.size(); size-- > least;) {
-        choice_[op] = size;
-        MOTE_TRY(const ArenaPlan candidate, plan(kQuick));
+        choice_[op].size = size;
+        // Where the budget is tight a plan that meets it takes longer to find.
+        MOTE_TRY(const ArenaPlan candidate, plan(groups_.empty() ? kQuick : kThorough));
         if (size == least || candidate.arena_bytes <= limit) break;
       }
     }
@@ -396,8 +539,8 @@ class ScratchSearch {
   const Graph& graph_;
   const ProgramOptions& options_;
   Variants variants_;
-  std::vector<std::size_t> choice_;
-  std::vector<bool> share_;
+  std::vector<Choice> choice_;
+  std::vector<RowGroup> groups_;
 };
 
 }  // namespace
@@ -407,7 +550,7 @@ Result<Program> make_program(const Graph& graph, const ProgramOptions& options) 
     return fail(Code::unsupported, fmt::format("the model has {} inputs and {} outputs; one of each is compiled",
                                                graph.inputs().size(), graph.outputs().size()));
   }
-  return ScratchSearch(graph, options).run();
+  return FormSearch(graph, options).run();
 }
 
 }  // namespace mote::compile

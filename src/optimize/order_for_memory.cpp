@@ -34,7 +34,9 @@ class OrderSearch {
     for (const graph::Op& op : graph.ops()) {
       for (const TensorId id : values_of(op)) ++readers_[index(id)];
     }
-    for (const TensorId id : graph.outputs()) ++readers_[index(id)];  // never freed
+    // Never freed.
+    for (const TensorId id : graph.outputs()) ++readers_[index(id)];
+    for (const graph::State& state : graph.states()) ++readers_[index(state.written)];
   }
 
   Order run() const {

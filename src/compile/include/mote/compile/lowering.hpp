@@ -46,6 +46,7 @@ struct LoweringOptions {
   bool compact = false;   ///< C++ kernels that are one copy for all layers, instead of emitted ones
   bool share = false;     ///< take the functions that layers of other geometry can use, too: less flash, more cycles
   bool winograd = false;  ///< 3x3 convolutions in Winograd's form: fewer cycles, five times the flash for filters
+  bool bands = false;     ///< take forms that can compute some rows of a layer (RowForm), where there are such
   std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel
                                      ///< wants; the least it needs is always taken
 };
@@ -61,6 +62,14 @@ struct AssemblyFunction {
   bool common = false;        ///< serves layers of every geometry
 };
 
+/// How an operator's body computes some rows of its output. It is written in terms of names that the emitter defines:
+enum class RowForm : std::uint8_t {
+  none,         ///< it cannot
+  convolution,  ///< `geometry`: the layer's or a band's
+  elements,     ///< `count`: elements of all inputs and of the output
+  rows,         ///< `begin` and `end`: rows; inputs and output point to row 0
+};
+
 /// An operator as the emitter prints it: a function `void <symbol>(x..., y, scratch)`.
 struct LoweredOp {
   std::string symbol;   ///< "op_03_conv2d"
@@ -71,9 +80,14 @@ struct LoweredOp {
   std::string geometry;  ///< definition of a geometry constant, printed before the function; may be empty
   std::vector<AssemblyFunction> functions;
   std::int64_t share_cycles =
-      -1;              ///< what sharing its functions would cost (LoweringOptions::share); negative: it cannot
-  std::string body;    ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
-  bool small = false;  ///< the C++ around the kernel is compiled for size
+      -1;            ///< what sharing its functions would cost (LoweringOptions::share); negative: it cannot
+  std::string body;  ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
+  RowForm row_form = RowForm::none;
+  std::size_t elements = 0;      ///< of the output
+  std::int32_t rows = 0;         ///< of the output, where it is a picture
+  std::int32_t row_step = 1;     ///< rows are computed in multiples of these; 0: only all together
+  std::int64_t band_cycles = 0;  ///< about what computing some rows costs besides the rows
+  bool small = false;            ///< the C++ around the kernel is compiled for size
   std::size_t scratch_bytes = 0;
   /// Index of the input whose bytes the output may take over, or -1.
   std::vector<std::size_t> may_reuse_inputs;

@@ -2,6 +2,7 @@
 // A whole model, lowered and placed in its arena: everything the emitter needs, and everything a report wants to show
 // of the plan.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +27,8 @@ struct FeatureStage {
 struct ProgramOptions {
   LoweringOptions lowering;  ///< its scratch_bytes is chosen for each operator
   std::optional<FeatureStage> features;
-  std::size_t arena_budget =
-      0;  ///< bytes the arena may have for speed's sake; 0: up to a twelfth more than it needs at least, within 8 KiB
+  std::size_t arena_budget = 0;  ///< bytes the arena may have: for speed's sake, or, where it needs more, by computing
+                                 ///< layers row by row; 0: up to a twelfth more than it needs at least, within 8 KiB
 };
 
 /// A buffer of the arena for reports: which tensors share it, where it lies, and when.
@@ -47,7 +48,55 @@ struct Step {
   std::vector<std::size_t> inputs;  ///< arena offsets, bytes
   std::size_t output = 0;
   std::size_t scratch = 0;
-  std::int32_t op_index = -1;  ///< -1 for the features stage
+  std::int32_t op_index = -1;   ///< -1 for the features stage; of a row group its last operator
+  std::int32_t row_group = -1;  ///< index in Program::row_groups, or -1
+};
+
+/// Operators that are computed together, some rows of each in turns (row_group.hpp).
+struct RowGroup {
+  /// Which rows of its inputs an operator reads for rows of its output.
+  struct Reach {
+    std::int32_t stride = 1, kernel = 1, pad = 0, in_rows = 0, out_rows = 0;
+    /// Behind the last row read for the rows before `end`.
+    [[nodiscard]] std::int32_t needed(std::int32_t end) const;
+    /// First row read for the rows from `begin` on.
+    [[nodiscard]] std::int32_t first(std::int32_t begin) const;
+  };
+  struct Member {
+    std::size_t op = 0;  ///< of the graph
+    Reach reach;
+    std::int32_t row_step = 1;            ///< rows that it computes at a time, at least
+    std::vector<graph::TensorId> inputs;  ///< values that it reads, in order
+    graph::TensorId output = graph::kNoTensor;
+    std::int32_t line_bytes = 0;  ///< of its output
+  };
+  /// A member computes `steps` times its row_step more rows.
+  struct Turn {
+    std::uint8_t member = 0, steps = 1;
+  };
+  /// A value of which only some rows are there at a time.
+  struct Window {
+    graph::TensorId tensor = graph::kNoTensor;
+    std::int32_t line_bytes = 0;
+    std::int32_t rows = 0;   ///< that it holds at most
+    std::size_t offset = 0;  ///< in the arena
+  };
+  /// A value as a whole: what the group reads and what it gives.
+  struct Whole {
+    graph::TensorId tensor = graph::kNoTensor;
+    std::size_t offset = 0;
+  };
+  std::vector<Member> members;  ///< operators one behind the other
+  std::vector<Turn> turns;
+  std::vector<Window> windows;
+  std::vector<Whole> wholes;
+  std::size_t scratch = 0;  ///< offset in the arena
+  [[nodiscard]] std::size_t first() const { return members.front().op; }
+  [[nodiscard]] std::size_t last() const { return members.back().op; }
+  [[nodiscard]] bool contains(std::size_t op) const { return first() <= op && op <= last(); }
+  /// Members that read a member's output.
+  [[nodiscard]] std::vector<std::size_t> readers(std::size_t member) const;
+  [[nodiscard]] std::string name() const;  ///< of its function
 };
 
 /// A place of the arena whose bytes live from one inference to the next.
@@ -66,6 +115,7 @@ struct Program {
   std::string model_name;
   std::vector<LoweredOp> ops;  ///< one an operator of the graph
   std::vector<Step> steps;     ///< views left out
+  std::vector<RowGroup> row_groups;
   std::vector<PlacedBuffer> buffers;
   std::vector<PlacedState> states;
   std::vector<Renewal> renewals;  ///< of the states that no operator renews in place
