@@ -53,8 +53,9 @@ constexpr std::int32_t plane_bytes(const Geometry& g, bool columns, std::int32_t
          plane_line_elements(place_axis(g, columns)) * 2;
 }
 template <class Geometry>
-constexpr std::int32_t depthwise_planes_scratch_bytes(const Geometry& g, bool columns, std::int32_t lines) {
-  return plane_bytes(g, columns, lines) * 4;
+constexpr std::int32_t depthwise_planes_scratch_bytes(const Geometry& g, bool columns, std::int32_t lines,
+                                                      std::int32_t quads) {
+  return plane_bytes(g, columns, lines) * 4 * quads;
 }
 
 /// What the gathering function is called with: lines of four channels. In a line of a plane, in words: `left` of
@@ -74,10 +75,11 @@ using PlaneFunction = void (*)(const PlaneJob* job);
 /// In place where `lines` covers all lines, strides are 1 and shapes equal: a channel's inputs are read before its
 /// outputs are written.
 /// @param lines  lines of outputs at once; scratch: depthwise_planes_scratch_bytes.
+/// @param quads  times four channels at once: neither loop is then fetched from flash for each four.
 template <class Geometry>
 void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction tile, const std::uint32_t* params,
                       std::int32_t param_words, const std::int8_t* x, std::int8_t* y, void* scratch, bool columns,
-                      std::int32_t lines) {
+                      std::int32_t lines, std::int32_t quads) {
   const PlaneAxis place = place_axis(g, columns), line = line_axis(g, columns);
   const std::int32_t words = plane_line_elements(place) / 2;
   auto* const planes = static_cast<std::int16_t*>(scratch);
@@ -87,9 +89,9 @@ void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction
   if (used > 2 * (words - front)) used = 2 * (words - front);
   const std::uint32_t zero = dsp::both(g.input_zero);
   PlaneJob job{x, place.in_bytes, line.in_bytes, planes, stride * 2, zero, 0, 0, 0, 0, 0, 0};
-  const auto gather_padding = [&](std::int32_t at, std::int32_t count) {
+  const auto gather_padding = [&](std::int16_t* to, std::int32_t at, std::int32_t count) {
     if (count <= 0) return;
-    job.planes = planes + at * words * 2;
+    job.planes = to + at * words * 2;
     job.lines = count;
     job.left = words;
     job.quads = job.pairs = job.singles = job.right = 0;
@@ -102,24 +104,29 @@ void depthwise_planes(const Geometry& g, PlaneFunction gather, DepthwiseFunction
     const std::int32_t before = top < 0 ? (-top < needed ? -top : needed) : 0;
     const std::int32_t end =
         line.in - top < needed ? line.in - top : needed;  // lines from `before` to `end` are inside the image
-    for (std::int32_t c = 0; c < g.in_c; c += 4) {
+    for (std::int32_t c = 0; c < g.in_c; c += 4 * quads) {
+      const std::int32_t channels = g.in_c - c < 4 * quads ? g.in_c - c : 4 * quads;
       // The last group of four ends with the last channel; what the group before has done is not done again.
-      const std::int32_t from = c + 4 <= g.in_c ? c : g.in_c - 4;
-      gather_padding(0, before);
-      if (end > before) {
-        job.source = x + (top + before) * line.in_bytes + from;
-        job.planes = planes + before * words * 2;
-        job.lines = end - before;
-        job.left = front;
-        job.quads = used >> 2;
-        job.pairs = (used >> 1) & 1;
-        job.singles = used & 1;
-        job.right = words - front - ((used + 1) >> 1);
-        gather(&job);
+      const auto first_of = [&](std::int32_t q) { return q + 4 <= g.in_c ? q : g.in_c - 4; };
+      std::int16_t* const begin = planes + (c - first_of(c)) * stride;
+      for (std::int32_t q = c; q < c + channels; q += 4) {
+        const std::int32_t from = first_of(q);
+        std::int16_t* const to = begin + (from - c) * stride;
+        gather_padding(to, 0, before);
+        if (end > before) {
+          job.source = x + (top + before) * line.in_bytes + from;
+          job.planes = to + before * words * 2;
+          job.lines = end - before;
+          job.left = front;
+          job.quads = used >> 2;
+          job.pairs = (used >> 1) & 1;
+          job.singles = used & 1;
+          job.right = words - front - ((used + 1) >> 1);
+          gather(&job);
+        }
+        gather_padding(to, end > before ? end : before, needed - (end > before ? end : before));
       }
-      gather_padding(end > before ? end : before, needed - (end > before ? end : before));
-      const std::int32_t channels = g.in_c - c < 4 ? g.in_c - c : 4;
-      const DepthwiseJob work{planes + (c - from) * stride,
+      const DepthwiseJob work{begin,
                               y + first * line.out_bytes + c,
                               params + c * param_words,
                               channels,

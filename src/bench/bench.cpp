@@ -35,7 +35,7 @@ std::vector<StepCost> step_costs(const compile::CompiledModel& model, const grap
   std::size_t call = 0;
   for (std::size_t i = 0; i < model.program.steps.size(); ++i) {
     const compile::Step& step = model.program.steps[i];
-    StepCost cost{step.name, step.summary, step.kernel, step.op_index, 0, 0, 0};
+    StepCost cost{step.name, step.summary, step.kernel, step.op_index};
     if (step.op_index >= 0) {
       const auto last = static_cast<std::size_t>(step.op_index);
       const std::size_t first =
@@ -46,6 +46,7 @@ std::vector<StepCost> step_costs(const compile::CompiledModel& model, const grap
     if (call < measured.calls.size()) {
       cost.cycles = measured.calls[call].cycles;
       cost.instructions = measured.calls[call].counts.instructions;
+      cost.fetch_stalls = measured.calls[call].counts.fetch_stalls;
       ++call;
     }
     costs.push_back(std::move(cost));

@@ -76,8 +76,9 @@ MOTE_SHARED void shared_winograd(const ConvGeometry& g, const WinogradLayer& lay
 )";
 constexpr const char* kSharedPlanes = R"(
 MOTE_SHARED void shared_depthwise_planes(const ConvGeometry& g, PlaneFunction gather, DepthwiseFunction tile, const std::uint32_t* params,
-                                         std::int32_t param_words, const std::int8_t* x, std::int8_t* y, void* scratch, bool columns, std::int32_t lines) {
-  depthwise_planes(g, gather, tile, params, param_words, x, y, scratch, columns, lines);
+                                         std::int32_t param_words, const std::int8_t* x, std::int8_t* y, void* scratch, bool columns, std::int32_t lines,
+                                         std::int32_t quads) {
+  depthwise_planes(g, gather, tile, params, param_words, x, y, scratch, columns, lines, quads);
 }
 )";
 

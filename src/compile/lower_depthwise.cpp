@@ -169,7 +169,7 @@ std::int32_t band_lines(const device::ConvGeometry& g, bool columns, std::size_t
   const std::int32_t total = device::line_axis(g, columns).out;
   std::int32_t lines = 1;
   while (lines < total &&
-         static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, columns, lines + 1)) <= bytes)
+         static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, columns, lines + 1, 1)) <= bytes)
     ++lines;
   const std::int32_t bands = (total + lines - 1) / lines;
   return (total + bands - 1) / bands;
@@ -210,12 +210,17 @@ std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& s
       {symbol + "_params", "std::uint32_t", "pairs of weights, bias, multiplier of each channel", 4, true, *words});
   lowered.functions = {m4::emit_depthwise_tile(tile), m4::emit_plane_gather()};
   const std::int32_t lines = band_lines(g, *columns, options.scratch_bytes);
-  lowered.scratch_bytes = static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, *columns, lines));
+  const auto scratch = [&](std::int32_t quads) {
+    return static_cast<std::size_t>(device::depthwise_planes_scratch_bytes(g, *columns, lines, quads));
+  };
+  std::int32_t quads = 1;
+  while (4 * quads < g.in_c && scratch(quads + 1) <= options.scratch_bytes) ++quads;
+  lowered.scratch_bytes = scratch(quads);
   lowered.kernel = fmt::format("depthwise_planes {}, {} {} at once", tile.exact ? "exact" : "saturating", lines,
                                *columns ? "columns" : "rows");
-  lowered.body =
-      fmt::format("shared_depthwise_planes(geometry, plane_gather, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4});",
-                  symbol, lowered.functions[0].name, m4::depthwise_words(tile), *columns, lines);
+  lowered.body = fmt::format(
+      "shared_depthwise_planes(geometry, plane_gather, {1}, {0}_params, {2}, x0, y, scratch, {3}, {4}, {5});", symbol,
+      lowered.functions[0].name, m4::depthwise_words(tile), *columns, lines, quads);
   lowered.row_form = RowForm::convolution;
   lowered.row_step = *columns ? 0 : 1;
   lowered.band_cycles = std::int64_t{60} * g.in_c;

@@ -316,7 +316,7 @@ class ProgramBuilder {
 };
 
 /// Scratch that operators may use, in bytes: more makes kernels faster or lets them work in place, and takes RAM.
-constexpr std::array<std::size_t, 9> kScratchSizes{768, 1536, 2432, 3072, 4608, 6144, 12288, 24576, 49152};
+constexpr std::array<std::size_t, 10> kScratchSizes{768, 1536, 2432, 3072, 4608, 6144, 12288, 16384, 24576, 49152};
 constexpr std::size_t kUsualSize = 3;
 
 /// Which form of an operator.

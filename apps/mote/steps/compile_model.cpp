@@ -51,7 +51,8 @@ Json bench_json(const bench::BenchResult& r) {
                               {"kernel", s.kernel},
                               {"macs", s.macs},
                               {"cycles", counted(s.cycles)},
-                              {"instructions", counted(s.instructions)}});
+                              {"instructions", counted(s.instructions)},
+                              {"fetch_stalls", counted(s.fetch_stalls)}});
   }
   json["output_sha256"] = r.output_sha256;
   json["estimated"] = r.estimated;

@@ -53,6 +53,20 @@ class Assembler {
   void jump(Label l) { emit(fmt::format("b.w .L{}_{}", name_, l.number)); }
 
   void ldr(Reg t, Reg base, int offset) { memory("ldr.w", t, base, offset); }
+  /// Two words; in two instructions of 16 bits where these reach, which leave what follows aligned.
+  void ldr_two(Reg a, int a_offset, Reg b, int b_offset, Reg base) {
+    const auto reaches = [&](Reg t, int offset) {
+      return t <= Reg::r7 && base <= Reg::r7 && offset >= 0 && offset <= 124 && offset % 4 == 0;
+    };
+    if (!reaches(a, a_offset) || !reaches(b, b_offset)) {
+      ldr(a, base, a_offset);
+      ldr(b, base, b_offset);
+      return;
+    }
+    body_ += fmt::format("  ldr.n {0}, [{2}, #{3}]\n  ldr.n {1}, [{2}, #{4}]\n", text(a), text(b), text(base), a_offset,
+                         b_offset);
+    bytes_ += 4;
+  }
   void ldrh(Reg t, Reg base, int offset) { memory("ldrh.w", t, base, offset); }
   void ldrsb(Reg t, Reg base, int offset) { memory("ldrsb.w", t, base, offset); }
   /// base += offset, then loads from it.

@@ -16,8 +16,11 @@ using enum Reg;
 // one: 32 lines of 32 bytes. What is left is for the loop around it, so that not every row or job begins by reading
 // all of it from flash; where a job has few tiles, all of that loop.
 constexpr std::size_t kMostHotBytes = 920;
+constexpr std::size_t kMostHotBytesOfColumns = 600;  // leaves room for what copies the weights of a group
 constexpr std::size_t kMostHotBytesOfFew = 500;
-constexpr std::int32_t kMostSteps = 12;     // of a loop's body: 44 bytes each
+constexpr std::int32_t kMostSteps = 12;  // of a loop's body: 44 bytes each
+constexpr std::int32_t kMostFlat = 18;   // steps of several segments without a loop
+constexpr std::size_t kMostFlatBytes = 990;
 constexpr std::int32_t kMostStraight = 16;  // a window this short has no loop
 
 constexpr Single kInput{1};        // shared: while r5 is the second pixel's output
@@ -67,9 +70,15 @@ Cut cut_steps_within(std::int32_t steps, std::int32_t most) {
   return best;
 }
 
+/// Short windows of several segments may run straight: a loop over segments costs 5 cycles more for each.
+bool may_be_flat(const ConvTile& t) {
+  return !t.shared && t.segments > 1 && t.step_bytes == 4 && t.segments * t.steps <= kMostFlat && !t.few;
+}
+
 class Emitter {
  public:
-  explicit Emitter(const ConvTile& t, Cut cut) : t_(t), a_(t.name()), cut_(cut) {}
+  /// `flat`: the segments run straight, one behind the other.
+  Emitter(const ConvTile& t, Cut cut, bool flat) : t_(t), a_(t.name()), cut_(cut), flat_(flat) {}
 
   AssemblyFunction run() {
     enter();
@@ -82,8 +91,9 @@ class Emitter {
     window();
     finish();
     advance(tile);
-    const std::size_t hot = a_.bytes() - begin;
+    std::size_t hot = a_.bytes() - begin;
     next_row();
+    if (flat_) hot = a_.bytes() - begin;  // nothing is left for what rows need beside it
     leave();
     return {a_.name(), "TileJob", a_.function(describe()), a_.bytes(), hot};
   }
@@ -139,6 +149,8 @@ class Emitter {
       a_.add(r4, r4, r1);
       a_.vmov(kLoopEnd, r4);
       a_.vmov(kPixelBytes, r2);
+    } else if (flat_) {
+      // No loop has an end.
     } else if (t_.segments > 1) {
       a_.add(r4, r4, panel_bytes(), r1);
       a_.vmov(kPanelEnd, r4);
@@ -173,11 +185,24 @@ class Emitter {
   /// `last`: its loads move the pointers on by the whole run.
   void step(std::int32_t i, bool last) {
     const std::int32_t x = t_.step_bytes * i + 4, w = 8 * i + 4;
-    a_.ldr(r3, r5, x + t_.pixel_bytes);
+    step_at(x, w, last);
+  }
+
+  /// @param x, w  offsets of the input and of the weights. `last`: these move the pointers.
+  void step_at(std::int32_t x, std::int32_t w, bool last) {
     // Interleaved pixels: b's word follows a's, and the pointer stays a word behind the next.
-    last&& t_.step_bytes == 4 ? a_.ldr_pre(r2, r5, x) : a_.ldr(r2, r5, x);
-    a_.ldr(r0, r4, w);
-    last ? a_.ldr_pre(r1, r4, w + 4) : a_.ldr(r1, r4, w + 4);
+    if (last && t_.step_bytes == 4) {
+      a_.ldr(r3, r5, x + t_.pixel_bytes);
+      a_.ldr_pre(r2, r5, x);
+    } else {
+      a_.ldr_two(r3, x + t_.pixel_bytes, r2, x, r5);
+    }
+    if (last) {
+      a_.ldr(r0, r4, w);
+      a_.ldr_pre(r1, r4, w + 4);
+    } else {
+      a_.ldr_two(r0, w, r1, w + 4, r4);
+    }
     const auto& [p, q] = kSums;
     a_.smlad(p.ra, r0, r2, p.ra);
     a_.smlad(p.rb, r0, r3, p.rb);
@@ -210,6 +235,13 @@ class Emitter {
   }
 
   void window() {
+    if (flat_) {
+      for (std::int32_t s = 0; s < t_.segments; ++s) {
+        if (s > 0) a_.add(r5, r5, t_.segment_bytes, r0);
+        for (std::int32_t i = 0; i < t_.steps; ++i) step_at(4 * i + 4, 8 * (s * t_.steps + i) + 4, false);
+      }
+      return;
+    }
     if (t_.segments == 1) return segment();
     const Label again = a_.new_label();
     a_.loop(again);
@@ -227,7 +259,10 @@ class Emitter {
 
   [[nodiscard]] std::int32_t run_bytes() const { return t_.steps * t_.step_bytes; }
   /// What the window has moved the input pointer by.
-  [[nodiscard]] std::int32_t walked() const { return t_.segments == 1 ? run_bytes() : t_.segments * t_.segment_bytes; }
+  [[nodiscard]] std::int32_t walked() const {
+    if (flat_) return (t_.segments - 1) * t_.segment_bytes;
+    return t_.segments == 1 ? run_bytes() : t_.segments * t_.segment_bytes;
+  }
 
   /// One channel of both pixels: sums in `a` and `b`.
   void channel(int c, Reg a, Reg b) {
@@ -317,6 +352,7 @@ class Emitter {
   const ConvTile& t_;
   Assembler a_;
   Cut cut_;
+  bool flat_;
   Label row_;
 };
 
@@ -357,11 +393,17 @@ bool can_emit(const ConvTile& t) {
 
 AssemblyFunction emit_conv_tile(const ConvTile& tile) {
   MOTE_CHECK(can_emit(tile));
-  if (tile.shared) return Emitter(tile, {kSharedSteps, 1, 0}).run();
-  AssemblyFunction function = Emitter(tile, cut_steps(tile.steps, tile.segments == 1)).run();
-  const std::size_t most_bytes = tile.few ? kMostHotBytesOfFew : kMostHotBytes;
+  if (tile.shared) return Emitter(tile, {kSharedSteps, 1, 0}, false).run();
+  if (may_be_flat(tile)) {
+    AssemblyFunction flat = Emitter(tile, {0, 0, tile.steps}, true).run();
+    if (flat.hot_bytes <= kMostFlatBytes) return flat;
+  }
+  AssemblyFunction function = Emitter(tile, cut_steps(tile.steps, tile.segments == 1), false).run();
+  const std::size_t most_bytes = tile.few             ? kMostHotBytesOfFew
+                                 : tile.segments == 1 ? kMostHotBytesOfColumns
+                                                      : kMostHotBytes;
   for (std::int32_t most = kMostStraight - 1; function.hot_bytes > most_bytes && most >= 4; --most) {
-    function = Emitter(tile, cut_steps_within(tile.steps, most)).run();
+    function = Emitter(tile, cut_steps_within(tile.steps, most), false).run();
   }
   return function;
 }

@@ -117,14 +117,11 @@ class Emitter {
     const std::int32_t w = 32 * i + 4, x = 8 * i + 4;
     a_.ldr(r12, r0, x);
     last ? a_.ldr_pre(lr, r0, x + 4) : a_.ldr(lr, r0, x + 4);
-    a_.ldr(r2, r1, w);
-    a_.ldr(r3, r1, w + 4);
+    a_.ldr_two(r2, w, r3, w + 4, r1);
     products(0, r12);
-    a_.ldr(r2, r1, w + 8);
-    a_.ldr(r3, r1, w + 12);
+    a_.ldr_two(r2, w + 8, r3, w + 12, r1);
     products(2, r12);
-    a_.ldr(r2, r1, w + 16);
-    a_.ldr(r3, r1, w + 20);
+    a_.ldr_two(r2, w + 16, r3, w + 20, r1);
     products(0, lr);
     a_.ldr(r2, r1, w + 24);
     last ? a_.ldr_pre(r3, r1, w + 28) : a_.ldr(r3, r1, w + 28);

@@ -24,6 +24,7 @@ struct StepCost {
   std::uint64_t macs = 0;
   std::uint64_t cycles = 0;
   std::uint64_t instructions = 0;
+  std::uint64_t fetch_stalls = 0;  ///< cycles of these in which instructions were waited for
 };
 
 struct RamUse {
