@@ -32,6 +32,20 @@ class RandomNetwork {
     return std::move(g_);
   }
 
+  /// Pictures through convolutions, depthwise layers, tables and sums.
+  Graph build_pictures() {
+    TensorId x = value({1, pick(8, 16), 2 * pick(3, 8), 4 * pick(1, 4)}, rng_.chance(0.5));
+    g_.set_inputs({x});
+    for (int i = 0; i < 3; ++i) {
+      x = conv_3x3(x);
+      if (rng_.chance(0.5)) x = conv(x, true, false);
+      if (rng_.chance(0.3)) x = op(Unary{UnaryKind::logistic, 0.0f}, {x}, logistic_of(x));
+      if (rng_.chance(0.3)) x = add(x, conv(x, false, true));
+    }
+    g_.set_outputs({x});
+    return std::move(g_);
+  }
+
   Graph build_3x3() {
     TensorId x = value({1, pick(4, 21), pick(4, 21), 4 * pick(1, 8)}, rng_.chance(0.5));
     g_.set_inputs({x});
@@ -116,6 +130,11 @@ class RandomNetwork {
     } else {
       g_.add_op({fresh("op"), Conv2D{sh, sw, dilation, dilation, pads, activation}, {x, w, b}, {y}});
     }
+    return y;
+  }
+  TensorId logistic_of(TensorId x) {
+    const TensorId y = value(g_.tensor(x).shape, false);
+    g_.tensor(y).quantization = Quantization::per_tensor(1.0f / 256.0f, -128);
     return y;
   }
   TensorId conv_3x3(TensorId x) {

@@ -83,12 +83,13 @@ Windows rows_of(const ConvLayer& layer, std::size_t bytes, bool bands) {
 }
 
 /// A job of fewer tiles than this spends more on reading straight code than on turns of loops: measured.
-constexpr std::int32_t kFewTiles = 24;
+constexpr std::int32_t kFewTilesOfColumns = 24, kFewTilesOfRows = 12;
 
 m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
   const device::ConvGeometry& g = layer.g;
   m4::ConvTile t;
-  t.few = (w.form == Windows::Form::columns ? w.block : w.block * w.columns) < 2 * kFewTiles;
+  t.few =
+      w.form == Windows::Form::columns ? w.block < 2 * kFewTilesOfColumns : w.block * w.columns < 2 * kFewTilesOfRows;
   t.segments = w.segments;
   t.steps = w.steps;
   t.channels = std::min(g.out_c, 4);

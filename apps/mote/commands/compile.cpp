@@ -241,7 +241,8 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
   parser.add_option("--flash", a->flash,
                     "bytes of flash the module should fit: functions are shared and compiled for size until it does");
   parser.add_option("--ram", a->ram,
-                    "bytes the arena may use to be faster; default: up to a twelfth more than it needs");
+                    "bytes the arena may use: more makes layers faster, less has them computed row by row; default: up to "
+                    "a twelfth more than the layers need one by one");
   parser.add_flag(
       "--winograd", a->winograd,
       "3x3 convolutions in Winograd's form, exact too: fewer cycles, five times the flash for their weights");

@@ -1,7 +1,7 @@
 #pragma once
 // Writes Thumb-2 assembly from C++ values: registers are types, encoding limits are checked, every instruction is 32
-// bits wide (mixed widths misalign hot loops: 0.17 cycles an unaligned wide instruction), so that code sizes are known
-// while emitting.
+// bits wide, or one of a pair of 16 bits (mixed widths misalign hot loops: 0.17 cycles an unaligned wide instruction),
+// so that code sizes are known while emitting.
 
 #include <cstddef>
 #include <cstdint>
