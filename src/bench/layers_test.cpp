@@ -147,6 +147,7 @@ struct Imported {
   const char* variant = "";
   bool winograd = false;
   std::size_t budget = 0;  ///< of the arena
+  bool weights_in_ram = false;
 };
 
 class ImportedModel : public ::testing::TestWithParam<Imported> {};
@@ -162,6 +163,7 @@ TEST_P(ImportedModel, gives_the_files_bytes_layer_by_layer_within_its_figures) {
   compile::CompileOptions options;
   options.program.lowering.winograd = GetParam().winograd;
   options.program.arena_budget = GetParam().budget;
+  options.program.lowering.weights_in_ram = GetParam().weights_in_ram;
   const auto compiled = compile::compile(simple, board, options);
   ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
   auto executor = std::move(*Executor::create(model));
@@ -258,6 +260,7 @@ INSTANTIATE_TEST_SUITE_P(
         Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'900'000, 33'792, 98'000, "_33_kib", false, 33'792},
         Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 18'800'000, 21'504, 98'000, "_21_kib", false, 21'504},
         Imported{"mlperf_tiny/ad01_int8.tflite", 492'000, 2'048, 281'600},
+        Imported{"mlperf_tiny/ad01_int8.tflite", 350'000, 270'000, 281'600, "_weights_in_ram", false, 0, true},
         Imported{"mlperf_tiny/str_ww_ref_model.tflite", 1'360'000, 12'288, 81'920},
         Imported{"tflm/person_detect.tflite", 10'600'000, 45'056, 290'000},
         Imported{"tflm/micro_speech_quantized.tflite", 610'000, 8'192, 24'576},

@@ -65,7 +65,8 @@ inline std::int64_t word(std::int64_t v) { return static_cast<std::int64_t>(stat
 
 /// A layer with a single output pixel whose window is the whole input, on a Cortex-M4; nothing where it is not, or not
 /// exact.
-[[nodiscard]] std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::string& symbol);
+[[nodiscard]] std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::string& symbol,
+                                                         const LoweringOptions& options);
 
 /// A 3x3 convolution of stride 1 in Winograd's form, on a Cortex-M4; nothing where it is not, or not exact.
 [[nodiscard]] std::optional<LoweredOp> lower_winograd(const ConvLayer& layer, const std::string& symbol,

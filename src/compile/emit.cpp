@@ -157,7 +157,7 @@ class PrintedArrays {
 /// What an operator's functions need.
 std::string definitions_text(const LoweredOp& op, PrintedArrays& arrays) {
   std::string text = "\n// " + clean(op.summary) + "\n";
-  for (const ConstantArray& array : op.constants) text += arrays.print(array);
+  for (const ConstantArray& array : op.constants) text += array.in_ram ? "" : arrays.print(array);
   return text + op.geometry;
 }
 
@@ -165,6 +165,9 @@ std::string function_text(const LoweredOp& op, std::size_t inputs, PrintedArrays
   std::string text = definitions_text(op, arrays);
   text += fmt::format("{} void {}(", op.small ? "MOTE_SMALL" : "MOTE_OP", op.symbol);
   for (std::size_t i = 0; i < inputs; ++i) text += fmt::format("const std::int8_t* x{}, ", i);
+  for (const ConstantArray& array : op.constants) {
+    if (array.in_ram) text += fmt::format("const {}* {}, ", array.type, array.name);
+  }
   text += "std::int8_t* y, [[maybe_unused]] void* scratch) {\n";
   if (op.row_form == RowForm::convolution)
     text += fmt::format("  const ConvGeometry& geometry = {}_geometry;\n", op.symbol);
@@ -192,6 +195,11 @@ std::string invoke_text(const Program& program) {
       continue;
     }
     for (const std::size_t offset : step.inputs) text += fmt::format("base + {}, ", offset);
+    std::size_t in_ram = 0;
+    for (const ConstantArray& array : program.ops[static_cast<std::size_t>(step.op_index)].constants) {
+      if (array.in_ram)
+        text += fmt::format("reinterpret_cast<const {}*>(base + {}), ", array.type, step.ram_constants[in_ram++]);
+    }
     text += fmt::format("base + {}, base + {});\n", step.output, step.scratch);
   }
   if (!program.renewals.empty()) text += "  // What the next inference will read.\n";

@@ -418,7 +418,7 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
   if (options.target == Target::armv7em && options.compact) {
     if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);
   } else if (options.target == Target::armv7em) {
-    if (auto lowered = lower_dense_tiles(layer, symbol)) return std::move(*lowered);
+    if (auto lowered = lower_dense_tiles(layer, symbol, options)) return std::move(*lowered);
     if (options.winograd && !options.share) {
       if (auto lowered = lower_winograd(layer, symbol, options)) return std::move(*lowered);
     }

@@ -162,7 +162,8 @@ class Params {
 
 }  // namespace
 
-std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::string& symbol) {
+std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::string& symbol,
+                                           const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
   const bool whole =
       g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0;
@@ -178,6 +179,7 @@ std::optional<LoweredOp> lower_dense_tiles(const ConvLayer& layer, const std::st
   lowered.functions = {m4::emit_dense_tile(tile)};
   lowered.constants.push_back({symbol + "_weights", "std::uint32_t",
                                "256 * w[c] + w[c+1] in each half; groups of 8 outputs", 4, true, *weights});
+  lowered.constants.back().in_ram = options.weights_in_ram;
   lowered.constants.push_back({symbol + "_params", "std::uint32_t",
                                "of the layer, then of each group of 8 outputs: biases, multipliers, offsets", 4, true,
                                *words});

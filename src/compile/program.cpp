@@ -175,6 +175,13 @@ class ProgramBuilder {
       }
     }
     for (std::size_t i = 0; i < ops_.size(); ++i) {
+      for (const ConstantArray& array : ops_[i]->constants) {
+        if (!array.in_ram) continue;
+        ram_constants_.push_back({i, &array, buffers.size()});
+        buffers.push_back({array.name, array.bytes(), 0, after_all(), std::max<std::size_t>(array.align, 4)});
+      }
+    }
+    for (std::size_t i = 0; i < ops_.size(); ++i) {
       trail(i, buffers);
       if (ops_[i]->scratch_bytes == 0) continue;
       std::size_t& scratch = scratch_of_[step_of(i)];
@@ -260,12 +267,24 @@ class ProgramBuilder {
                 offset_of(graph_.ops()[i].outputs[0]),
                 scratch_offset(step_of(i)),
                 static_cast<std::int32_t>(i)};
+      for (const RamConstant& c : ram_constants_) {
+        if (c.op == i) step.ram_constants.push_back(plan_.offsets[c.buffer]);
+      }
       for (const TensorId id : graph_.ops()[i].inputs) {
         if (is_value(id)) step.inputs.push_back(offset_of(id));
       }
       program_.steps.push_back(std::move(step));
     }
     make_states();
+  }
+
+  static Bytes little_endian(const ConstantArray& array) {
+    Bytes bytes;
+    for (const std::int64_t v : array.values) {
+      for (std::size_t b = 0; b < array.element_bytes; ++b)
+        bytes.push_back(static_cast<std::uint8_t>(static_cast<std::uint64_t>(v) >> (8 * b)));
+    }
+    return bytes;
   }
 
   void make_states() {
@@ -278,6 +297,10 @@ class ProgramBuilder {
       const std::size_t to = offset_of(state.read), from = offset_of(state.written);
       program_.states.push_back({graph_.tensor(state.read).name, to, state.initial});
       if (from != to) program_.renewals.push_back({from, to, graph_.tensor(state.read).size_bytes()});
+    }
+    for (const RamConstant& c : ram_constants_) {
+      program_.states.push_back(
+          {c.array->name, plan_.offsets[c.buffer], std::make_shared<const Bytes>(little_endian(*c.array))});
     }
   }
 
@@ -312,6 +335,12 @@ class ProgramBuilder {
   std::vector<Life> lives_;
   std::vector<std::size_t> buffer_of_;
   std::vector<std::size_t> scratch_of_;
+  struct RamConstant {
+    std::size_t op;
+    const ConstantArray* array;
+    std::size_t buffer;
+  };
+  std::vector<RamConstant> ram_constants_;
   std::size_t raw_buffer_ = kNever;
 };
 

@@ -24,7 +24,7 @@ struct Arguments {
   std::string file;
   std::string board = "nucleo-l4r5zi";
   std::string out;
-  bool per_op = false, winograd = false;
+  bool per_op = false, winograd = false, weights_in_ram = false;
   std::uint64_t flash = 0, ram = 0;
   std::string features;
   std::string mlperf;
@@ -117,6 +117,7 @@ Result<Built> build(const Arguments& a) {
   options.flash_budget = static_cast<std::size_t>(a.flash);
   options.program.arena_budget = static_cast<std::size_t>(a.ram);
   options.program.lowering.winograd = a.winograd;
+  options.program.lowering.weights_in_ram = a.weights_in_ram;
   auto model = compile::compile(built.simple, built.board, options);
   if (!model) return fail(std::move(model).error(), a.file);
   built.model = std::move(*model);
@@ -240,15 +241,18 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
   parser.add_option("--board", a->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
   parser.add_option("--flash", a->flash,
                     "bytes of flash the module should fit: functions are shared and compiled for size until it does");
-  parser.add_option("--ram", a->ram,
-                    "bytes the arena may use: more makes layers faster, less has them computed row by row; default: up to "
-                    "a twelfth more than the layers need one by one");
+  parser.add_option(
+      "--ram", a->ram,
+      "bytes the arena may use: more makes layers faster, less has them computed row by row; default: up to "
+      "a twelfth more than the layers need one by one");
   parser.add_flag(
       "--winograd", a->winograd,
       "3x3 convolutions in Winograd's form, exact too: fewer cycles, five times the flash for their weights");
   auto* features =
       parser.add_option("--features", a->features,
                         "a .toml file with [sensor] and [features]: the module takes samples and extracts features");
+  parser.add_flag("--weights-in-ram", a->weights_in_ram,
+                  "dense layers' weights are copied to RAM when the module is reset, so that none waits for flash");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
   if (!writes) {
     std::vector<std::string> names;

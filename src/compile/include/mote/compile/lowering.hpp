@@ -33,6 +33,7 @@ struct ConstantArray {
   bool hexadecimal = false;
   std::vector<std::int64_t> values;
   std::size_t align = 4;  ///< bytes
+  bool in_ram = false;    ///< copied to the arena when the module is reset, and read there
   [[nodiscard]] std::size_t bytes() const { return values.size() * element_bytes; }
 };
 
@@ -42,11 +43,12 @@ constexpr std::int64_t kLeastFlash = std::int64_t{1} << 40;
 struct LoweringOptions {
   Target target = Target::armv7em;
   std::int64_t cycles_a_byte =
-      24;                 ///< a layer gets a function of its own when that saves so many cycles for every byte of it
-  bool compact = false;   ///< C++ kernels that are one copy for all layers, instead of emitted ones
-  bool share = false;     ///< take the functions that layers of other geometry can use, too: less flash, more cycles
-  bool winograd = false;  ///< 3x3 convolutions in Winograd's form: fewer cycles, five times the flash for filters
-  bool bands = false;     ///< take forms that can compute some rows of a layer (RowForm), where there are such
+      24;                ///< a layer gets a function of its own when that saves so many cycles for every byte of it
+  bool compact = false;  ///< C++ kernels that are one copy for all layers, instead of emitted ones
+  bool share = false;    ///< take the functions that layers of other geometry can use, too: less flash, more cycles
+  bool weights_in_ram = false;  ///< of dense layers, which read each weight once: flash is what they wait for
+  bool winograd = false;        ///< 3x3 convolutions in Winograd's form: fewer cycles, five times the flash for filters
+  bool bands = false;           ///< take forms that can compute some rows of a layer (RowForm), where there are such
   std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel
                                      ///< wants; the least it needs is always taken
 };

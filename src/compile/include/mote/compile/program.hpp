@@ -48,8 +48,9 @@ struct Step {
   std::vector<std::size_t> inputs;  ///< arena offsets, bytes
   std::size_t output = 0;
   std::size_t scratch = 0;
-  std::int32_t op_index = -1;   ///< -1 for the features stage; of a row group its last operator
-  std::int32_t row_group = -1;  ///< index in Program::row_groups, or -1
+  std::int32_t op_index = -1;                ///< -1 for the features stage; of a row group its last operator
+  std::int32_t row_group = -1;               ///< index in Program::row_groups, or -1
+  std::vector<std::size_t> ram_constants{};  ///< arena offsets of its operator's constants that lie in RAM, in order
 };
 
 /// Operators that are computed together, some rows of each in turns (row_group.hpp).
@@ -101,7 +102,7 @@ struct RowGroup {
 
 /// A place of the arena whose bytes live from one inference to the next.
 struct PlacedState {
-  std::string name;  ///< of the tensor that is read, or "sensor history"
+  std::string name;  ///< of the tensor that is read, or of a constant, or "sensor history"
   std::size_t offset = 0;
   std::shared_ptr<const Bytes> initial;
 };
