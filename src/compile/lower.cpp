@@ -53,6 +53,8 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::LstmGate&) const { return lower_recurrent(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::LstmCell&) const { return lower_recurrent(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::LstmHidden&) const { return lower_recurrent(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::TreeEnsemble&) const { return lower_trees(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Scores&) const { return lower_scores(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Reshape&) const {
     LoweredOp view;
     view.symbol = symbol;
@@ -67,6 +69,13 @@ struct Lowerer {
                             Other::kName, op.name, graph.tensor(op.outputs[0]).name));
   }
 };
+
+/// What has a form for floats, and what is found around ensembles of trees.
+bool compiles_floats(const graph::Op& op) {
+  return op.as<graph::TreeEnsemble>() != nullptr || op.as<graph::Scores>() != nullptr ||
+         op.as<graph::Reshape>() != nullptr || op.as<graph::ArgReduce>() != nullptr ||
+         op.as<graph::Slice>() != nullptr || op.as<graph::Concat>() != nullptr || op.as<graph::Gather>() != nullptr;
+}
 
 /// Sum of |w| of each output channel.
 std::vector<std::int64_t> weight_sums(const graph::Graph& graph, const graph::Op& op, std::size_t channels) {
@@ -86,10 +95,14 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const bool wide = x.dtype == graph::DType::i16 && y.dtype == graph::DType::i16;
   const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
   const bool recurrent = graph::is_recurrent(op);
-  if (!wide && !recurrent && (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
-    return fail(Code::unsupported, fmt::format("{} '{}' works on {}: only int8 and int16 models are compiled; quantize "
-                                               "it first ('mote convert --int8', or 'mote optimize' in a project)",
-                                               graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
+  const bool floats = x.dtype == graph::DType::f32 && compiles_floats(op);
+  const bool views_indices = x.dtype == graph::DType::i32 && op.as<graph::Reshape>() != nullptr;
+  if (!wide && !recurrent && !floats && !views_indices &&
+      (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
+    return fail(Code::unsupported,
+                fmt::format("{} '{}' works on {}: only int8 and int16 models, and trees, are compiled; quantize "
+                            "it first ('mote convert --int8', or 'mote optimize' in a project)",
+                            graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
   }
   if (const auto* pad = op.as<graph::Pad>(); wide && pad != nullptr && pad->value != 0.0f) {
     return fail(Code::unsupported,

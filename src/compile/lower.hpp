@@ -33,6 +33,9 @@ namespace mote::compile {
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// What recurrent layers are made of.
 [[nodiscard]] LoweredOp lower_recurrent(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+/// Ensembles of trees and what is done with their scores, in float.
+[[nodiscard]] Result<LoweredOp> lower_trees(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_scores(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Operators on int16 values that compute.
 [[nodiscard]] Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 

@@ -40,7 +40,9 @@ LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const
   lowered.small = true;
   lowered.geometry =
       static_geometry(symbol, {{"outer", g.outer}, {"count", g.count}, {"inner", g.inner}, {"sign", g.sign}});
-  lowered.body = fmt::format("arg_reduce({}_geometry{{}}, x0, reinterpret_cast<std::int32_t*>(y));", symbol);
+  const bool floats = graph.tensor(op.inputs[0]).dtype == graph::DType::f32;
+  lowered.body = fmt::format("arg_reduce({}_geometry{{}}, {}, reinterpret_cast<std::int32_t*>(y));", symbol,
+                             floats ? "reinterpret_cast<const float*>(x0)" : "x0");
   return lowered;
 }
 

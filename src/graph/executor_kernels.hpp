@@ -44,6 +44,13 @@ namespace mote::graph::executor {
                                                       const std::vector<const std::uint8_t*>& inputs,
                                                       std::uint8_t* output);
 
+/// Ensembles of trees and what is done with their scores.
+[[nodiscard]] Result<std::function<void()>> prepare_trees(const Graph& graph, const Op& op,
+                                                          const std::vector<const std::uint8_t*>& inputs,
+                                                          float* output);
+[[nodiscard]] std::function<void()> prepare_scores(std::size_t outputs, ScoreKind kind, const float* input,
+                                                   float* output);
+
 /// Operators that move elements, of any type.
 [[nodiscard]] std::function<void()> prepare_moves(const Graph& graph, const Op& op,
                                                   const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);

@@ -55,6 +55,8 @@ std::string value_text(CompareKind v) { return std::string(name(v)); }
 std::string value_text(ReduceKind v) { return std::string(name(v)); }
 std::string value_text(ArgKind v) { return std::string(name(v)); }
 std::string value_text(ResizeMode v) { return std::string(name(v)); }
+std::string value_text(TreeAggregate v) { return std::string(name(v)); }
+std::string value_text(ScoreKind v) { return std::string(name(v)); }
 std::string value_text(const std::vector<std::int32_t>& v) {
   std::string out;
   for (const std::int32_t x : v) out += (out.empty() ? "" : " ") + std::to_string(x);
@@ -234,6 +236,8 @@ Result<void> parse_value(Line& line, CompareKind& out) { return parse_kind(line,
 Result<void> parse_value(Line& line, ReduceKind& out) { return parse_kind(line, out, kReduceKinds); }
 Result<void> parse_value(Line& line, ArgKind& out) { return parse_kind(line, out, kArgKinds); }
 Result<void> parse_value(Line& line, ResizeMode& out) { return parse_kind(line, out, kResizeModes); }
+Result<void> parse_value(Line& line, TreeAggregate& out) { return parse_kind(line, out, kTreeAggregates); }
+Result<void> parse_value(Line& line, ScoreKind& out) { return parse_kind(line, out, kScoreKinds); }
 template <class Enum>
 Result<void> parse_enum(Line& line, Enum& out, std::initializer_list<Enum> all) {
   const std::string_view text = line.word();

@@ -117,6 +117,17 @@ std::string_view name(ReduceKind kind) {
 
 std::string_view name(ArgKind kind) { return kind == ArgKind::maximum ? "maximum" : "minimum"; }
 
+std::string_view name(TreeAggregate aggregate) {
+  static constexpr std::array<std::string_view, kTreeAggregates> kNames{"sum", "average", "minimum", "maximum"};
+  return kNames[static_cast<std::size_t>(aggregate)];
+}
+
+std::string_view name(ScoreKind kind) {
+  static constexpr std::array<std::string_view, kScoreKinds> kNames{"logistic", "softmax", "softmax_zero", "complement",
+                                                                    "opposite"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
 std::string_view name(ResizeMode mode) {
   static constexpr std::array<std::string_view, kResizeModes> kNames{"asymmetric", "align_corners", "half_pixel"};
   return kNames[static_cast<std::size_t>(mode)];

@@ -9,6 +9,7 @@
 #include "mote/graph/graph.hpp"
 #include "mote/graph/logic.hpp"
 #include "mote/graph/recurrent_params.hpp"
+#include "mote/graph/trees.hpp"
 
 namespace mote::graph {
 namespace {
@@ -216,6 +217,15 @@ class ShapeRule {
     if (in(1) != in(0)) return refuse("joins " + in(0).text() + " and " + in(1).text());
     return in(0);
   }
+  Result<Shape> operator()(const TreeEnsemble& a) const {
+    if (a.targets < 1) return refuse("has " + std::to_string(a.targets) + " targets");
+    return Shape{1, a.targets};
+  }
+  Result<Shape> operator()(const Scores& a) const {
+    const bool pair = a.kind == ScoreKind::complement || a.kind == ScoreKind::opposite;
+    if (in(0).rank() != 2 || in(0)[0] != 1 || (pair && in(0)[1] != 1)) return refuse("has an input " + in(0).text());
+    return pair ? Shape{1, 2} : in(0);
+  }
   Result<Shape> operator()(const Reshape&) const {
     const Shape& out = graph_.tensor(op_.outputs[0]).shape;
     if (out.elements() != in(0).elements()) return refuse("turns " + in(0).text() + " into " + out.text());
@@ -306,6 +316,7 @@ struct ArityOf {
   Arity operator()(const LstmGate&) const { return {5, 5}; }
   Arity operator()(const LstmCell&) const { return {4, 4}; }
   Arity operator()(const LstmHidden&) const { return {2, 2}; }
+  Arity operator()(const TreeEnsemble&) const { return {6, 7}; }
   template <class Other>
   Arity operator()(const Other&) const {
     return {1, 1};
@@ -479,6 +490,22 @@ class TypeRule {
     MOTE_TRY_VOID(gate(x_));
     MOTE_TRY_VOID(cell(in(1)));
     return typed(y_, DType::i8);
+  }
+  Result<void> operator()(const TreeEnsemble&) const {
+    constexpr DType kTypes[] = {DType::i32, DType::f32, DType::i32, DType::f32, DType::i32, DType::f32};
+    for (std::size_t i = 1; i < op_.inputs.size(); ++i) MOTE_TRY_VOID(constant(i, kTypes[i - 1]));
+    if (x_.dtype != DType::f32) return refuse("works on floats, its input is " + std::string(name(x_.dtype)));
+    MOTE_TRY_VOID(same_type(x_));
+    return verify_trees(graph_, op_);
+  }
+  Result<void> operator()(const Scores&) const {
+    if (x_.dtype != DType::f32) return refuse("works on floats, its input is " + std::string(name(x_.dtype)));
+    return same_type(x_);
+  }
+  Result<void> operator()(const Reshape&) const {
+    // The bits of one as the other: how indices and floats lie behind one another in one output.
+    if (x_.dtype == DType::i32 && y_.dtype == DType::f32) return {};
+    return same_type(x_);
   }
   Result<void> operator()(const Quantize&) const {
     if (y_.dtype == DType::i8 && (x_.dtype == DType::f32 || x_.dtype == DType::i8)) return quantized_sides();

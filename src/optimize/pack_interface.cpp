@@ -17,6 +17,18 @@ bool one_type(const Graph& graph, const std::vector<TensorId>& ids) {
   return std::ranges::all_of(ids, [&](TensorId id) { return graph.tensor(id).dtype == graph.tensor(ids[0]).dtype; });
 }
 
+/// The tensor whose type all outputs can have side by side: any where they have one type; where some are indices and
+/// some floats, which are as wide, a float.
+TensorId common_output(const Graph& graph) {
+  const auto& ids = graph.outputs();
+  if (one_type(graph, ids)) return ids[0];
+  const auto narrow = [&](TensorId id) {
+    return graph.tensor(id).dtype != graph::DType::f32 && graph.tensor(id).dtype != graph::DType::i32;
+  };
+  if (std::ranges::any_of(ids, narrow)) return graph::kNoTensor;
+  return *std::ranges::find_if(ids, [&](TensorId id) { return graph.tensor(id).dtype == graph::DType::f32; });
+}
+
 std::string fresh(const Graph& graph, std::string name) {
   while (std::ranges::any_of(graph.tensors(), [&](const Tensor& t) { return t.name == name; })) name += "_";
   return name;
@@ -49,11 +61,12 @@ Result<Graph> pack_interface(const Graph& original) {
     for (graph::Op& op : ops) graph.add_op(std::move(op));
     graph.set_inputs({packed});
   }
-  if (graph.outputs().size() > 1 && one_type(graph, graph.outputs())) {
+  if (const TensorId like = graph.outputs().size() > 1 ? common_output(graph) : graph::kNoTensor;
+      like != graph::kNoTensor) {
     const std::vector<TensorId> outputs = graph.outputs();
     std::int32_t count = 0;
     for (const TensorId id : outputs) count += elements(graph, id);
-    const TensorId packed = flat_tensor(graph, "outputs", count, outputs[0]);
+    const TensorId packed = flat_tensor(graph, "outputs", count, like);
     std::vector<TensorId> parts;
     for (const TensorId id : outputs) {
       const TensorId part = flat_tensor(graph, graph.tensor(id).name + "/flat", elements(graph, id), packed);

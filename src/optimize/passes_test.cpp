@@ -267,6 +267,27 @@ TEST(OrderForMemory, keeps_a_chain) {
   EXPECT_EQ(*order_for_memory(g), g);
 }
 
+TEST(PackInterface, indices_lie_as_their_bits_beside_floats) {
+  Graph g("pick");
+  const auto x = g.add_tensor({"x", graph::DType::f32, {1, 4}, {}, nullptr});
+  const auto index = g.add_tensor({"index", graph::DType::i32, {1, 1}, {}, nullptr});
+  const auto y = g.add_tensor({"y", graph::DType::f32, {1, 4}, {}, nullptr});
+  g.add_op({"index", graph::ArgReduce{graph::ArgKind::maximum, 1}, {x}, {index}});
+  g.add_op({"y", graph::Scores{graph::ScoreKind::softmax}, {x}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({index, y});
+  const auto packed = simplify(g);
+  ASSERT_TRUE(packed.has_value()) << packed.error().message();
+  ASSERT_EQ(packed->graph.outputs().size(), 1u);
+  EXPECT_EQ(packed->graph.output().dtype, graph::DType::f32);
+  const std::vector<float> values{1.0f, 2.0f, 7.0f, 3.0f};
+  Bytes before(20), after(20);
+  ASSERT_TRUE(graph::Executor::create(g)->run(bytes_of(std::span<const float>(values)), before));
+  ASSERT_TRUE(graph::Executor::create(packed->graph)->run(bytes_of(std::span<const float>(values)), after));
+  EXPECT_EQ(before, after);
+  EXPECT_EQ(after[0], 2);
+}
+
 TEST(RemoveReshape, keeps_one_that_the_model_gives_out) {
   graph::Builder b("out", 1);
   auto x = b.input("input", {1, 4, 4, 2});

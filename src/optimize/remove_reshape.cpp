@@ -31,7 +31,8 @@ Result<graph::Graph> remove_reshape(const graph::Graph& original) {
     const graph::TensorId out = graph.ops()[i].outputs[0];
     const bool same = graph.tensor(in).shape == graph.tensor(out).shape &&
                       graph.tensor(in).quantization == graph.tensor(out).quantization;
-    if (graph.is_kept(out) || !(same || readers_flatten(graph, out))) continue;
+    const bool one_type = graph.tensor(in).dtype == graph.tensor(out).dtype;
+    if (graph.is_kept(out) || !one_type || !(same || readers_flatten(graph, out))) continue;
     redirect(graph, out, in);
     dropped[i] = true;
   }

@@ -170,6 +170,15 @@ Result<TensorId> NodeReader::floats(const std::vector<float>& values, Dims shape
                                   graph::constant_data(std::span<const float>(values))});
 }
 
+Result<TensorId> NodeReader::whole_words(const std::vector<std::int32_t>& values, Dims shape) {
+  MOTE_TRY_VOID(charge(4 * values.size()));
+  return model_.graph.add_tensor({fresh_name(),
+                                  DType::i32,
+                                  graph::Shape(std::move(shape)),
+                                  {},
+                                  graph::constant_data(std::span<const std::int32_t>(values))});
+}
+
 Result<TensorId> NodeReader::whole_numbers(const std::vector<std::int64_t>& values, Dims shape) {
   MOTE_TRY_VOID(charge(8 * values.size()));
   return model_.graph.add_tensor({fresh_name(),

@@ -24,6 +24,8 @@ struct Model {
   std::size_t budget_bytes = 0;  ///< what constants may still take
   /// uint8 in the file, held as int8: values and zero points are 128 less.
   std::set<graph::TensorId> unsigned_bytes;
+  /// What nodes read and the model gives.
+  std::set<std::string, std::less<>> used;
   /// Inputs of int8 and uint8 whose scale no node has told yet.
   std::set<graph::TensorId> without_scale;
 };
@@ -56,6 +58,11 @@ class NodeReader {
   [[nodiscard]] Dims dims(graph::TensorId id) const { return {shape(id).dims().begin(), shape(id).dims().end()}; }
   [[nodiscard]] Result<std::size_t> axis(std::int64_t axis, std::size_t rank) const;
 
+  /// Whether anything reads output `i`.
+  [[nodiscard]] bool is_used(std::size_t i) const {
+    return i < output_count() && model_.used.contains(node_.output(static_cast<int>(i)));
+  }
+
   // Appending. Operators with constant inputs are computed at once.
   /// @param shape  where it does not follow from the inputs
   [[nodiscard]] Result<graph::TensorId> emit(graph::Attributes attributes, std::vector<graph::TensorId> inputs,
@@ -67,6 +74,7 @@ class NodeReader {
   /// Truth values.
   [[nodiscard]] Result<graph::TensorId> compare(graph::CompareKind kind, graph::TensorId a, graph::TensorId b);
   [[nodiscard]] Result<graph::TensorId> floats(const std::vector<float>& values, Dims shape);
+  [[nodiscard]] Result<graph::TensorId> whole_words(const std::vector<std::int32_t>& values, Dims shape);
   [[nodiscard]] Result<graph::TensorId> whole_numbers(const std::vector<std::int64_t>& values, Dims shape);
   [[nodiscard]] Result<graph::TensorId> tensor_attribute(const schema::Attribute& attribute);
   /// Floats that are whole multiples of scales, which then stand in the tensor's quantization; see keep_scales().
@@ -101,9 +109,12 @@ class NodeReader {
   std::size_t index_;
 };
 
+constexpr std::string_view kMlDomain = "ai.onnx.ml";
+
 struct OperatorRow {
   std::string_view type;
   Result<void> (*read)(NodeReader&);
+  std::string_view domain = {};  ///< empty: the standard's own
 };
 
 // operators/*.cpp
@@ -114,5 +125,6 @@ struct OperatorRow {
 [[nodiscard]] std::vector<OperatorRow> quantize_rows();
 [[nodiscard]] std::vector<OperatorRow> recurrent_rows();
 [[nodiscard]] std::vector<OperatorRow> reduce_rows();
+[[nodiscard]] std::vector<OperatorRow> tree_rows();
 
 }  // namespace mote::formats::onnx

@@ -23,7 +23,7 @@ const std::vector<OperatorRow>& rows() {
   static const std::vector<OperatorRow> all = [] {
     std::vector<OperatorRow> joined;
     for (const auto& part : {elementwise_rows(), layer_rows(), logic_rows(), move_rows(), quantize_rows(),
-                             recurrent_rows(), reduce_rows()})
+                             recurrent_rows(), reduce_rows(), tree_rows()})
       joined.insert(joined.end(), part.begin(), part.end());
     std::ranges::sort(joined, {}, &OperatorRow::type);
     return joined;
@@ -133,6 +133,8 @@ class Reader {
 
   Result<graph::Graph> read() && {
     for (const schema::OperatorSet& set : file_.opset_import()) {
+      // A file with trees alone need not name the standard's set.
+      if (set.domain() == kMlDomain && model_.opset == 0) model_.opset = kNewest;
       if (set.domain().empty() || set.domain() == "ai.onnx") model_.opset = set.version();
     }
     if (model_.opset < kOldest || model_.opset > kNewest) {
@@ -145,6 +147,8 @@ class Reader {
     MOTE_TRY_VOID(read_initializers(g));
     MOTE_TRY_VOID(read_inputs(g));
     const std::vector<NumberedNode> nodes = without_quantized_nodes(g);
+    for (const NumberedNode& n : nodes) model_.used.insert(n.node.input().begin(), n.node.input().end());
+    for (const schema::ValueInfo& info : g.output()) model_.used.insert(info.name());
     for (const NumberedNode& n : nodes) MOTE_TRY_VOID(row_of(n.node, n.index));
     for (const NumberedNode& n : nodes) {
       NodeReader node(model_, n.node, n.index);
@@ -168,7 +172,7 @@ class Reader {
         node.domain().empty() || node.domain() == "ai.onnx" ||
         (node.domain() == "com.microsoft" && std::ranges::find(kAdopted, node.op_type()) != kAdopted.end());
     const auto found = std::ranges::find(rows(), node.op_type(), &OperatorRow::type);
-    if (standard && found != rows().end()) return &*found;
+    if (found != rows().end() && (found->domain.empty() ? standard : node.domain() == found->domain)) return &*found;
     const auto quantized = quantized_node_types();
     if (std::ranges::find(quantized, node.op_type()) != quantized.end())
       return place.refuse(Code::unsupported,
@@ -176,10 +180,11 @@ class Reader {
                               ? "values rounded as they come are only read where ConvInteger or MatMulInteger "
                                 "multiplies them with constants"
                               : "it has channels last, or not the inputs that it must have");
-    return place.refuse(Code::unsupported,
-                        standard ? "mote does not have this operator; those it has are listed in docs/operators-onnx.md"
-                                 : "this is an operator of the domain " + in_quotes(clean_name(node.domain())) +
-                                       ", which mote cannot know");
+    return place.refuse(
+        Code::unsupported,
+        standard || node.domain() == kMlDomain
+            ? "mote does not have this operator; those it has are listed in docs/operators-onnx.md"
+            : "this is an operator of the domain " + in_quotes(clean_name(node.domain())) + ", which mote cannot know");
   }
 
   /// Only operators that move or compare bytes mean the same with and without a scale.

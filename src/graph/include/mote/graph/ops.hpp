@@ -422,7 +422,41 @@ struct LstmHidden {
   bool operator==(const LstmHidden&) const = default;
 };
 
-/// Same elements, the output tensor's shape.
+enum class TreeAggregate : std::uint8_t { sum, average, minimum, maximum };
+constexpr std::size_t kTreeAggregates = 4;
+[[nodiscard]] std::string_view name(TreeAggregate aggregate);
+
+/// Decision trees (trees.hpp). inputs: x f32 with F elements, constant nodes i32 [N,4], thresholds f32 [N], leaf
+/// targets i32 [M], leaf weights f32 [M], roots i32 [T], optional base values f32 [C]; output f32 [1,C].
+struct TreeEnsemble {
+  static constexpr std::string_view kName = "tree_ensemble";
+  TreeAggregate aggregate = TreeAggregate::sum;
+  std::int32_t targets = 1;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("aggregate", self.aggregate);
+    visit("targets", self.targets);
+  }
+  bool operator==(const TreeEnsemble&) const = default;
+};
+
+/// complement and opposite: one score s becomes two, 1 - s or -s, and s.
+enum class ScoreKind : std::uint8_t { logistic, softmax, softmax_zero, complement, opposite };
+constexpr std::size_t kScoreKinds = 5;
+[[nodiscard]] std::string_view name(ScoreKind kind);
+
+/// What a classifier of trees does with its scores [1,C], f32, with the same bits on every machine.
+struct Scores {
+  static constexpr std::string_view kName = "scores";
+  ScoreKind kind = ScoreKind::softmax;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+  }
+  bool operator==(const Scores&) const = default;
+};
+
+/// Same elements, the output tensor's shape. i32 may become f32, which has the same bits then, not the same number.
 struct Reshape {
   static constexpr std::string_view kName = "reshape";
   template <class Self, class Visitor>
@@ -459,7 +493,7 @@ struct Dropout {
 using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape,
                                 Quantize, Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast,
                                 Gather, Shift, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul, DenseWide,
-                                TimeFilter, LstmGate, LstmCell, LstmHidden>;
+                                TimeFilter, LstmGate, LstmCell, LstmHidden, TreeEnsemble, Scores>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
