@@ -218,7 +218,9 @@ ModelFigures analyse(const Graph& graph) {
   ModelFigures figures;
   figures.is_int8 =
       std::all_of(graph.ops().begin(), graph.ops().end(), [&](const Op& op) { return on_int8(graph, op); });
-  if (!figures.is_int8)
+  const bool has_trees = std::any_of(graph.ops().begin(), graph.ops().end(),
+                                     [](const Op& op) { return op.as<graph::TreeEnsemble>() != nullptr; });
+  if (!figures.is_int8 && !has_trees)
     figures.warnings.emplace_back("has float32 operators: mote compiles int8 models; quantize it first");
   SharedOddities oddities;
   for (std::size_t i = 0; i < graph.ops().size(); ++i) {
