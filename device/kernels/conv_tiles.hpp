@@ -20,11 +20,15 @@ struct TileJob {
   std::int8_t* y_end;           // where the first row's pairs end
   const std::uint32_t* params;  // of the group
   std::int32_t rows;
-  std::int32_t x_row, y_row;  // bytes from the end of a row of pairs to the begin of the next
-  std::int32_t panel_bytes;   // functions that layers share want to know these:
-  std::int32_t y_pixel;       // bytes from a pixel's results to the next pixel's
-  std::int32_t two_zero_one;  // 2 * output_zero + 1
+  std::int32_t x_row, y_row;    // bytes from the end of a row of pairs to the begin of the next
+  std::int32_t panel_bytes;     // functions that layers share want to know these:
+  std::int32_t y_pixel;         // bytes from a pixel's results to the next pixel's
+  std::int32_t two_zero_one;    // 2 * output_zero + 1
+  const std::uint32_t* source;  // the first group's weights in flash
+  std::int32_t groups;          // of four channels, one behind the other
+  std::int32_t param_bytes;     // from a group's parameters to the next one's
 };
+/// Computes `groups` groups; source, y, y_end, params and groups of the job are then behind them.
 using TileFunction = void (*)(const TileJob* job);
 
 /// Pairs of pixels of contiguous memory to columns: per pair `quads` times four channels of both, then `padding` words
@@ -169,10 +173,30 @@ void gather_column_quads(const Geometry& g, const std::int8_t* x, std::int32_t p
   for (; out < end; out += 2) *out = 0;
 }
 
-/// Calls the group's function; an odd count of pairs' last pixel is computed together with the one before it, once
-/// more.
-inline TileFunction function_of(const TileLayer& layer, std::int32_t group) {
-  return layer.exact_groups != nullptr && layer.exact_groups[group] != 0 ? layer.exact : layer.tile;
+/// Calls the functions for all groups of channels. The last group ends with the last channel, and some groups may take
+/// another function than the rest.
+inline void run_groups(const TileLayer& layer, std::int32_t channels, TileJob job) {
+  const std::int32_t all = tile_groups(channels);
+  const bool overlaps = channels > 4 && (channels & 3) != 0;
+  job.source = layer.panels;
+  job.param_bytes = layer.param_words * 4;
+  const auto run = [&](TileFunction tile, std::int32_t first, std::int32_t groups) {
+    TileJob part = job;
+    part.source += first * layer.panel_words;
+    part.params += first * layer.param_words;
+    part.y += group_channel(first, channels);
+    part.y_end += group_channel(first, channels);
+    part.groups = groups;
+    tile(&part);
+  };
+  if (layer.exact_groups != nullptr) {
+    for (std::int32_t group = 0; group < all; ++group)
+      run(layer.exact_groups[group] != 0 ? layer.exact : layer.tile, group, 1);
+    return;
+  }
+  const std::int32_t whole = overlaps ? all - 1 : all;
+  run(layer.tile, 0, whole);
+  if (overlaps) run(layer.tile, whole, 1);
 }
 
 }  // namespace tiles
@@ -237,28 +261,28 @@ void conv_columns(const Geometry& g, const TileLayer& layer, WidenFunction widen
         tiles::gather_column(g, x, a + 1, out + 2, column);
       }
     }
-    for (std::int32_t group = 0; group < tile_groups(g.out_c); ++group) {
-      tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
-      std::int8_t* const out = y + first * g.out_c + group_channel(group, g.out_c);
-      TileJob job{panel,
-                  columns,
-                  out,
-                  out + (count & ~1) * g.out_c,
-                  layer.params + group * layer.param_words,
-                  1,
-                  0,
-                  0,
-                  layer.panel_words * 4,
-                  g.out_c,
-                  2 * g.output_zero + 1};
-      const TileFunction tile = tiles::function_of(layer, group);
-      tile(&job);
-      if ((count & 1) != 0) {
-        job.x = columns + (pairs - 1) * 2 * column;
-        job.y = out + (count - 2) * g.out_c;
-        job.y_end = job.y + 2 * g.out_c;
-        tile(&job);
-      }
+    std::int8_t* const out = y + first * g.out_c;
+    TileJob job{panel,
+                columns,
+                out,
+                out + (count & ~1) * g.out_c,
+                layer.params,
+                1,
+                0,
+                0,
+                layer.panel_words * 4,
+                g.out_c,
+                2 * g.output_zero + 1,
+                nullptr,
+                0,
+                0};
+    tiles::run_groups(layer, g.out_c, job);
+    if ((count & 1) != 0) {
+      // The last pixel together with the one before it, once more.
+      job.x = columns + (pairs - 1) * 2 * column;
+      job.y = out + (count - 2) * g.out_c;
+      job.y_end = job.y + 2 * g.out_c;
+      tiles::run_groups(layer, g.out_c, job);
     }
     first += count;
   }
@@ -319,37 +343,32 @@ void conv_rows(const Geometry& g, const TileLayer& layer, const std::int8_t* x, 
     const std::int32_t needed = (count - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
     for (std::int32_t i = 0; i < needed; ++i)
       tiles::widen_row(g, x, top + i, column * g.stride_w - g.pad_left, rows + i * row, row);
-    for (std::int32_t group = 0; group < tile_groups(g.out_c); ++group) {
-      tiles::copy_words(panel, layer.panels + group * layer.panel_words, layer.panel_words);
-      std::int8_t* const out = y + first * line + column * g.out_c + group_channel(group, g.out_c);
-      const TileFunction tile = tiles::function_of(layer, group);
-      TileJob job{panel, rows, out, out + line,           layer.params + group * layer.param_words, 0, 0,
-                  0,     0,    0,   2 * g.output_zero + 1};
-      if (vertical) {
-        job.rows = count / 2;
-        job.x_row = 4 * g.stride_h * row - g.out_w * step;
-        job.y_row = line;
-        tile(&job);
-        if ((count & 1) != 0) {
-          job.rows = 1;
-          job.x = rows + (count - 2) * g.stride_h * row;
-          job.y = out + (count - 2) * line;
-          job.y_end = job.y + line;
-          tile(&job);
-        }
-      } else {
-        const auto pairs = [&](std::int32_t from, std::int32_t pixels) {
-          job.rows = count;
-          job.x = rows + from * g.stride_w * g.in_c;
-          job.x_row = 2 * g.stride_h * row - pixels * step;
-          job.y = out + from * g.out_c;
-          job.y_end = job.y + pixels * g.out_c;
-          job.y_row = line - pixels * g.out_c;
-          tile(&job);
-        };
-        pairs(0, columns & ~1);
-        if ((columns & 1) != 0) pairs(columns - 2, 2);
+    std::int8_t* const out = y + first * line + column * g.out_c;
+    TileJob job{panel, rows, out, out + line, layer.params, 0, 0, 0, 0, 0, 2 * g.output_zero + 1, nullptr, 0, 0};
+    if (vertical) {
+      job.rows = count / 2;
+      job.x_row = 4 * g.stride_h * row - g.out_w * step;
+      job.y_row = line;
+      tiles::run_groups(layer, g.out_c, job);
+      if ((count & 1) != 0) {
+        job.rows = 1;
+        job.x = rows + (count - 2) * g.stride_h * row;
+        job.y = out + (count - 2) * line;
+        job.y_end = job.y + line;
+        tiles::run_groups(layer, g.out_c, job);
       }
+    } else {
+      const auto pairs = [&](std::int32_t from, std::int32_t pixels) {
+        job.rows = count;
+        job.x = rows + from * g.stride_w * g.in_c;
+        job.x_row = 2 * g.stride_h * row - pixels * step;
+        job.y = out + from * g.out_c;
+        job.y_end = job.y + pixels * g.out_c;
+        job.y_row = line - pixels * g.out_c;
+        tiles::run_groups(layer, g.out_c, job);
+      };
+      pairs(0, columns & ~1);
+      if ((columns & 1) != 0) pairs(columns - 2, 2);
     }
   };
   for (std::int32_t first = 0; first < g.out_h;) {

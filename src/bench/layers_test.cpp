@@ -252,13 +252,13 @@ TEST(Seanet, gives_the_recorded_outputs_on_host_and_board) {
 INSTANTIATE_TEST_SUITE_P(
     MlperfTiny, ImportedModel,
     ::testing::Values(
-        Imported{"mlperf_tiny/kws_ref_model.tflite", 3'800'000, 12'288, 40'960},
-        Imported{"mlperf_tiny/vww_96_int8.tflite", 6'050'000, 40'960, 71'680},
-        Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'200'000, 45'056, 98'000},
+        Imported{"mlperf_tiny/kws_ref_model.tflite", 3'750'000, 12'288, 40'960},
+        Imported{"mlperf_tiny/vww_96_int8.tflite", 6'030'000, 40'960, 71'680},
+        Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'100'000, 45'056, 98'000},
         Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 10'500'000, 45'056, 322'000, "_winograd", true, 45'056},
         Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'000'000, 45'056, 98'000, "_44_kib", false, 45'056},
-        Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'900'000, 33'792, 98'000, "_33_kib", false, 33'792},
-        Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 18'800'000, 21'504, 98'000, "_21_kib", false, 21'504},
+        Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 14'700'000, 33'792, 98'000, "_33_kib", false, 33'792},
+        Imported{"mlperf_tiny/pretrainedResnet_quant.tflite", 17'800'000, 21'504, 98'000, "_21_kib", false, 21'504},
         Imported{"mlperf_tiny/ad01_int8.tflite", 492'000, 2'048, 281'600},
         Imported{"mlperf_tiny/ad01_int8.tflite", 350'000, 270'000, 281'600, "_weights_in_ram", false, 0, true},
         Imported{"mlperf_tiny/str_ww_ref_model.tflite", 1'360'000, 12'288, 81'920},

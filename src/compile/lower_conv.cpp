@@ -349,7 +349,11 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
     lowered.functions.push_back(m4::emit_conv_tile(saturating));
     fast = lowered.functions.back().name;
   }
-  if (params.any_exact()) {
+  if (params.all_exact()) {
+    tile.exact = true;
+    lowered.functions.push_back(m4::emit_conv_tile(tile));
+    fast = lowered.functions.back().name;
+  } else if (params.any_exact()) {
     tile.exact = true;
     lowered.functions.push_back(m4::emit_conv_tile(tile));
     exact = lowered.functions.back().name;

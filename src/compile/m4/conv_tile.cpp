@@ -17,7 +17,7 @@ using enum Reg;
 // all of it from flash; where a job has few tiles, all of that loop.
 constexpr std::size_t kMostHotBytes = 920;
 constexpr std::size_t kMostHotBytesOfColumns = 600;  // leaves room for what copies the weights of a group
-constexpr std::size_t kMostHotBytesOfFew = 500;
+constexpr std::size_t kMostHotBytesOfFew = 980;
 constexpr std::int32_t kMostSteps = 12;  // of a loop's body: 44 bytes each
 constexpr std::int32_t kMostFlat = 18;   // steps of several segments without a loop
 constexpr std::size_t kMostFlatBytes = 990;
@@ -82,6 +82,8 @@ class Emitter {
 
   AssemblyFunction run() {
     enter();
+    const std::size_t whole = a_.bytes();
+    begin_group();
     row_ = a_.new_label();
     const Label tile = a_.new_label();
     if (t_.rows) a_.loop(row_);
@@ -94,6 +96,8 @@ class Emitter {
     std::size_t hot = a_.bytes() - begin;
     next_row();
     if (flat_) hot = a_.bytes() - begin;  // nothing is left for what rows need beside it
+    end_group();
+    if (t_.few) hot = a_.bytes() - whole;  // all that a group needs
     leave();
     return {a_.name(), "TileJob", a_.function(describe()), a_.bytes(), hot};
   }
@@ -111,7 +115,10 @@ class Emitter {
     job_y_row = 28,
     job_panel_bytes = 32,
     job_y_pixel = 36,
-    job_two_zero_one = 40
+    job_two_zero_one = 40,
+    job_source = 44,
+    job_groups = 48,
+    job_param_bytes = 52
   };
 
   [[nodiscard]] std::int32_t panel_bytes() const { return t_.segments * t_.steps * 8; }
@@ -127,6 +134,39 @@ class Emitter {
   void enter() {
     a_.enter("r0, r4-r11, lr");
     if (t_.exact) a_.vpush(16, 23);
+    group_ = a_.new_label();
+    a_.loop(group_);
+  }
+
+  /// The group's weights from flash to the panel; the job's source moves on to the next group's.
+  void copy_panel() {
+    a_.ldr(r1, r0, job_source);
+    a_.ldr(r2, r0, job_panel);
+    const std::int32_t words = panel_bytes() / 4;
+    if (t_.shared || words >= 8) {
+      const Label loop = a_.new_label();
+      if (t_.shared) {  // whole turns
+        a_.ldr(r3, r0, job_panel_bytes);
+        a_.add(r3, r3, r2);
+      } else {
+        a_.add(r3, r2, words / 8 * 32, r4);
+      }
+      a_.loop(loop);
+      a_.ldm(r1, r4, r11);
+      a_.stm(r2, r4, r11);
+      a_.cmp(r2, r3);
+      a_.branch(Condition::ne, loop);
+    }
+    if (!t_.shared && words % 8 != 0) {
+      const auto last = static_cast<Reg>(static_cast<int>(r4) + words % 8 - 1);
+      a_.ldm(r1, r4, last);
+      a_.stm(r2, r4, last);
+    }
+    a_.str(r1, r0, job_source);
+  }
+
+  void begin_group() {
+    copy_panel();
     a_.ldr(r1, r0, job_params);
     a_.vldm(r1, kBias, t_.exact ? 8 : kSaturatingWords);
     if (t_.exact) roundings();
@@ -321,6 +361,24 @@ class Emitter {
     a_.branch(Condition::ne, tile);
   }
 
+  /// The job moves on to the next four channels.
+  void end_group() {
+    a_.ldr(r0, sp, t_.exact ? 32 : 0);
+    for (const int member : {static_cast<int>(job_y), static_cast<int>(job_y_end)}) {
+      a_.ldr(r1, r0, member);
+      a_.add(r1, r1, 4, r3);
+      a_.str(r1, r0, member);
+    }
+    a_.ldr(r1, r0, job_params);
+    a_.ldr(r2, r0, job_param_bytes);
+    a_.ldr(r3, r0, job_groups);
+    a_.add(r1, r1, r2);
+    a_.str(r1, r0, job_params);
+    a_.subs(r3, r3, 1);
+    a_.str(r3, r0, job_groups);
+    a_.branch(Condition::ne, group_);
+  }
+
   /// The job says by how much input and output jump from the end of a row to the begin of the next.
   void next_row() {
     if (!t_.rows) return;
@@ -353,7 +411,7 @@ class Emitter {
   Assembler a_;
   Cut cut_;
   bool flat_;
-  Label row_;
+  Label row_, group_;
 };
 
 }  // namespace
