@@ -88,6 +88,7 @@ void Pipeline::miss_data() {
 void Pipeline::clear_caches() {
   data_cache_.clear();
   instruction_flash_.clear();
+  fraction_ = calibration() & ((1u << kFractionBits) - 1u);
   fetched_ = 0xffffffff;
 }
 

@@ -92,10 +92,11 @@ class Pipeline {
   void fetch_part(std::uint32_t part, std::uint32_t address);
   /// Whole cycles so far on this board.
   [[nodiscard]] std::uint64_t now() const {
-    return counts_.core_cycles + counts_.fetch_stalls +
-           ((counts_.flash_misses * added_.flash_miss + counts_.unaligned_wide * added_.unaligned_wide +
-             counts_.load_uses * added_.load_use) >>
-            kFractionBits);
+    return counts_.core_cycles + counts_.fetch_stalls + ((calibration() - fraction_) >> kFractionBits);
+  }
+  [[nodiscard]] std::uint64_t calibration() const {
+    return counts_.flash_misses * added_.flash_miss + counts_.unaligned_wide * added_.unaligned_wide +
+           counts_.load_uses * added_.load_use;
   }
   void read_flash(std::uint32_t address, std::uint32_t bytes);
   void miss_data();
@@ -120,6 +121,8 @@ class Pipeline {
   struct {
     std::uint64_t flash_miss, unaligned_wide, load_use;
   } added_;  // the calibration in fixed point
+  std::uint64_t fraction_ =
+      0;  // of a cycle, from before the caches were cleared: what comes then does not depend on it
   Decoder decode_;
   Fetch fetch_;
   Instruction skipped_;  // an instruction whose condition failed: only its length matters to what follows
