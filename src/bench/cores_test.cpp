@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core_board_for_test.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/process.hpp"
 #include "mote/base/rng.hpp"
@@ -21,18 +22,6 @@ namespace mote::bench {
 namespace {
 
 constexpr int kVectors = 3;
-
-/// A board of the least size: what fits it fits every machine of QEMU.
-board::BoardSpec board_with(const board::CoreSpec& core) {
-  board::BoardSpec board = *board::find_board("mps2-an386");
-  board.name = core.name;
-  board.core = core.name;
-  board.dsp = core.dsp;
-  board.fpu = core.fpu;
-  board.flash_bytes = 256 << 10;
-  board.ram_bytes = 16 << 10;
-  return board;
-}
 
 /// Convolutions with and without padding, depthwise, dense, adds, pools, softmax; and what random networks bring.
 std::vector<graph::Graph> models() {

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "core_board_for_test.hpp"
 #include "forest_for_test.hpp"
 #include "mote/base/process.hpp"
 #include "mote/bench/bench.hpp"
@@ -49,17 +50,6 @@ graph::Graph with_label(graph::Graph g) {
   g.add_op({"label", graph::ArgReduce{graph::ArgKind::maximum, 1}, {g.outputs()[0]}, {label}});
   g.set_outputs({label, g.outputs()[0]});
   return optimize::simplify(g)->graph;
-}
-
-board::BoardSpec board_with(const board::CoreSpec& core) {
-  board::BoardSpec board = *board::find_board("mps2-an386");
-  board.name = core.name;
-  board.core = core.name;
-  board.dsp = core.dsp;
-  board.fpu = core.fpu;
-  board.flash_bytes = 256 << 10;
-  board.ram_bytes = 16 << 10;
-  return board;
 }
 
 void expect_the_hosts_bytes(const graph::Graph& model, const board::BoardSpec& board, const std::vector<Bytes>& inputs,

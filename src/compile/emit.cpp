@@ -171,7 +171,6 @@ std::string function_text(const LoweredOp& op, std::size_t inputs, PrintedArrays
   text += "std::int8_t* y, [[maybe_unused]] void* scratch) {\n";
   if (op.row_form == RowForm::convolution)
     text += fmt::format("  const ConvGeometry& geometry = {}_geometry;\n", op.symbol);
-  if (op.row_form == RowForm::rows) text += fmt::format("  constexpr std::int32_t begin = 0, end = {};\n", op.rows);
   if (op.row_form == RowForm::elements) text += fmt::format("  constexpr std::int32_t count = {};\n", op.elements);
   return text + "  " + op.body + "\n}\n";
 }

@@ -125,7 +125,6 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
                                   ? lower_int16(graph, op, symbol)
                                   : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
   lowered.elements = y.shape.elements();
-  if (y.shape.rank() == 4) lowered.rows = y.shape[1];
   lowered.summary =
       fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());
   return lowered;

@@ -45,7 +45,6 @@ std::optional<RowGroup::Reach> reach_of(const Graph& graph, const graph::Op& op,
     case RowForm::none:
       return std::nullopt;
     case RowForm::elements:
-    case RowForm::rows:
       return RowGroup::Reach{1, 1, 0, out_rows, out_rows};
     case RowForm::convolution: {
       const device::ConvGeometry g = graph::conv_geometry(graph, op);

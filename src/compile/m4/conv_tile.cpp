@@ -18,7 +18,7 @@ using enum Reg;
 constexpr std::size_t kMostHotBytes = 920;
 constexpr std::size_t kMostHotBytesOfColumns = 600;  // leaves room for what copies the weights of a group
 constexpr std::size_t kMostHotBytesOfFew = 980;
-constexpr std::int32_t kMostSteps = 12;  // of a loop's body: 44 bytes each
+constexpr std::int32_t kMostSteps = 12;  // of a loop's body: 48 bytes each, or up to 56
 constexpr std::int32_t kMostFlat = 18;   // steps of several segments without a loop
 constexpr std::size_t kMostFlatBytes = 990;
 constexpr std::int32_t kMostStraight = 16;  // a window this short has no loop

@@ -69,7 +69,6 @@ enum class RowForm : std::uint8_t {
   none,         ///< it cannot
   convolution,  ///< `geometry`: the layer's or a band's
   elements,     ///< `count`: elements of all inputs and of the output
-  rows,         ///< `begin` and `end`: rows; inputs and output point to row 0
 };
 
 /// An operator as the emitter prints it: a function `void <symbol>(x..., y, scratch)`.
@@ -86,7 +85,6 @@ struct LoweredOp {
   std::string body;  ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
   RowForm row_form = RowForm::none;
   std::size_t elements = 0;      ///< of the output
-  std::int32_t rows = 0;         ///< of the output, where it is a picture
   std::int32_t row_step = 1;     ///< rows are computed in multiples of these; 0: only all together
   std::int64_t band_cycles = 0;  ///< about what computing some rows costs besides the rows
   bool small = false;            ///< the C++ around the kernel is compiled for size
