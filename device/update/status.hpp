@@ -74,20 +74,23 @@ constexpr const char* name(Status status) {
   case Status::s:      \
     return #s;
     MOTE_STATUS(ok)
-    MOTE_STATUS(waiting) MOTE_STATUS(truncated) MOTE_STATUS(malformed) MOTE_STATUS(not_canonical) MOTE_STATUS(
-        trailing_bytes) MOTE_STATUS(too_large) MOTE_STATUS(unsupported_version) MOTE_STATUS(unsupported_command)
-        MOTE_STATUS(unsupported_algorithm) MOTE_STATUS(wrong_size) MOTE_STATUS(unknown_key) MOTE_STATUS(wrong_role)
-            MOTE_STATUS(threshold_not_met) MOTE_STATUS(bad_signature) MOTE_STATUS(digest_mismatch)
-                MOTE_STATUS(decryption_failed) MOTE_STATUS(wrong_vendor) MOTE_STATUS(wrong_class)
-                    MOTE_STATUS(wrong_device) MOTE_STATUS(rollback) MOTE_STATUS(expired) MOTE_STATUS(replayed)
-                        MOTE_STATUS(out_of_range) MOTE_STATUS(stale) MOTE_STATUS(wrong_core) MOTE_STATUS(wrong_abi)
-                            MOTE_STATUS(arena_too_large) MOTE_STATUS(module_too_large) MOTE_STATUS(wrong_sensor_schema)
-                                MOTE_STATUS(wrong_feature_schema) MOTE_STATUS(battery_low) MOTE_STATUS(wrong_base)
-                                    MOTE_STATUS(wrong_dependency) MOTE_STATUS(self_test_failed)
-                                        MOTE_STATUS(shadow_disagrees) MOTE_STATUS(failed_before)
-                                            MOTE_STATUS(not_confirmed) MOTE_STATUS(module_damaged)
-                                                MOTE_STATUS(flash_failed) MOTE_STATUS(store_full) MOTE_STATUS(busy)
-                                                    MOTE_STATUS(too_slow) MOTE_STATUS(internal)
+    MOTE_STATUS(waiting)
+    MOTE_STATUS(truncated)
+    MOTE_STATUS(malformed)
+    MOTE_STATUS(not_canonical) MOTE_STATUS(trailing_bytes) MOTE_STATUS(too_large) MOTE_STATUS(unsupported_version)
+        MOTE_STATUS(unsupported_command) MOTE_STATUS(unsupported_algorithm) MOTE_STATUS(wrong_size)
+            MOTE_STATUS(unknown_key) MOTE_STATUS(wrong_role) MOTE_STATUS(threshold_not_met) MOTE_STATUS(bad_signature)
+                MOTE_STATUS(digest_mismatch) MOTE_STATUS(decryption_failed) MOTE_STATUS(wrong_vendor)
+                    MOTE_STATUS(wrong_class) MOTE_STATUS(wrong_device) MOTE_STATUS(rollback) MOTE_STATUS(expired)
+                        MOTE_STATUS(replayed) MOTE_STATUS(out_of_range) MOTE_STATUS(stale) MOTE_STATUS(wrong_core)
+                            MOTE_STATUS(wrong_abi) MOTE_STATUS(arena_too_large) MOTE_STATUS(module_too_large)
+                                MOTE_STATUS(wrong_sensor_schema) MOTE_STATUS(wrong_feature_schema)
+                                    MOTE_STATUS(battery_low) MOTE_STATUS(wrong_base) MOTE_STATUS(wrong_dependency)
+                                        MOTE_STATUS(self_test_failed) MOTE_STATUS(shadow_disagrees)
+                                            MOTE_STATUS(failed_before) MOTE_STATUS(not_confirmed)
+                                                MOTE_STATUS(module_damaged) MOTE_STATUS(flash_failed)
+                                                    MOTE_STATUS(store_full) MOTE_STATUS(busy) MOTE_STATUS(too_slow)
+                                                        MOTE_STATUS(internal)
 #undef MOTE_STATUS
   }
   return "unknown";

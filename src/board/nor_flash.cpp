@@ -1,9 +1,6 @@
 #include "mote/board/nor_flash.hpp"
 
 #include <algorithm>
-
-#include "mote/base/rng.hpp"
-
 namespace mote::board {
 namespace {
 
@@ -51,21 +48,30 @@ Result<void> NorFlash::check_range(std::uint32_t offset, std::size_t size, std::
 }
 
 /// Counts an operation; false when power fails in it.
-bool NorFlash::begin_operation() {
+bool NorFlash::begin_operation(const FlashOperation& operation) {
+  if (observer_.call) observer_.call(*this, operation);
   const bool cut_now = cut_ && cut_->operation == operations_;
   ++operations_;
   if (cut_now) powered_ = false;
   return !cut_now;
 }
 
-void NorFlash::program_unit(std::uint32_t offset, ByteSpan data, bool torn) {
-  Rng rng(torn ? mix(cut_->seed, offset) : 0);
+void NorFlash::tear(std::uint32_t offset, std::uint8_t wanted, Rng& rng) {
+  std::uint8_t& byte = bytes_[offset];
+  const auto changing = static_cast<std::uint8_t>(byte ^ wanted);
+  if (changing == 0) return;
+  const auto changed = static_cast<std::uint8_t>(changing & random_bits(rng, cut_->progress));
+  byte = static_cast<std::uint8_t>(byte ^ changed);
+  if (cut_->unstable == 0) return;
+  if (unstable_.empty()) unstable_.resize(bytes_.size(), 0);
+  unstable_[offset] = static_cast<std::uint8_t>(unstable_[offset] | (changing & random_bits(rng, cut_->unstable)));
+}
+
+void NorFlash::program_unit(std::uint32_t offset, ByteSpan data) {
   for (std::size_t i = 0; i < data.size(); ++i) {
-    const std::uint8_t kept = torn ? static_cast<std::uint8_t>(~random_bits(rng, cut_->progress)) : std::uint8_t{0};
-    bytes_[offset + i] = static_cast<std::uint8_t>(bytes_[offset + i] & (data[i] | kept));
+    bytes_[offset + i] = static_cast<std::uint8_t>(bytes_[offset + i] & data[i]);
+    if (!unstable_.empty()) unstable_[offset + i] = static_cast<std::uint8_t>(unstable_[offset + i] & data[i]);
   }
-  std::uint8_t& programs = programs_[offset / geometry_.write_unit_bytes];
-  if (programs != 255) ++programs;
 }
 
 Result<void> NorFlash::program(std::uint32_t offset, ByteSpan data) {
@@ -79,9 +85,18 @@ Result<void> NorFlash::program(std::uint32_t offset, ByteSpan data) {
                                               std::to_string(geometry_.programs_per_unit) +
                                               " times since its erase; erase the sector first");
     }
-    const bool whole = begin_operation();
-    program_unit(place, data.subspan(at, unit), !whole);
-    if (!whole) return fail(Code::io, "flash: byte " + std::to_string(place) + ": power failed while programming");
+    const ByteSpan part = data.subspan(at, unit);
+    const bool whole = begin_operation({FlashOperation::Kind::program, place, part});
+    std::uint8_t& programs = programs_[place / unit];
+    if (programs != 255) ++programs;
+    if (whole) {
+      program_unit(place, part);
+      continue;
+    }
+    Rng rng(mix(cut_->seed, place));
+    for (std::uint32_t i = 0; i < unit; ++i)
+      tear(place + i, static_cast<std::uint8_t>(bytes_[place + i] & part[i]), rng);
+    return fail(Code::io, "flash: byte " + std::to_string(place) + ": power failed while programming");
   }
   return {};
 }
@@ -89,17 +104,15 @@ Result<void> NorFlash::program(std::uint32_t offset, ByteSpan data) {
 Result<void> NorFlash::erase_sector(std::uint32_t offset) {
   MOTE_TRY_VOID(check_range(offset, geometry_.sector_bytes, geometry_.sector_bytes));
   if (!powered_) return fail(Code::io, "flash: byte " + std::to_string(offset) + ": power is off");
-  const bool whole = begin_operation();
-  const auto first = bytes_.begin() + offset;
-  if (whole) {
-    std::fill_n(first, geometry_.sector_bytes, kErased);
+  if (begin_operation({FlashOperation::Kind::erase, offset, {}})) {
+    std::fill_n(bytes_.begin() + offset, geometry_.sector_bytes, kErased);
     std::fill_n(programs_.begin() + offset / geometry_.write_unit_bytes,
                 geometry_.sector_bytes / geometry_.write_unit_bytes, std::uint8_t{0});
+    if (!unstable_.empty()) std::fill_n(unstable_.begin() + offset, geometry_.sector_bytes, std::uint8_t{0});
     return {};
   }
   Rng rng(mix(cut_->seed, offset));
-  std::for_each(first, first + geometry_.sector_bytes,
-                [&](std::uint8_t& byte) { byte = static_cast<std::uint8_t>(byte | random_bits(rng, cut_->progress)); });
+  for (std::uint32_t i = 0; i < geometry_.sector_bytes; ++i) tear(offset + i, kErased, rng);
   return fail(Code::io, "flash: byte " + std::to_string(offset) + ": power failed while erasing");
 }
 
@@ -112,9 +125,15 @@ Result<void> NorFlash::load(std::uint32_t offset, ByteSpan data) {
   return {};
 }
 
-void NorFlash::restore_power() {
+void NorFlash::restore_power(std::uint64_t seed) {
   powered_ = true;
   cut_.reset();
+  Rng rng(mix(seed, 0x756e7374));
+  for (std::size_t i = 0; i < unstable_.size(); ++i) {
+    if (unstable_[i] == 0) continue;
+    const auto drawn = static_cast<std::uint8_t>(rng.below(256) & unstable_[i]);
+    bytes_[i] = static_cast<std::uint8_t>((bytes_[i] & ~unstable_[i]) | drawn);
+  }
 }
 
 }  // namespace mote::board

@@ -7,10 +7,12 @@
 // from the same state.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "mote/base/bytes.hpp"
 #include "mote/base/error.hpp"
+#include "mote/base/rng.hpp"
 
 namespace mote::board {
 
@@ -30,6 +32,16 @@ struct PowerCut {
   /// has set about that share of the sector's cleared bits, in no order. Which bits: drawn from `seed`.
   std::uint8_t progress = 128;
   std::uint64_t seed = 1;
+  /// Share of the bits that should have changed and that are left between the two values: they read as drawn anew at
+  /// each restore_power, until they are programmed to 0 or their sector is erased to its end. 0 none, 255 all.
+  std::uint8_t unstable = 0;
+};
+
+/// What the flash is about to do: one write unit programmed, or one sector erased.
+struct FlashOperation {
+  enum class Kind { program, erase } kind;
+  std::uint32_t offset;
+  ByteSpan data;  ///< of a program; borrowed for the call
 };
 
 class NorFlash {
@@ -63,19 +75,37 @@ class NorFlash {
   /// Arms a cut; it replaces one that is armed already.
   void cut_power_at(const PowerCut& cut) { cut_ = cut; }
   [[nodiscard]] bool powered() const { return powered_; }
-  /// Power is back; nothing is armed any more.
-  void restore_power();
+  /// Power is back; nothing is armed any more. Bits left between two values read as drawn from `seed`.
+  void restore_power(std::uint64_t seed = 1);
+
+  /// Calls `observer` before each operation, with the flash as it is then. Copies of the flash do not observe.
+  void observe(std::function<void(const NorFlash&, const FlashOperation&)> observer) {
+    observer_.call = std::move(observer);
+  }
 
  private:
   explicit NorFlash(const NorGeometry& geometry);
   [[nodiscard]] Result<void> check_range(std::uint32_t offset, std::size_t size, std::uint32_t multiple) const;
-  [[nodiscard]] bool begin_operation();
-  void program_unit(std::uint32_t offset, ByteSpan data, bool torn);
+  [[nodiscard]] bool begin_operation(const FlashOperation& operation);
+  void program_unit(std::uint32_t offset, ByteSpan data);
+  /// What a cut leaves of `wanted`: `changing` bits of the byte at `offset` have changed, have not, or are unstable.
+  void tear(std::uint32_t offset, std::uint8_t wanted, Rng& rng);
+
+  struct Observer {  // stays with the object it was given to
+    std::function<void(const NorFlash&, const FlashOperation&)> call;
+    Observer() = default;
+    Observer(const Observer&) {}
+    Observer& operator=(const Observer&) { return *this; }
+    Observer(Observer&&) = default;
+    Observer& operator=(Observer&&) = default;
+  };
 
   NorGeometry geometry_;
   Bytes bytes_;
   std::vector<std::uint8_t> programs_;  // per write unit since its last erase, saturating
+  Bytes unstable_;                      // per byte, the bits between two values; empty while there are none
   std::uint64_t operations_ = 0;
+  Observer observer_;
   std::optional<PowerCut> cut_;
   bool powered_ = true;
 };

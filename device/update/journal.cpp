@@ -1,0 +1,167 @@
+#include "update/journal.hpp"
+
+#include "update/crc32.hpp"
+
+namespace mote::update {
+namespace {
+
+constexpr std::uint32_t kAreaMagic = 0x314a454d;  // "MEJ1"
+constexpr std::uint32_t kSeal = 0x4c414553;       // "SEAL"
+constexpr std::uint32_t kMaxUnit = 32;
+
+struct AreaHeader {
+  std::uint32_t magic;
+  std::uint32_t generation;
+  std::uint32_t crc;
+};
+
+struct Entry {
+  Record record;
+  std::uint32_t crc;
+  std::uint32_t reserved;
+};
+
+template <class T>
+Bytes bytes_of(const T& value, std::size_t count = sizeof(T)) {
+  return {reinterpret_cast<const std::uint8_t*>(&value), count};
+}
+
+template <class T>
+MutableBytes into(T& value) {
+  return {reinterpret_cast<std::uint8_t*>(&value), sizeof(T)};
+}
+
+/// Programs a value with what is missing to whole write units filled by 0xff.
+template <class T>
+bool program_padded(Port& port, std::uint32_t offset, const T& value, std::uint32_t padded_bytes) {
+  std::uint8_t padded[sizeof(T) + kMaxUnit];
+  for (std::size_t i = sizeof(T); i < padded_bytes; ++i) padded[i] = 0xff;
+  copy(padded, bytes_of(value));
+  return port.program(offset, {padded, padded_bytes});
+}
+
+bool blank(Bytes bytes) {
+  for (std::size_t i = 0; i < bytes.size; ++i) {
+    if (bytes[i] != 0xff) return false;
+  }
+  return true;
+}
+
+bool same(const Entry& a, const Entry& b) { return equal(bytes_of(a), bytes_of(b)); }
+
+}  // namespace
+
+std::uint32_t Journal::up(std::uint32_t bytes) const {
+  const std::uint32_t unit = port_->layout().write_unit_bytes;
+  return (bytes + unit - 1) / unit * unit;
+}
+std::uint32_t Journal::area_offset(unsigned area) const {
+  return port_->layout().journal + area * port_->layout().journal_area_bytes;
+}
+std::uint32_t Journal::commit_offset(unsigned area) const { return area_offset(area) + up(sizeof(AreaHeader)); }
+std::uint32_t Journal::entry_offset(unsigned area, std::uint32_t entry) const {
+  return commit_offset(area) + up(sizeof(kSeal)) + entry * (up(sizeof(Entry)) + up(sizeof(kSeal)));
+}
+std::uint32_t Journal::entry_count() const {
+  return (port_->layout().journal_area_bytes - up(sizeof(AreaHeader)) - up(sizeof(kSeal))) /
+         (up(sizeof(Entry)) + up(sizeof(kSeal)));
+}
+
+void Journal::read_area(unsigned area, Area& found) const {
+  AreaHeader header{};
+  port_->read(area_offset(area), into(header));
+  if (header.magic != kAreaMagic || header.crc != crc32(bytes_of(header, 8))) return;
+  found.begun = true;
+  found.generation = header.generation;
+  std::uint32_t newest = 0;  // entry of the newest record, from 1
+  bool sealed = false;
+  for (std::uint32_t i = 0; i < entry_count(); ++i) {
+    Entry entry;
+    std::uint32_t seal = 0;
+    port_->read(entry_offset(area, i), into(entry));
+    port_->read(entry_offset(area, i) + up(sizeof(Entry)), into(seal));
+    if (!blank(bytes_of(entry)) || !blank(bytes_of(seal))) found.next = i + 1;
+    if (entry.crc != crc32(bytes_of(entry.record))) continue;
+    newest = i + 1;
+    sealed = !blank(bytes_of(seal));
+    found.newest = entry.record;
+  }
+  std::uint32_t commit = 0;
+  port_->read(commit_offset(area), into(commit));
+  found.complete = newest > 1 || (newest == 1 && !blank(bytes_of(commit)));
+  // With the first entry alone, the commit unit itself may be in doubt.
+  found.certain = newest > 1 && sealed && newest == found.next;
+}
+
+Status Journal::append(unsigned area, std::uint32_t entry_index, const Record& record) const {
+  const Entry entry{record, crc32(bytes_of(record)), 0xffffffff};
+  const std::uint32_t offset = entry_offset(area, entry_index);
+  if (!program_padded(*port_, offset, entry, up(sizeof(Entry)))) return Status::flash_failed;
+  Entry written;
+  port_->read(offset, into(written));
+  if (!same(entry, written)) return Status::flash_failed;
+  if (!program_padded(*port_, offset + up(sizeof(Entry)), kSeal, up(sizeof(kSeal)))) return Status::flash_failed;
+  return Status::ok;
+}
+
+Status Journal::begin_area(unsigned area, std::uint32_t generation, const Record& record) {
+  for (std::uint32_t at = 0; at < port_->layout().journal_area_bytes; at += port_->layout().sector_bytes) {
+    if (!port_->erase_sector(area_offset(area) + at)) return Status::flash_failed;
+  }
+  MOTE_UPDATE_TRY(append(area, 0, record));
+  AreaHeader header{kAreaMagic, generation, 0};
+  header.crc = crc32(bytes_of(header, 8));
+  if (!program_padded(*port_, area_offset(area), header, up(sizeof(header)))) return Status::flash_failed;
+  if (!program_padded(*port_, commit_offset(area), kSeal, up(sizeof(kSeal)))) return Status::flash_failed;
+  area_ = area;
+  generation_ = generation;
+  next_ = 1;
+  return Status::ok;
+}
+
+// What makes a later start find the same record as this one, whatever bits of an interrupted write read as next time:
+// - An area counts when its commit unit is not blank (it is begun only after the header was written to its end) or when
+//   it has a record besides the first. If it does not count, the other area does, and it is never appended to while
+//   this one has a header: the next commit erases this one first.
+// - A record counts when its CRC is right. It is certain when its seal is not blank, because that was begun later. An
+//   uncertain one, or a torn one behind the newest, is covered by writing the newest again before anybody acts on it.
+// - The first blank entry may have been begun with nothing to be seen; it is skipped.
+Status Journal::mount(Port& port) {
+  port_ = &port;
+  record_ = Record{};
+  Area areas[2];
+  for (unsigned i = 0; i < 2; ++i) read_area(i, areas[i]);
+  unsigned best = 2;
+  for (unsigned i = 0; i < 2; ++i) {
+    if (!areas[i].complete) continue;
+    if (best == 2 || static_cast<std::int32_t>(areas[i].generation - areas[best].generation) > 0) best = i;
+  }
+  if (best == 2) {
+    // Nothing to keep: the first commit begins an area.
+    area_ = 1;
+    generation_ = 0;
+    next_ = entry_count();
+    return Status::malformed;
+  }
+  const Area& other = areas[1 - best];
+  record_ = areas[best].newest;
+  area_ = best;
+  generation_ = areas[best].generation;
+  next_ = areas[best].next + 1;
+  const bool abandoned = other.begun && static_cast<std::int32_t>(other.generation - generation_) > 0;
+  if (abandoned) next_ = entry_count();
+  return areas[best].certain && !abandoned ? Status::ok : commit(record_);
+}
+
+Status Journal::commit(const Record& record) {
+  Record numbered = record;
+  numbered.number = record_.number + 1;
+  Status status = Status::flash_failed;
+  // An entry that does not read back as written is left behind.
+  while (next_ < entry_count() && status != Status::ok) status = append(area_, next_++, numbered);
+  if (status != Status::ok) status = begin_area(1 - area_, generation_ + 1, numbered);
+  if (status == Status::ok) record_ = numbered;
+  return status;
+}
+
+}  // namespace mote::update
