@@ -1,0 +1,188 @@
+#include "update/inbox.hpp"
+
+#include "update/crc32.hpp"
+
+namespace mote::update {
+namespace {
+
+constexpr std::uint32_t kLeastSpare = 4;
+constexpr std::uint32_t kNowhere = 0xffffffff;
+
+/// Behind a block's data, in write units of its own, programmed last.
+struct Trailer {
+  std::uint32_t number;
+  std::uint32_t crc;  // over number, then data as padded to write units
+};
+constexpr std::uint32_t kMaxUnit = 32;
+
+std::uint32_t up(std::uint32_t bytes, std::uint32_t unit) { return (bytes + unit - 1) / unit * unit; }
+
+std::uint32_t crc_of(std::uint32_t number, std::uint32_t crc = 0) {
+  return crc32({reinterpret_cast<const std::uint8_t*>(&number), sizeof(number)}, crc);
+}
+
+/// Calls f(offset, piece) for a region of flash in pieces.
+template <class F>
+void for_pieces(Port& port, std::uint32_t offset, std::uint32_t bytes, F f) {
+  std::uint8_t piece[64];
+  while (bytes != 0) {
+    const std::uint32_t count = bytes < sizeof(piece) ? bytes : static_cast<std::uint32_t>(sizeof(piece));
+    port.read(offset, {piece, count});
+    if (!f(Bytes{piece, count})) return;
+    offset += count;
+    bytes -= count;
+  }
+}
+
+}  // namespace
+
+std::uint32_t Inbox::stride(const Layout& layout, std::uint32_t block_bytes) {
+  return up(block_bytes, layout.write_unit_bytes) + up(sizeof(Trailer), layout.write_unit_bytes);
+}
+
+Status Inbox::check(const Layout& layout, const Announcement& announcement) {
+  if (announcement.total_bytes == 0 || announcement.block_bytes < 16 || announcement.block_bytes > kMaxBlockBytes)
+    return Status::malformed;
+  if (announcement.total_bytes > layout.inbox_bytes) return Status::too_large;  // and no overflow below
+  const std::uint32_t blocks = (announcement.total_bytes - 1) / announcement.block_bytes + 1;
+  const std::uint32_t positions = layout.inbox_bytes / stride(layout, announcement.block_bytes);
+  return blocks + kLeastSpare <= positions ? Status::ok : Status::too_large;
+}
+
+void Inbox::open(Port& port, const Announcement& announcement) {
+  port_ = &port;
+  announcement_ = announcement;
+  stride_ = stride(port.layout(), announcement.block_bytes);
+  blocks_ = (announcement.total_bytes - 1) / announcement.block_bytes + 1;
+  positions_ = port.layout().inbox_bytes / stride_;
+  missing_ = 0;
+  found_number_ = kNowhere;
+  for (std::uint32_t i = 0; i < blocks_; ++i) missing_ += has(i) ? 0 : 1;
+}
+
+std::uint32_t Inbox::block_size(std::uint32_t number) const {
+  if (number >= kCodedRows || number + 1 < blocks_) return announcement_.block_bytes;
+  return announcement_.total_bytes - (blocks_ - 1) * announcement_.block_bytes;
+}
+
+std::uint32_t Inbox::offset_of(std::uint32_t position) const { return port_->layout().inbox + position * stride_; }
+
+bool Inbox::holds(std::uint32_t position, std::uint32_t number) const {
+  std::uint32_t found = 0;
+  port_->read(offset_of(position) + up(announcement_.block_bytes, port_->layout().write_unit_bytes),
+              {reinterpret_cast<std::uint8_t*>(&found), sizeof(found)});
+  return found == number;
+}
+
+bool Inbox::is_blank(std::uint32_t position) const {
+  bool blank = true;
+  for_pieces(*port_, offset_of(position), stride_, [&](Bytes piece) {
+    for (std::size_t i = 0; i < piece.size; ++i) blank = blank && piece[i] == 0xff;
+    return blank;
+  });
+  return blank;
+}
+
+bool Inbox::is_sound(std::uint32_t position) const {
+  const std::uint32_t data_bytes = up(announcement_.block_bytes, port_->layout().write_unit_bytes);
+  Trailer trailer{};
+  port_->read(offset_of(position) + data_bytes, {reinterpret_cast<std::uint8_t*>(&trailer), sizeof(trailer)});
+  std::uint32_t crc = crc_of(trailer.number);
+  for_pieces(*port_, offset_of(position), data_bytes, [&](Bytes piece) {
+    crc = crc32(piece, crc);
+    return true;
+  });
+  return crc == trailer.crc;
+}
+
+std::uint32_t Inbox::find(std::uint32_t number) const {
+  if (number == found_number_) return found_position_;
+  std::uint32_t at = number;
+  if (number >= blocks_ || !holds(at, number) || !is_sound(at)) {
+    for (at = blocks_; at < positions_ && !(holds(at, number) && is_sound(at));) ++at;
+  }
+  if (at == positions_) return kNowhere;
+  found_number_ = number;
+  found_position_ = at;
+  return at;
+}
+
+bool Inbox::has(std::uint32_t number) const { return find(number) != kNowhere; }
+
+std::uint32_t Inbox::next_missing(std::uint32_t from) const {
+  if (missing_ == 0) return blocks_;
+  while (from < blocks_ && has(from)) ++from;
+  return from < blocks_ ? from : blocks_;
+}
+
+Status Inbox::put(std::uint32_t number, Bytes data) {
+  if ((number < kCodedRows && number >= blocks_) || number == kNowhere) return Status::malformed;
+  if (data.size != block_size(number)) return Status::malformed;
+  if (has(number)) return Status::ok;
+  std::uint32_t position = number < blocks_ && is_blank(number) ? number : blocks_;
+  while (position < positions_ && !is_blank(position)) ++position;
+
+  const std::uint32_t unit = port_->layout().write_unit_bytes;
+  const std::uint32_t data_bytes = up(announcement_.block_bytes, unit);
+  for (; position < positions_; ++position) {
+    if (!is_blank(position)) continue;
+    Trailer trailer{number, crc_of(number)};
+    bool written = true;
+    for (std::uint32_t at = 0; at < data_bytes && written; at += kMaxUnit) {
+      std::uint8_t piece[kMaxUnit];
+      const std::uint32_t count = data_bytes - at < kMaxUnit ? data_bytes - at : kMaxUnit;
+      for (std::uint32_t i = 0; i < count; ++i) piece[i] = at + i < data.size ? data[at + i] : std::uint8_t{0xff};
+      trailer.crc = crc32({piece, count}, trailer.crc);
+      written = port_->program(offset_of(position) + at, {piece, count});
+    }
+    std::uint8_t padded[kMaxUnit];
+    for (std::uint8_t& byte : padded) byte = 0xff;
+    copy(padded, {reinterpret_cast<const std::uint8_t*>(&trailer), sizeof(trailer)});
+    written = written && port_->program(offset_of(position) + data_bytes, {padded, up(sizeof(trailer), unit)});
+    if (written && is_sound(position)) {
+      if (number < blocks_) --missing_;
+      return Status::ok;
+    }
+    if (position < blocks_) position = blocks_ - 1;  // worn or begun before a cut: on to the spare ones
+  }
+  return Status::store_full;
+}
+
+Status Inbox::read_block(std::uint32_t number, std::uint32_t offset, MutableBytes to) const {
+  if (offset > block_size(number) || to.size > block_size(number) - offset) return Status::truncated;
+  const std::uint32_t position = find(number);
+  if (position == kNowhere) return Status::waiting;
+  port_->read(offset_of(position) + offset, to);
+  return Status::ok;
+}
+
+bool Inbox::next_row(std::uint32_t& position, std::uint32_t& number) const {
+  if (position < blocks_) position = blocks_;
+  for (; position < positions_; ++position) {
+    std::uint32_t found = 0;
+    port_->read(offset_of(position) + up(announcement_.block_bytes, port_->layout().write_unit_bytes),
+                {reinterpret_cast<std::uint8_t*>(&found), sizeof(found)});
+    if (found < kCodedRows || found == 0xffffffff || !is_sound(position)) continue;
+    number = found;
+    ++position;
+    return true;
+  }
+  return false;
+}
+
+Status Inbox::read(std::uint32_t offset, MutableBytes to) {
+  if (offset > announcement_.total_bytes || to.size > announcement_.total_bytes - offset) return Status::truncated;
+  while (to.size != 0) {
+    const std::uint32_t number = offset / announcement_.block_bytes;
+    const std::uint32_t within = offset % announcement_.block_bytes;
+    const std::uint32_t left = announcement_.block_bytes - within;
+    const std::uint32_t count = to.size < left ? static_cast<std::uint32_t>(to.size) : left;
+    MOTE_UPDATE_TRY(read_block(number, within, {to.data, count}));
+    offset += count;
+    to.data += count;
+    to.size -= count;
+  }
+  return Status::ok;
+}
+
+}  // namespace mote::update
