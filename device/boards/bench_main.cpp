@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "abi/module.hpp"
+#include "abi/misfit.hpp"
 #include "boards/markers.hpp"
 #include "boards/module_blob.hpp"
 #include "boards/protocol.hpp"
@@ -26,33 +26,13 @@ constexpr std::uint32_t kIsaFeatures = 0
 #endif
     ;
 
-bool inside(std::uint32_t offset, std::uint32_t bytes, std::uint32_t limit) {
-  return offset <= limit && bytes <= limit - offset;
-}
-
-/// Whether the module may be called. Nothing of it is trusted before.
+/// Whether the module may be called: a BenchStatus has the numbers of Misfit.
 BenchStatus check_module() {
   const auto present_bytes = static_cast<std::uint32_t>(mote_module_end - mote_module);
-  if (present_bytes < sizeof(ModuleHeader) || header().magic != kModuleMagic) return BenchStatus::bad_magic;
-  if (header().abi != kModuleAbi || header().op_set > kOpSet) return BenchStatus::wrong_abi;
-  if (header().core != MOTE_CORE) return BenchStatus::wrong_core;
-  if ((header().isa_features & ~kIsaFeatures) != 0) return BenchStatus::missing_isa_feature;
-  if (header().header_bytes < sizeof(ModuleHeader) || header().module_bytes > present_bytes ||
-      header().entry_offset < header().header_bytes || header().entry_offset >= header().module_bytes ||
-      (header().entry_offset & 1u) != 0 || header().reset_offset >= header().module_bytes ||
-      (header().reset_offset & 1u) != 0 ||
-      (header().reset_offset != 0 && header().reset_offset < header().header_bytes)) {
-    return BenchStatus::bad_layout;
-  }
-  if (header().arena_bytes > sizeof mote_arena || (header().arena_align & (header().arena_align - 1)) != 0 ||
-      (reinterpret_cast<std::uintptr_t>(mote_arena) & (header().arena_align - 1)) != 0) {
-    return BenchStatus::arena_too_small;
-  }
-  if (!inside(header().input_offset, header().input_bytes, header().arena_bytes) ||
-      !inside(header().output_offset, header().output_bytes, header().arena_bytes)) {
-    return BenchStatus::bad_layout;
-  }
-  return BenchStatus::ok;
+  const Misfit found =
+      misfit(header(), present_bytes, {MOTE_CORE, kIsaFeatures, sizeof mote_arena, alignof(mote_arena)});
+  return found == Misfit::none ? BenchStatus::ok
+                               : static_cast<BenchStatus>(kModuleRefused + static_cast<std::uint32_t>(found));
 }
 
 std::uint32_t invoke_module() {

@@ -26,6 +26,8 @@ enum class BenchReply : std::uint8_t {
   fault = 'F',     // u32 length, BenchFault; the core has stopped
 };
 
+constexpr std::uint32_t kModuleRefused = 0x80000000;  ///< plus a Misfit (abi/misfit.hpp)
+
 /// Status of a run. Below 2^31 it is what the module's invoke returned; above, the firmware refused to call it.
 enum class BenchStatus : std::uint32_t {
   ok = 0,

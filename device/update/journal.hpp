@@ -10,7 +10,7 @@ enum class Phase : std::uint8_t {
   idle = 0,
   preparing = 1,  ///< the inbox is being erased
   receiving = 2,
-  checking = 3,
+  checking = 3,  ///< in memory only: after a reset a parcel is judged again
   installing = 4,
   testing = 5,
   shadowing = 6,
@@ -45,8 +45,8 @@ constexpr unsigned kFailedCount = 4;
 struct SlotRecord {
   std::uint64_t sequence = 0;  ///< of the bundle that brought the module; 0: the slot holds nothing usable
   std::uint32_t module_bytes = 0;
-  std::uint32_t authenticated = 0;  ///< 1: the table of block MACs behind the module is complete
-  std::uint8_t digest[32] = {};     ///< SHA-256 of the module
+  std::uint32_t proven = 0;      ///< 1: this module was confirmed on this device
+  std::uint8_t digest[32] = {};  ///< SHA-256 of the module
 };
 
 /// Little-endian in flash, without padding; a change of it needs a new journal magic.
@@ -61,8 +61,8 @@ struct Record {
   std::uint64_t time_s = 0;              ///< never goes back, but by a keys document
   SlotRecord slot[2];
   std::uint8_t failed[kFailedCount][8] = {};  ///< first bytes of the digests of modules that failed here, newest first
-  std::uint32_t keys_version = 0;
   std::uint32_t report_number = 0;
+  std::uint32_t reserved = 0;
   std::uint64_t expected_sequence = 0;  ///< what the newest time statement says this class should have
 
   // The update under way.

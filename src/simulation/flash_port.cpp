@@ -21,9 +21,9 @@ bool FlashPort::erase_sector(std::uint32_t offset) {
   return done.has_value();
 }
 
-bool FlashPort::invoke(std::uint32_t offset, bool fresh, update::Bytes input, update::MutableBytes output) {
-  return run && run(flash_.bytes().subspan(offset, layout_.slot_bytes), fresh, {input.data, input.size},
-                    {output.data, output.size});
+const std::uint8_t* FlashPort::invoke(std::uint32_t offset, bool fresh, update::Bytes input) {
+  if (!run) return nullptr;
+  return run(flash_.bytes().subspan(offset, layout_.slot_bytes), fresh, {input.data, input.size});
 }
 
 }  // namespace mote::simulation

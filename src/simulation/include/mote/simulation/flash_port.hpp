@@ -14,8 +14,8 @@ struct PowerLost {};
 
 class FlashPort : public update::Port {
  public:
-  /// Runs a module: [header and module as they lie in the slot], fresh, input, output.
-  using Invoke = std::function<bool(ByteSpan module, bool fresh, ByteSpan input, std::span<std::uint8_t> output)>;
+  /// Runs a module as it lies in its slot: module, whether to make its state initial, input. Returns the output, or null.
+  using Invoke = std::function<const std::uint8_t*(ByteSpan module, bool fresh, ByteSpan input)>;
 
   /// `flash` is borrowed and may be shared by ports of consecutive starts.
   FlashPort(board::NorFlash& flash, const update::Layout& layout) : flash_(flash), layout_(layout) {}
@@ -25,7 +25,8 @@ class FlashPort : public update::Port {
   /// @throws PowerLost
   bool program(std::uint32_t offset, update::Bytes data) override;
   bool erase_sector(std::uint32_t offset) override;
-  bool invoke(std::uint32_t offset, bool fresh, update::Bytes input, update::MutableBytes output) override;
+  const std::uint8_t* map(std::uint32_t offset) override { return flash_.bytes().data() + offset; }
+  const std::uint8_t* invoke(std::uint32_t offset, bool fresh, update::Bytes input) override;
   const Runtime& runtime() const override { return runtime_; }
   unsigned battery_percent() override { return battery; }
   std::uint64_t clock_s() override { return clock; }
