@@ -140,11 +140,13 @@ bool starts_with_any(const std::string& text, std::initializer_list<const char*>
   return std::any_of(prefixes.begin(), prefixes.end(), [&](const char* prefix) { return text.starts_with(prefix); });
 }
 
-/// Files whose includes match one of the prefixes and that lie outside of `folder`.
-std::vector<std::string> outside(const std::string& folder, std::initializer_list<const char*> prefixes) {
+/// Files whose includes match one of the prefixes and that lie outside of all folders.
+std::vector<std::string> outside(std::initializer_list<const char*> folders,
+                                 std::initializer_list<const char*> prefixes) {
   std::vector<std::string> found;
   for (const Include& include : all_includes()) {
-    if (starts_with_any(include.name, prefixes) && !include.file.starts_with(folder)) found.push_back(include.place());
+    if (starts_with_any(include.name, prefixes) && !starts_with_any(include.file, folders))
+      found.push_back(include.place());
   }
   return found;
 }
@@ -192,11 +194,11 @@ TEST(Layers, no_include_climbs_out_of_its_module) {
 }
 
 TEST(Layers, third_parties_stay_behind_their_module) {
-  EXPECT_THAT(outside("src/train/engine/", {"torch/", "ATen/", "c10/", "caffe2/"}), IsEmpty());
-  EXPECT_THAT(outside("src/board/", {"unicorn/", "capstone/"}), IsEmpty());
-  EXPECT_THAT(outside("src/data/", {"sndfile", "stb/", "zlib.h"}), IsEmpty());
-  EXPECT_THAT(outside("src/base/", {"openssl/"}), IsEmpty());
-  EXPECT_THAT(outside("apps/", {"CLI/"}), IsEmpty());
+  EXPECT_THAT(outside({"src/train/engine/"}, {"torch/", "ATen/", "c10/", "caffe2/"}), IsEmpty());
+  EXPECT_THAT(outside({"src/board/"}, {"unicorn/", "capstone/"}), IsEmpty());
+  EXPECT_THAT(outside({"src/data/"}, {"sndfile", "stb/", "zlib.h"}), IsEmpty());
+  EXPECT_THAT(outside({"src/base/", "src/package/", "src/simulation/"}, {"openssl/"}), IsEmpty());
+  EXPECT_THAT(outside({"apps/"}, {"CLI/"}), IsEmpty());
 }
 
 TEST(Layers, public_headers_show_no_third_party) {
