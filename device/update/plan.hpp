@@ -49,7 +49,8 @@ struct Plan {
 /// The head of a SUIT envelope. Everything borrowed from the bytes it was read from.
 struct BundleHead {
   Plan plan;
-  Bytes digest;                   ///< SHA-256 of the manifest with its bstr header: what is signed, compared already
+  Bytes digest_message;           ///< the encoded SUIT_Digest: what the signatures cover
+  Bytes digest;                   ///< SHA-256 of the manifest with its bstr header: compared with the manifest already
   Bytes signatures[kMaxSigners];  ///< each a COSE_Sign1 with detached payload, not verified yet
   unsigned signature_count = 0;
   std::uint32_t payload_offset = 0;  ///< of the payload's first byte, from the first byte of the envelope

@@ -1,0 +1,735 @@
+#include "update/agent.hpp"
+
+#include "abi/misfit.hpp"
+#include "update/block_macs.hpp"
+#include "update/message.hpp"
+#include "update/suit.hpp"
+
+namespace mote::update {
+namespace {
+
+constexpr std::uint32_t kHashAtOnce = 4 * kPageBytes;
+
+/// Refusals that say something about this device, not about the parcel: a later message may be for it.
+bool is_for_others(Status status) {
+  return status == Status::wrong_vendor || status == Status::wrong_class || status == Status::wrong_device ||
+         status == Status::wrong_base || status == Status::replayed || status == Status::wrong_core ||
+         status == Status::wrong_abi || status == Status::rollback || status == Status::failed_before;
+}
+
+const device::ModuleHeader& header_at(Port& port, std::uint32_t offset) {
+  return *reinterpret_cast<const device::ModuleHeader*>(port.map(offset));
+}
+
+Status status_of(device::Misfit misfit) {
+  switch (misfit) {
+    case device::Misfit::none:
+      return Status::ok;
+    case device::Misfit::bad_magic:
+    case device::Misfit::bad_layout:
+      return Status::malformed;
+    case device::Misfit::wrong_abi:
+      return Status::wrong_abi;
+    case device::Misfit::wrong_core:
+    case device::Misfit::missing_isa_feature:
+      return Status::wrong_core;
+    case device::Misfit::arena_too_small:
+      return Status::arena_too_large;
+  }
+  return Status::internal;
+}
+
+bool is_zero(const std::uint8_t (&schema)[8]) {
+  std::uint8_t any = 0;
+  for (const std::uint8_t byte : schema) any = static_cast<std::uint8_t>(any | byte);
+  return any == 0;
+}
+
+/// Index of the largest int8 value; the first one of equals.
+std::uint32_t first_class(Bytes output) {
+  std::uint32_t best = 0;
+  for (std::uint32_t i = 1; i < output.size; ++i) {
+    if (static_cast<std::int8_t>(output[i]) > static_cast<std::int8_t>(output[best])) best = i;
+  }
+  return best;
+}
+
+void clear_parcel(Record& record) {
+  for (std::uint8_t& byte : record.inbox_id) byte = 0;
+  record.inbox_total_bytes = 0;
+  record.inbox_block_bytes = 0;
+  record.from_inbox = 0;
+  record.message_offset = 0;
+}
+
+}  // namespace
+
+// ---- starting
+
+Status Agent::start(ResetCause cause) {
+  const Status mounted = journal_.mount(port_);
+  if (mounted == Status::flash_failed) return mounted;
+  MOTE_UPDATE_TRY(trust_.load(port_, record().keys_area));
+  if (mounted == Status::malformed) MOTE_UPDATE_TRY(recover());
+  done_ = record().done;
+  agreed_ = record().agreed;
+  phase_ = record().phase;
+  switch (phase_) {
+    case Phase::idle:
+    case Phase::checking:
+      phase_ = Phase::idle;
+      break;
+    case Phase::preparing:
+      at_ = 0;
+      break;
+    case Phase::receiving:
+      open_inbox();
+      break;
+    case Phase::installing:
+      MOTE_UPDATE_TRY(resume_install());
+      break;
+    case Phase::testing:
+      at_ = 0;
+      if (cause != ResetCause::power_on) MOTE_UPDATE_TRY(reject(Status::self_test_failed));
+      break;
+    case Phase::shadowing:
+      if (cause != ResetCause::power_on) MOTE_UPDATE_TRY(reject(Status::not_confirmed));
+      break;
+    case Phase::trial:
+      MOTE_UPDATE_TRY(count_trial_start(cause));
+      break;
+  }
+  MOTE_UPDATE_TRY(check_active());
+  return has_module() ? Status::ok : Status::waiting;
+}
+
+/// A journal that is lost, or of a new device: the tables behind the modules say which of them are this device's.
+Status Agent::recover() {
+  BlockMacs macs(port_, identity().device_key);
+  Record found;
+  for (unsigned slot = 0; slot < 2; ++slot) {
+    bool matches = false;
+    if (macs.identify(slot, found.slot[slot]) != Status::ok) continue;
+    slot_matches(slot, found.slot[slot], matches);
+    if (!matches) {
+      found.slot[slot] = {};
+      continue;
+    }
+    found.slot[slot].proven = 1;
+    if (found.slot[slot].sequence > found.tried_sequence || found.active == kNoSlot) {
+      found.active = static_cast<std::uint8_t>(slot);
+      found.tried_sequence = found.slot[slot].sequence;
+    }
+  }
+  found.confirmed_sequence = found.tried_sequence;
+  return journal_.commit(found);
+}
+
+Status Agent::count_trial_start(ResetCause cause) {
+  Record next = record();
+  if (cause != ResetCause::power_on) ++next.faults;
+  ++next.starts;
+  if (next.faults >= policy_.trial_faults || next.starts > policy_.trial_starts) return reject(Status::not_confirmed);
+  return journal_.commit(next);
+}
+
+/// Whoever is to be run is whole, or is replaced by one that is.
+Status Agent::check_active() {
+  if (!has_module()) return Status::ok;
+  bool matches = false;
+  slot_matches(record().active, record().slot[record().active], matches);
+  if (matches) return Status::ok;
+  if (phase_ == Phase::trial) return reject(Status::module_damaged);
+  return replace_damaged();
+}
+
+Status Agent::replace_damaged() {
+  Record next = record();
+  const unsigned spare = other();
+  bool matches = false;
+  if (next.slot[spare].proven != 0 &&
+      (phase_ == Phase::idle || phase_ == Phase::receiving || phase_ == Phase::preparing))
+    slot_matches(spare, next.slot[spare], matches);
+  next.active = matches ? static_cast<std::uint8_t>(spare) : kNoSlot;
+  next.last_status = Status::module_damaged;
+  next.last_sequence = record().slot[record().active].sequence;
+  return journal_.commit(next);
+}
+
+/// The slot for what comes next. Without an active module: the one whose module was never proven.
+unsigned Agent::other() const {
+  const Record& now = record();
+  if (now.active != kNoSlot) return now.active == 0 ? 1 : 0;
+  return now.slot[1].sequence != 0 && now.slot[1].proven == 0 ? 1 : 0;
+}
+
+void Agent::slot_matches(unsigned slot, const SlotRecord& module, bool& matches) {
+  matches = false;
+  if (module.module_bytes < sizeof(device::ModuleHeader) || module.module_bytes > port_.layout().capacity()) return;
+  Sha256 hash;
+  hash.update({port_.map(port_.layout().slot(slot)), module.module_bytes});
+  std::uint8_t digest[32];
+  hash.finish(digest);
+  matches = equal(digest, module.digest);
+}
+
+// ---- parcels
+
+void Agent::open_inbox() {
+  Announcement announcement;
+  copy(announcement.id, record().inbox_id);
+  announcement.total_bytes = record().inbox_total_bytes;
+  announcement.block_bytes = record().inbox_block_bytes;
+  inbox_.open(port_, announcement);
+  begin_messages(0);
+}
+
+void Agent::begin_messages(std::uint32_t offset) {
+  stage_ = Stage::message;
+  at_ = offset;
+  refusal_ = Status::ok;
+}
+
+Status Agent::announce(const Announcement& announcement) {
+  if (phase_ == Phase::preparing || phase_ == Phase::receiving) {
+    const Record& now = record();
+    const bool same = equal(announcement.id, now.inbox_id) && announcement.total_bytes == now.inbox_total_bytes &&
+                      announcement.block_bytes == now.inbox_block_bytes;
+    if (!same) return Status::busy;
+    return phase_ == Phase::receiving ? Status::ok : Status::waiting;
+  }
+  if (phase_ != Phase::idle) return Status::busy;
+  MOTE_UPDATE_TRY(Inbox::check(port_.layout(), announcement));
+  Record next = record();
+  next.phase = Phase::preparing;
+  copy(next.inbox_id, announcement.id);
+  next.inbox_total_bytes = announcement.total_bytes;
+  next.inbox_block_bytes = announcement.block_bytes;
+  next.from_inbox = 1;
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  phase_ = Phase::preparing;
+  at_ = 0;
+  return Status::waiting;
+}
+
+Status Agent::offer(Source& parcel) {
+  if (phase_ != Phase::idle) return Status::busy;
+  offered_ = &parcel;
+  phase_ = Phase::checking;
+  begin_messages(0);
+  return Status::ok;
+}
+
+void Agent::abandon(Status reason) {
+  if (phase_ == Phase::preparing || phase_ == Phase::receiving || phase_ == Phase::checking) end(reason);
+}
+
+/// The parcel under way is over. What it left in the other slot is not to be run.
+void Agent::end(Status status) {
+  Record next = record();
+  next.phase = Phase::idle;
+  next.last_status = status;
+  next.last_sequence = head_.plan.sequence;
+  next.progress = 0;  // what was written is not gone on with: perhaps it was what failed
+  clear_parcel(next);
+  // A commit that fails leaves the old record: after a start the parcel is judged again.
+  static_cast<void>(journal_.commit(next));
+  phase_ = Phase::idle;
+  inbox_.close();
+  offered_ = nullptr;
+  head_ = {};
+}
+
+/// The module that was to prove itself did not.
+Status Agent::reject(Status status) {
+  Record next = record();
+  const unsigned failed = phase_ == Phase::trial ? next.active : other();
+  for (unsigned i = kFailedCount - 1; i > 0; --i) copy(next.failed[i], next.failed[i - 1]);
+  copy(next.failed[0], {next.slot[failed].digest, sizeof(next.failed[0])});
+  next.last_sequence = next.slot[failed].sequence;
+  if (phase_ == Phase::trial)
+    next.active = next.slot[1 - failed].proven != 0 ? static_cast<std::uint8_t>(1 - failed) : kNoSlot;
+  next.slot[failed] = {};
+  next.phase = Phase::idle;
+  next.last_status = status;
+  clear_parcel(next);
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  phase_ = Phase::idle;
+  inbox_.close();
+  offered_ = nullptr;
+  return Status::ok;
+}
+
+bool Agent::failed_before(Bytes digest) const {
+  for (const auto& failed : record().failed) {
+    if (equal(failed, digest.part(0, sizeof(failed)))) return true;
+  }
+  return false;
+}
+
+// ---- steps
+
+Progress Agent::step() {
+  switch (phase_) {
+    case Phase::idle:
+      return idle_step();
+    case Phase::preparing:
+      return prepare_step();
+    case Phase::receiving:
+    case Phase::checking:
+      return check_step();
+    case Phase::installing:
+      return install_step();
+    case Phase::testing:
+      return test_step();
+    case Phase::shadowing:
+    case Phase::trial:
+      return Progress::waiting;
+  }
+  return Progress::idle;
+}
+
+/// One block of the running module is looked at.
+Progress Agent::idle_step() {
+  if (!has_module()) return Progress::idle;
+  const SlotRecord& module = record().slot[record().active];
+  BlockMacs macs(port_, identity().device_key);
+  if (macs.check(record().active, module, block_) != Status::ok) {
+    static_cast<void>(replace_damaged());
+    block_ = 0;
+    return Progress::idle;
+  }
+  if (++block_ >= BlockMacs::count(module.module_bytes)) block_ = 0;
+  return Progress::idle;
+}
+
+Progress Agent::prepare_step() {
+  const Layout& layout = port_.layout();
+  if (at_ < layout.inbox_bytes) {
+    if (!port_.erase_sector(layout.inbox + at_)) {
+      end(Status::flash_failed);
+      return Progress::worked;
+    }
+    at_ += layout.sector_bytes;
+    return Progress::worked;
+  }
+  Record next = record();
+  next.phase = Phase::receiving;
+  if (journal_.commit(next) != Status::ok) return Progress::waiting;
+  phase_ = Phase::receiving;
+  open_inbox();
+  return Progress::worked;
+}
+
+/// Judges the parcel's messages one after the other, as far as they have arrived.
+Progress Agent::check_step() {
+  Status status = Status::ok;
+  switch (stage_) {
+    case Stage::message:
+      status = message_step();
+      break;
+    case Stage::carried:
+      status = carried_step();
+      break;
+    default:
+      status = Status::internal;
+      break;
+  }
+  if (status == Status::waiting) return Progress::waiting;
+  if (status != Status::ok) end(status);
+  return Progress::worked;
+}
+
+Status Agent::message_step() {
+  if (at_ == source().bytes()) {
+    // Nothing of it was for this device, or nothing was left to do. A parcel of statements alone is a success.
+    end(refusal_);
+    return Status::ok;
+  }
+  if (at_ > source().bytes()) return Status::truncated;
+  const std::uint32_t left = source().bytes() - at_;
+  const std::uint32_t count = left < kMaxHeadBytes ? left : kMaxHeadBytes;
+  MOTE_UPDATE_TRY(source().read(at_, {message_, count}));
+  const Bytes start{message_, count};
+  Message message;
+  MOTE_UPDATE_TRY(read_message(start, left, message));
+  Status status = Status::ok;
+  switch (message.kind) {
+    case MessageKind::keys:
+      status = take_keys(start.part(0, message.bytes));
+      break;
+    case MessageKind::time:
+      status = take_time(start.part(0, message.bytes));
+      break;
+    case MessageKind::bundle:
+      status = read_bundle_head(start, left, head_);
+      if (status == Status::ok) message.bytes = head_.payload_offset + head_.payload_bytes;
+      if (status == Status::ok) status = judge(head_.plan);
+      if (status == Status::ok) {
+        message_offset_ = at_;
+        at_ = 0;
+        hash_ = Sha256();
+        stage_ = Stage::carried;
+        return Status::ok;
+      }
+      break;
+  }
+  if (status == Status::replayed && message.kind != MessageKind::bundle) status = Status::ok;
+  if (status != Status::ok && !is_for_others(status)) return status;
+  if (status != Status::ok) refusal_ = status;
+  at_ += message.bytes;
+  return Status::ok;
+}
+
+Status Agent::take_keys(Bytes message) {
+  MOTE_UPDATE_TRY(trust_.verify_keys(message));
+  const std::uint8_t area = record().keys_area == 0 ? 1 : 0;
+  MOTE_UPDATE_TRY(trust_.store_keys(port_, area, message));
+  Record next = record();
+  next.keys_area = area;
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  MOTE_UPDATE_TRY(trust_.load(port_, area));
+  // A time that a stolen key had said too far ahead does not outlive that key.
+  if (record().time_s > trust_.keys().not_after_s) {
+    next = record();
+    next.time_s = 0;
+    MOTE_UPDATE_TRY(journal_.commit(next));
+  }
+  return Status::ok;
+}
+
+Status Agent::take_time(Bytes message) {
+  TimeStatement statement;
+  MOTE_UPDATE_TRY(trust_.read_time(message, statement));
+  if (statement.time_s <= record().time_s) return Status::replayed;
+  Record next = record();
+  next.time_s = statement.time_s;
+  if (statement.expected_sequence > next.expected_sequence) next.expected_sequence = statement.expected_sequence;
+  return journal_.commit(next);
+}
+
+std::uint64_t Agent::now_s() const {
+  const std::uint64_t clock = port_.clock_s();
+  return clock > record().time_s ? clock : record().time_s;
+}
+
+/// Everything that can be said about a bundle from its signed head, cheap questions first.
+Status Agent::judge(const Plan& plan) {
+  if (!equal(plan.vendor, identity().vendor)) return Status::wrong_vendor;
+  if (!equal(plan.klass, identity().klass)) return Status::wrong_class;
+  if (plan.device.size != 0 && !equal(plan.device, identity().device)) return Status::wrong_device;
+  MOTE_UPDATE_TRY(trust_.verify(head_));
+  MOTE_UPDATE_TRY(judge_freshness(plan));
+  return judge_fit(plan);
+}
+
+Status Agent::judge_freshness(const Plan& plan) {
+  const Record& now = record();
+  if (failed_before(plan.module_digest)) return Status::failed_before;
+  const bool is_active = has_module() && plan.sequence == now.slot[now.active].sequence &&
+                         equal(plan.module_digest, now.slot[now.active].digest);
+  if (is_active) return Status::replayed;
+  // Repair: the device lost the very module that it had confirmed.
+  const bool repair = !has_module() && plan.sequence == now.confirmed_sequence;
+  // An installation that was broken off goes on.
+  const bool again = plan.sequence == now.tried_sequence && plan.sequence > now.confirmed_sequence &&
+                     equal(plan.module_digest, now.slot[other()].digest);
+  if (plan.sequence <= now.tried_sequence && !repair && !again) return Status::rollback;
+  if (plan.sequence > trust_.keys().highest_sequence) return Status::out_of_range;
+  if (plan.sequence < now.expected_sequence && !repair) return Status::stale;
+  if (plan.use_before_s != 0 && now_s() >= plan.use_before_s) return Status::expired;
+  return Status::ok;
+}
+
+Status Agent::judge_fit(const Plan& plan) {
+  const Requirements& wants = plan.requirements;
+  const Port::Runtime& has = port_.runtime();
+  if (wants.core != has.core || (wants.isa_features & ~has.isa_features) != 0) return Status::wrong_core;
+  if (wants.abi != device::kModuleAbi || wants.op_set > device::kOpSet) return Status::wrong_abi;
+  if (wants.arena_bytes > has.arena_bytes || wants.stack_bytes > has.stack_bytes) return Status::arena_too_large;
+  if (!is_zero(has.sensor_schema) && !equal(wants.sensor_schema, has.sensor_schema)) return Status::wrong_sensor_schema;
+  if (!is_zero(has.feature_schema) && !equal(wants.feature_schema, has.feature_schema))
+    return Status::wrong_feature_schema;
+  if (wants.firmware_version > has.firmware_version) return Status::wrong_dependency;
+  if (plan.module_bytes > port_.layout().capacity()) return Status::module_too_large;
+  if (plan.carried_bytes != head_.payload_bytes) return Status::wrong_size;
+  if (plan.is_delta) {
+    if (!has_module()) return Status::wrong_base;
+    const SlotRecord& base = record().slot[record().active];
+    if (plan.base_bytes != base.module_bytes || !equal(plan.base_digest, base.digest)) return Status::wrong_base;
+  } else if (plan.encryption_info.size == 0 && plan.carried_bytes != plan.module_bytes) {
+    return Status::wrong_size;
+  }
+  return Status::ok;
+}
+
+/// Hashes what travelled; when all of it is there and right, the installation begins.
+Status Agent::carried_step() {
+  const std::uint32_t bytes = head_.plan.carried_bytes;
+  for (unsigned i = 0; i < kHashAtOnce / kPageBytes && at_ < bytes; ++i) {
+    const std::uint32_t count = bytes - at_ < kPageBytes ? bytes - at_ : kPageBytes;
+    MOTE_UPDATE_TRY(source().read(message_offset_ + head_.payload_offset + at_, {page_, count}));
+    hash_.update({page_, count});
+    at_ += count;
+  }
+  if (at_ < bytes) return Status::ok;
+  if (port_.battery_percent() < head_.plan.minimum_battery_percent) return Status::waiting;
+  Sha256 whole = hash_;  // a copy: this place may be reached again
+  std::uint8_t digest[32];
+  whole.finish(digest);
+  if (!equal(digest, head_.plan.carried_digest)) return Status::digest_mismatch;
+  return begin_install();
+}
+
+// ---- installing
+
+Status Agent::begin_install() {
+  const Plan& plan = head_.plan;
+  Record next = record();
+  SlotRecord& target = next.slot[other()];
+  const bool goes_on =
+      target.proven == 0 && target.sequence == plan.sequence && equal(target.digest, plan.module_digest);
+  if (!goes_on) {
+    target = {};
+    target.sequence = plan.sequence;
+    target.module_bytes = plan.module_bytes;
+    copy(target.digest, plan.module_digest);
+    next.progress = 0;
+  }
+  if (plan.sequence > next.tried_sequence) next.tried_sequence = plan.sequence;
+  next.phase = Phase::installing;
+  next.from_inbox = offered_ == nullptr ? 1 : 0;
+  next.message_offset = message_offset_;
+  next.shadow_wanted = plan.requirements.shadow_inferences;
+  next.shadow_permille = plan.requirements.shadow_permille;
+  next.trial_wanted = plan.requirements.trial_inferences;
+  next.done = next.agreed = 0;
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  Bytes base;
+  if (plan.is_delta) base = {port_.map(module_offset()), plan.base_bytes};
+  const Bytes target_bytes{port_.map(port_.layout().slot(other())), plan.module_bytes};
+  MOTE_UPDATE_TRY(
+      payload_.begin(source(), message_offset_ + head_.payload_offset, plan, identity(), base, target_bytes));
+  phase_ = Phase::installing;
+  stage_ = Stage::write;
+  at_ = 0;
+  return Status::ok;
+}
+
+/// After a reset: from the inbox the parcel is judged again from the message it was at; another source has to come
+/// back.
+Status Agent::resume_install() {
+  if (record().from_inbox != 0) {
+    open_inbox();
+    begin_messages(record().message_offset);
+    phase_ = Phase::checking;
+    return Status::ok;
+  }
+  Record next = record();
+  next.phase = Phase::idle;
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  phase_ = Phase::idle;
+  return Status::ok;
+}
+
+Progress Agent::install_step() {
+  Status status = Status::ok;
+  switch (stage_) {
+    case Stage::write:
+      status = write_step();
+      break;
+    case Stage::verify:
+      status = verify_step();
+      break;
+    case Stage::table:
+      status = table_step();
+      break;
+    default:
+      status = Status::internal;
+      break;
+  }
+  if (status == Status::waiting) return Progress::waiting;
+  if (status != Status::ok) end(status);
+  return Progress::worked;
+}
+
+/// Bytes after which progress is noted: about an eighth of the module, whole sectors.
+std::uint32_t Agent::stride() const {
+  const std::uint32_t sector = port_.layout().sector_bytes;
+  return (record().slot[other()].module_bytes / 8 / sector + 1) * sector;
+}
+
+Status Agent::write_step() {
+  const Layout& layout = port_.layout();
+  const SlotRecord& target = record().slot[other()];
+  const std::uint32_t slot = layout.slot(other());
+  const std::uint32_t resume = record().progress * stride();  // what lies before is written
+  // A page a step; pages that are written already cost no flash, only decoding.
+  const std::uint32_t count = target.module_bytes - at_ < kPageBytes ? target.module_bytes - at_ : kPageBytes;
+  if (at_ >= resume && at_ % layout.sector_bytes == 0 && !port_.erase_sector(slot + at_)) return Status::flash_failed;
+  MOTE_UPDATE_TRY(payload_.next({page_, count}));
+  if (at_ >= resume) {
+    const std::uint32_t unit = layout.write_unit_bytes;
+    const std::uint32_t padded = (count + unit - 1) / unit * unit;
+    for (std::uint32_t i = count; i < padded; ++i) page_[i] = 0xff;
+    if (!port_.program(slot + at_, {page_, padded})) return Status::flash_failed;
+  }
+  at_ += count;
+  if (at_ == target.module_bytes) {
+    stage_ = Stage::verify;
+    at_ = 0;
+    hash_ = Sha256();
+  } else if (at_ > resume && at_ % stride() == 0) {
+    Record next = record();
+    next.progress = static_cast<std::uint8_t>(at_ / stride());
+    MOTE_UPDATE_TRY(journal_.commit(next));
+  }
+  return Status::ok;
+}
+
+Status Agent::verify_step() {
+  const SlotRecord& target = record().slot[other()];
+  const std::uint32_t left = target.module_bytes - at_;
+  const std::uint32_t count = left < kHashAtOnce ? left : kHashAtOnce;
+  const std::uint32_t slot = port_.layout().slot(other());
+  hash_.update({port_.map(slot + at_), count});
+  at_ += count;
+  if (at_ < target.module_bytes) return Status::ok;
+  std::uint8_t digest[32];
+  hash_.finish(digest);
+  if (!equal(digest, target.digest)) return Status::digest_mismatch;
+  const Port::Runtime& has = port_.runtime();
+  const Status fits = status_of(device::misfit(header_at(port_, slot), target.module_bytes,
+                                               {has.core, has.isa_features, has.arena_bytes, has.arena_align}));
+  if (fits != Status::ok) return reject(fits);
+  BlockMacs macs(port_, identity().device_key);
+  MOTE_UPDATE_TRY(macs.begin(other(), target));
+  stage_ = Stage::table;
+  at_ = 0;
+  return Status::ok;
+}
+
+Status Agent::table_step() {
+  const SlotRecord& target = record().slot[other()];
+  BlockMacs macs(port_, identity().device_key);
+  std::uint32_t done = 0;
+  MOTE_UPDATE_TRY(macs.write(other(), target, at_, done));
+  at_ += done;
+  if (at_ < BlockMacs::count(target.module_bytes)) return Status::ok;
+  Record next = record();
+  next.phase = Phase::testing;
+  clear_parcel(next);
+  next.progress = 0;
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  inbox_.close();
+  offered_ = nullptr;
+  phase_ = Phase::testing;
+  at_ = 0;
+  return Status::ok;
+}
+
+// ---- proving
+
+/// One of the module's own vectors.
+Progress Agent::test_step() {
+  const std::uint32_t slot = port_.layout().slot(other());
+  const device::ModuleHeader& header = header_at(port_, slot);
+  const SlotRecord& target = record().slot[other()];
+  const std::uint64_t pair = std::uint64_t{header.input_bytes} + header.output_bytes;
+  if (header.vectors_count != 0 &&
+      (header.vectors_offset > target.module_bytes ||
+       header.vectors_count > (target.module_bytes - header.vectors_offset) / (pair == 0 ? 1 : pair))) {
+    static_cast<void>(reject(Status::malformed));
+    return Progress::worked;
+  }
+  if (at_ < header.vectors_count) {
+    const std::uint8_t* vector = port_.map(slot + header.vectors_offset + at_ * static_cast<std::uint32_t>(pair));
+    const std::uint8_t* output = port_.invoke(slot, true, {vector, header.input_bytes});
+    if (output == nullptr ||
+        !equal({output, header.output_bytes}, {vector + header.input_bytes, header.output_bytes})) {
+      static_cast<void>(reject(Status::self_test_failed));
+      return Progress::worked;
+    }
+    ++at_;
+    return Progress::worked;
+  }
+  // A module with state cannot be run now and then beside another one: it goes straight to its trial.
+  const bool shadow = record().shadow_wanted != 0 && has_module() && header.reset_offset == 0;
+  if (!shadow) {
+    static_cast<void>(begin_trial());
+    return Progress::worked;
+  }
+  Record next = record();
+  next.phase = Phase::shadowing;
+  next.done = next.agreed = 0;
+  if (journal_.commit(next) == Status::ok) {
+    phase_ = Phase::shadowing;
+    done_ = agreed_ = 0;
+  }
+  return Progress::worked;
+}
+
+Status Agent::begin_trial() {
+  Record next = record();
+  next.active = static_cast<std::uint8_t>(other());
+  next.phase = Phase::trial;
+  next.starts = next.faults = 0;
+  next.done = next.agreed = 0;
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  phase_ = Phase::trial;
+  done_ = agreed_ = 0;
+  block_ = 0;
+  return record().trial_wanted == 0 ? confirm() : Status::ok;
+}
+
+Status Agent::confirm() {
+  Record next = record();
+  next.phase = Phase::idle;
+  next.confirmed_sequence = next.slot[next.active].sequence;
+  next.slot[next.active].proven = 1;
+  next.last_status = Status::ok;
+  next.last_sequence = next.confirmed_sequence;
+  MOTE_UPDATE_TRY(journal_.commit(next));
+  phase_ = Phase::idle;
+  return Status::ok;
+}
+
+/// Counts an inference towards `wanted`; every eighth is noted in flash, so that a device that is switched off daily
+/// gets there, too.
+Status Agent::note_inference(std::uint16_t wanted) {
+  ++done_;
+  const auto eighth = static_cast<std::uint16_t>(wanted / 8 + 1);
+  if (done_ >= wanted || done_ % eighth != 0) return Status::ok;
+  Record next = record();
+  next.done = done_;
+  next.agreed = agreed_;
+  next.starts = 0;
+  return journal_.commit(next);
+}
+
+void Agent::inferred(Bytes input, Bytes output) {
+  if (phase_ == Phase::trial) {
+    static_cast<void>(note_inference(record().trial_wanted));
+    if (done_ >= record().trial_wanted) static_cast<void>(confirm());
+  } else if (phase_ == Phase::shadowing) {
+    const std::uint32_t slot = port_.layout().slot(other());
+    const std::uint32_t expected = first_class(output);
+    const device::ModuleHeader& header = header_at(port_, slot);
+    const std::uint8_t* shadow = header.input_bytes == input.size ? port_.invoke(slot, true, input) : nullptr;
+    if (shadow == nullptr) {
+      static_cast<void>(reject(Status::shadow_disagrees));
+      return;
+    }
+    if (first_class({shadow, header.output_bytes}) == expected) ++agreed_;
+    static_cast<void>(note_inference(record().shadow_wanted));
+    if (done_ < record().shadow_wanted) return;
+    const bool agrees = std::uint32_t{agreed_} * 1000 >= std::uint32_t{record().shadow_permille} * done_;
+    static_cast<void>(agrees ? begin_trial() : reject(Status::shadow_disagrees));
+  }
+}
+
+void Agent::inference_failed() {
+  if (phase_ == Phase::trial) static_cast<void>(reject(Status::not_confirmed));
+}
+
+}  // namespace mote::update

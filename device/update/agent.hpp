@@ -1,0 +1,143 @@
+#pragma once
+// The update agent: a state machine that takes a parcel from anywhere, judges it, installs what it brings into the slot
+// that is not in use, lets it prove itself, and keeps it or goes back. docs/updates.md, "States".
+//
+// One object, about 2.5 KiB, no heap. The board's program calls `start` once after a reset, `step` whenever it has
+// time, `inferred` after each inference of the active module. Nothing here blocks for longer than one signature, one
+// sector's erase or one inference.
+
+#include "update/crypto.hpp"
+#include "update/inbox.hpp"
+#include "update/journal.hpp"
+#include "update/payload.hpp"
+#include "update/plan.hpp"
+#include "update/trust.hpp"
+
+namespace mote::update {
+
+/// Why the board started. What a board cannot tell apart counts as power_on.
+enum class ResetCause : std::uint8_t { power_on, watchdog, fault };
+
+enum class Progress : std::uint8_t {
+  idle,     ///< nothing to do until something arrives or an inference is made
+  worked,   ///< call again
+  waiting,  ///< for blocks, inferences or a better battery
+};
+
+struct Policy {
+  std::uint8_t trial_starts = 5;    ///< starts without progress of a trial before it is given up
+  std::uint8_t trial_faults = 2;    ///< resets by watchdog or fault, in the whole trial
+  bool mirror = false;              ///< after a confirmation, the other slot becomes a copy for repair
+  std::uint32_t stale_after_s = 0;  ///< 0: never; without a time statement for so long, reports say stale
+};
+
+class Agent {
+ public:
+  explicit Agent(Port& port, const Policy& policy = {}) : port_(port), policy_(policy) {}
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  /// Finds out where the device stands, goes back from a trial that failed, checks the module to be run.
+  /// @return ok: `active_slot` may be run; waiting: no module yet; flash_failed; malformed: no identity.
+  [[nodiscard]] Status start(ResetCause cause);
+
+  [[nodiscard]] bool has_module() const { return record().active != kNoSlot; }
+  /// Offset of the module to be run, in the update flash; only with has_module().
+  [[nodiscard]] std::uint32_t module_offset() const { return port_.layout().slot(record().active); }
+  [[nodiscard]] const Record& record() const { return journal_.record(); }
+  [[nodiscard]] const Identity& identity() const { return trust_.identity(); }
+
+  /// A way of arriving announces a parcel. The same one as before goes on where it was.
+  /// @return ok; waiting: the inbox is being erased, put blocks when `inbox()` is there; busy; too_large; malformed.
+  [[nodiscard]] Status announce(const Announcement& announcement);
+  /// The inbox that takes blocks now, or null.
+  [[nodiscard]] Inbox* inbox() { return phase_ == Phase::receiving ? &inbox_ : nullptr; }
+  /// Gives up a parcel that is being received or judged.
+  void abandon(Status reason);
+
+  /// A parcel that is read in place; `parcel` is borrowed until the agent is idle again.
+  /// @return ok; busy.
+  [[nodiscard]] Status offer(Source& parcel);
+
+  /// Does a piece of work.
+  Progress step();
+
+  /// After each inference of the active module: its input, still whole, and its output.
+  void inferred(Bytes input, Bytes output);
+  /// The device's own report, authenticated with its key: docs/formats/report.md.
+  /// @return bytes written; 0 when `to` is too small.
+  std::size_t report(MutableBytes to);
+
+  /// The active module returned a status, or was stopped.
+  void inference_failed();
+
+  [[nodiscard]] Phase phase() const { return phase_; }
+  /// Of the last parcel that ended, ok included.
+  [[nodiscard]] Status last_status() const { return record().last_status; }
+
+ private:
+  enum class Stage : std::uint8_t { message, carried, write, verify, table };
+
+  unsigned other() const;
+  Source& source() { return offered_ != nullptr ? *offered_ : inbox_; }
+  std::uint64_t now_s() const;
+  std::uint32_t stride() const;
+  bool failed_before(Bytes digest) const;
+  void slot_matches(unsigned slot, const SlotRecord& module, bool& matches);
+
+  Status recover();
+  Status resume_install();
+  Status count_trial_start(ResetCause cause);
+  Status check_active();
+  Status replace_damaged();
+
+  void open_inbox();
+  void begin_messages(std::uint32_t offset);
+  void end(Status status);
+  Status reject(Status status);
+
+  Progress idle_step();
+  Progress prepare_step();
+  Progress check_step();
+  Status message_step();
+  Status take_keys(Bytes message);
+  Status take_time(Bytes message);
+  Status judge(const Plan& plan);
+  Status judge_freshness(const Plan& plan);
+  Status judge_fit(const Plan& plan);
+  Status carried_step();
+
+  Status begin_install();
+  Progress install_step();
+  Status write_step();
+  Status verify_step();
+  Status table_step();
+
+  Progress test_step();
+  Status begin_trial();
+  Status confirm();
+  Status note_inference(std::uint16_t wanted);
+
+  Port& port_;
+  Policy policy_;
+  Journal journal_;
+  Trust trust_;
+
+  // What is under way; forgotten with a reset.
+  Phase phase_ = Phase::idle;
+  Stage stage_ = Stage::message;
+  Status refusal_ = Status::ok;       // of a bundle of this parcel that was passed over
+  std::uint32_t at_ = 0;              // in the parcel, the payload, the slot or the table: by phase and stage
+  std::uint32_t message_offset_ = 0;  // of the bundle that is being worked on
+  std::uint32_t block_ = 0;           // of the running module, looked at next
+  std::uint16_t done_ = 0, agreed_ = 0;
+  Inbox inbox_;
+  Source* offered_ = nullptr;
+  Sha256 hash_;
+  Payload payload_;
+  BundleHead head_;  // borrows from message_
+  std::uint8_t message_[kMaxHeadBytes];
+  std::uint8_t page_[kPageBytes];
+};
+
+}  // namespace mote::update

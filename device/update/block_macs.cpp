@@ -1,0 +1,83 @@
+#include "update/block_macs.hpp"
+
+namespace mote::update {
+namespace {
+
+constexpr std::uint32_t kTableMagic = 0x31434d4d;  // "MMC1"
+constexpr std::uint32_t kAtOnce = 4;               // codes that fill the largest write unit
+
+Bytes bytes_of(const TableHeader& header, std::size_t count = sizeof(TableHeader)) {
+  return {reinterpret_cast<const std::uint8_t*>(&header), count};
+}
+
+}  // namespace
+
+void BlockMacs::header_mac(const TableHeader& header, std::uint8_t (&out)[32]) const {
+  HmacSha256 mac(key_);
+  mac.update(bytes_of(header, sizeof(TableHeader) - sizeof(header.mac)));
+  mac.finish(out);
+}
+
+void BlockMacs::block_mac(unsigned slot, const SlotRecord& module, std::uint32_t block, std::uint8_t* out) {
+  const std::uint32_t offset = block * kMacBlockBytes;
+  const std::uint32_t left = module.module_bytes - offset;
+  // The block's place and the module's sequence belong to it: a block moved or kept from before is another block.
+  std::uint8_t place[16] = {};
+  for (unsigned i = 0; i < 8; ++i) place[i] = static_cast<std::uint8_t>(module.sequence >> (8 * i));
+  for (unsigned i = 0; i < 4; ++i) place[8 + i] = static_cast<std::uint8_t>(block >> (8 * i));
+  HmacSha256 mac(key_);
+  mac.update(place);
+  mac.update({port_.map(port_.layout().slot(slot) + offset), left < kMacBlockBytes ? left : kMacBlockBytes});
+  std::uint8_t whole[32];
+  mac.finish(whole);
+  copy(out, {whole, 8});
+}
+
+Status BlockMacs::begin(unsigned slot, const SlotRecord& module) {
+  const Layout& layout = port_.layout();
+  for (std::uint32_t at = 0; at < layout.table_bytes(); at += layout.sector_bytes) {
+    if (!port_.erase_sector(layout.table(slot) + at)) return Status::flash_failed;
+  }
+  TableHeader header;
+  header.sequence = module.sequence;
+  header.magic = kTableMagic;
+  header.module_bytes = module.module_bytes;
+  copy(header.digest, module.digest);
+  std::uint8_t mac[32];
+  header_mac(header, mac);
+  copy(header.mac, {mac, sizeof(header.mac)});
+  return port_.program(layout.table(slot), bytes_of(header)) ? Status::ok : Status::flash_failed;
+}
+
+Status BlockMacs::write(unsigned slot, const SlotRecord& module, std::uint32_t first, std::uint32_t& done) {
+  std::uint8_t codes[8 * kAtOnce];
+  for (std::uint8_t& byte : codes) byte = 0xff;
+  const std::uint32_t left = count(module.module_bytes) - first;
+  done = left < kAtOnce ? left : kAtOnce;
+  for (std::uint32_t i = 0; i < done; ++i) block_mac(slot, module, first + i, codes + 8 * i);
+  const std::uint32_t offset = port_.layout().table(slot) + static_cast<std::uint32_t>(sizeof(TableHeader)) + 8 * first;
+  return port_.program(offset, codes) ? Status::ok : Status::flash_failed;
+}
+
+Status BlockMacs::identify(unsigned slot, SlotRecord& module) {
+  TableHeader header;
+  port_.read(port_.layout().table(slot), {reinterpret_cast<std::uint8_t*>(&header), sizeof(header)});
+  std::uint8_t mac[32];
+  header_mac(header, mac);
+  if (header.magic != kTableMagic || !equal_constant_time({mac, sizeof(header.mac)}, header.mac))
+    return Status::malformed;
+  module = {};
+  module.sequence = header.sequence;
+  module.module_bytes = header.module_bytes;
+  copy(module.digest, header.digest);
+  return module.module_bytes <= port_.layout().capacity() ? Status::ok : Status::malformed;
+}
+
+Status BlockMacs::check(unsigned slot, const SlotRecord& module, std::uint32_t block) {
+  std::uint8_t expected[8], found[8];
+  block_mac(slot, module, block, found);
+  port_.read(port_.layout().table(slot) + static_cast<std::uint32_t>(sizeof(TableHeader)) + 8 * block, expected);
+  return equal_constant_time(expected, found) ? Status::ok : Status::module_damaged;
+}
+
+}  // namespace mote::update

@@ -1,0 +1,32 @@
+#pragma once
+// A bundle's payload on its way into a slot: read from its source, decrypted, decoded, as pieces of the module from
+// front to back. The carried bytes were checked against the manifest's digest before.
+
+#include "update/crypto.hpp"
+#include "update/port.hpp"
+#include "update/trust.hpp"
+
+namespace mote::update {
+
+class Payload {
+ public:
+  /// @param offset  of the payload's first byte in the source.
+  /// @param base    the module that a delta was made against, in mapped flash; empty without.
+  /// @return decryption_failed  no content key for this device.
+  [[nodiscard]] Status begin(Source& source, std::uint32_t offset, const Plan& plan, const Identity& identity,
+                             Bytes base, Bytes target);
+
+  /// Fills `to` with the module's next bytes.
+  /// @return waiting, flash_failed, or what the decoder says of the payload.
+  [[nodiscard]] Status next(MutableBytes to);
+
+ private:
+  Status carried(MutableBytes to);  // the next bytes that travelled, decrypted
+
+  Source* source_ = nullptr;
+  std::uint32_t offset_ = 0;
+  std::uint32_t at_ = 0;
+  std::uint32_t bytes_ = 0;
+};
+
+}  // namespace mote::update
