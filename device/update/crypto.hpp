@@ -6,6 +6,7 @@
 // What takes a secret takes the same time whatever its value; verifying does not, because nothing in it is secret.
 
 #include "update/bytes.hpp"
+#include "update/crypto/parts.h"
 
 namespace mote::update {
 
@@ -18,7 +19,7 @@ class Sha256 {
   void finish(std::uint8_t (&digest)[32]);
 
  private:
-  std::uint64_t state_[14];
+  std::uint64_t state_[mote_sha256_words];
 };
 
 /// HMAC-SHA-256 (RFC 2104).
@@ -34,7 +35,7 @@ class HmacSha256 {
 };
 
 /// Ed25519 (RFC 8032, 5.1.7, without cofactor). False for a scalar that is not below the group's order, for a point
-/// that is not encoded in its one way, for a key or R of small order, and for whatever was not signed.
+/// that is not encoded in its one way, for a key of small order, and for whatever was not signed.
 [[nodiscard]] bool verify_ed25519(const std::uint8_t (&key)[32], const std::uint8_t (&signature)[64], Bytes message);
 
 /// ECDSA on P-256 over a SHA-256 digest. `key` is x and y, `signature` r and s, big endian. False also for a point that
@@ -53,14 +54,9 @@ class ChaChaPolyCheck {
   [[nodiscard]] bool finish(const std::uint8_t (&tag)[16]);
 
  private:
-  void absorb(Bytes data);
-  void block(std::uint32_t high_bit);
-  void pad();
-
-  std::uint32_t r_[5], h_[5], s_[4];
-  std::uint8_t pending_[16];
-  std::uint32_t pending_bytes_;
-  std::uint32_t aad_bytes_, text_bytes_;
+  mote_poly1305 state_;
+  std::uint8_t pending_[16];  ///< the block that has begun
+  std::uint32_t aad_bytes_, ciphertext_bytes_;
 };
 
 /// Decrypts (or encrypts) `in_place`, which begins `offset` bytes behind the first byte of the message, as
