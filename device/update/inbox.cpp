@@ -55,6 +55,8 @@ void Inbox::open(Port& port, const Announcement& announcement) {
   stride_ = stride(port.layout(), announcement.block_bytes);
   blocks_ = (announcement.total_bytes - 1) / announcement.block_bytes + 1;
   positions_ = port.layout().inbox_bytes / stride_;
+  next_spare_ = positions_;
+  while (next_spare_ > blocks_ && is_blank(next_spare_ - 1)) --next_spare_;
   missing_ = 0;
   found_number_ = kNowhere;
   for (std::uint32_t i = 0; i < blocks_; ++i) missing_ += has(i) ? 0 : 1;
@@ -119,13 +121,12 @@ Status Inbox::put(std::uint32_t number, Bytes data) {
   if ((number < kCodedRows && number >= blocks_) || number == kNowhere) return Status::malformed;
   if (data.size != block_size(number)) return Status::malformed;
   if (has(number)) return Status::ok;
-  std::uint32_t position = number < blocks_ && is_blank(number) ? number : blocks_;
-  while (position < positions_ && !is_blank(position)) ++position;
+  const bool at_home = number < blocks_ && is_blank(number);
 
   const std::uint32_t unit = port_->layout().write_unit_bytes;
   const std::uint32_t data_bytes = up(announcement_.block_bytes, unit);
-  for (; position < positions_; ++position) {
-    if (!is_blank(position)) continue;
+  for (std::uint32_t position = at_home ? number : next_spare_; position < positions_; position = next_spare_) {
+    if (position == next_spare_) ++next_spare_;
     Trailer trailer{number, crc_of(number)};
     bool written = true;
     for (std::uint32_t at = 0; at < data_bytes && written; at += kMaxUnit) {
@@ -143,7 +144,6 @@ Status Inbox::put(std::uint32_t number, Bytes data) {
       if (number < blocks_) --missing_;
       return Status::ok;
     }
-    if (position < blocks_) position = blocks_ - 1;  // worn or begun before a cut: on to the spare ones
   }
   return Status::store_full;
 }
@@ -156,13 +156,13 @@ Status Inbox::read_block(std::uint32_t number, std::uint32_t offset, MutableByte
   return Status::ok;
 }
 
-bool Inbox::next_row(std::uint32_t& position, std::uint32_t& number) const {
+bool Inbox::next_row(std::uint32_t& position, std::uint32_t& number, std::uint32_t mask, std::uint32_t wanted) const {
   if (position < blocks_) position = blocks_;
   for (; position < positions_; ++position) {
     std::uint32_t found = 0;
     port_->read(offset_of(position) + up(announcement_.block_bytes, port_->layout().write_unit_bytes),
                 {reinterpret_cast<std::uint8_t*>(&found), sizeof(found)});
-    if (found < kCodedRows || found == 0xffffffff || !is_sound(position)) continue;
+    if (found < kCodedRows || found == kNowhere || (found & mask) != wanted || !is_sound(position)) continue;
     number = found;
     ++position;
     return true;

@@ -49,9 +49,11 @@ class Inbox : public Source {
   /// Reads part of a block or coded row. @return waiting  it is not there.
   [[nodiscard]] Status read_block(std::uint32_t number, std::uint32_t offset, MutableBytes to) const;
 
-  /// Numbers of the coded rows that are stored, by position: for a decoder that takes up its work after a start.
+  /// Numbers of the coded rows that are stored, in the order in which they were: for a decoder that takes up its work
+  /// after a start. Only those for which (number & mask) == wanted.
   /// @return false  no more. `position` begins with 0 and is moved on.
-  [[nodiscard]] bool next_row(std::uint32_t& position, std::uint32_t& number) const;
+  [[nodiscard]] bool next_row(std::uint32_t& position, std::uint32_t& number, std::uint32_t mask = 0,
+                              std::uint32_t wanted = 0) const;
 
   std::uint32_t bytes() const override { return announcement_.total_bytes; }
   [[nodiscard]] Status read(std::uint32_t offset, MutableBytes to) override;
@@ -70,6 +72,7 @@ class Inbox : public Source {
   std::uint32_t blocks_ = 0;
   std::uint32_t positions_ = 0;
   std::uint32_t missing_ = 0;
+  std::uint32_t next_spare_ = 0;  // behind the last that is not blank: never before one that was written earlier
   // The block that was found last: small reads one after the other do not compute its CRC again.
   mutable std::uint32_t found_number_ = 0xffffffff;
   mutable std::uint32_t found_position_ = 0;

@@ -14,7 +14,8 @@ struct PowerLost {};
 
 class FlashPort : public update::Port {
  public:
-  /// Runs a module as it lies in its slot: module, whether to make its state initial, input. Returns the output, or null.
+  /// Runs a module as it lies in its slot: module, whether to make its state initial, input. Returns the output, or
+  /// null.
   using Invoke = std::function<const std::uint8_t*(ByteSpan module, bool fresh, ByteSpan input)>;
 
   /// `flash` is borrowed and may be shared by ports of consecutive starts.
