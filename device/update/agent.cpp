@@ -14,7 +14,8 @@ constexpr std::uint32_t kHashAtOnce = 4 * kPageBytes;
 bool is_for_others(Status status) {
   return status == Status::wrong_vendor || status == Status::wrong_class || status == Status::wrong_device ||
          status == Status::wrong_base || status == Status::replayed || status == Status::wrong_core ||
-         status == Status::wrong_abi || status == Status::rollback || status == Status::failed_before;
+         status == Status::wrong_abi || status == Status::rollback || status == Status::failed_before ||
+         status == Status::decryption_failed;  // its content key is for another group
 }
 
 const device::ModuleHeader& header_at(Port& port, std::uint32_t offset) {
@@ -365,6 +366,7 @@ Status Agent::message_step() {
       status = read_bundle_head(start, left, head_);
       if (status == Status::ok) message.bytes = head_.payload_offset + head_.payload_bytes;
       if (status == Status::ok) status = judge(head_.plan);
+      if (status == Status::ok) status = tag_.begin(head_.plan, identity());
       if (status == Status::ok) {
         message_offset_ = at_;
         at_ = 0;
@@ -457,7 +459,7 @@ Status Agent::judge_fit(const Plan& plan) {
     if (!has_module()) return Status::wrong_base;
     const SlotRecord& base = record().slot[record().active];
     if (plan.base_bytes != base.module_bytes || !equal(plan.base_digest, base.digest)) return Status::wrong_base;
-  } else if (plan.encryption_info.size == 0 && plan.carried_bytes != plan.module_bytes) {
+  } else if (plan.carried_bytes != plan.module_bytes + (plan.encryption_info.size == 0 ? 0 : kTagBytes)) {
     return Status::wrong_size;
   }
   return Status::ok;
@@ -470,6 +472,7 @@ Status Agent::carried_step() {
     const std::uint32_t count = bytes - at_ < kPageBytes ? bytes - at_ : kPageBytes;
     MOTE_UPDATE_TRY(source().read(message_offset_ + head_.payload_offset + at_, {page_, count}));
     hash_.update({page_, count});
+    tag_.update({page_, count});
     at_ += count;
   }
   if (at_ < bytes) return Status::ok;
@@ -478,6 +481,7 @@ Status Agent::carried_step() {
   std::uint8_t digest[32];
   whole.finish(digest);
   if (!equal(digest, head_.plan.carried_digest)) return Status::digest_mismatch;
+  MOTE_UPDATE_TRY(tag_.finish());
   return begin_install();
 }
 

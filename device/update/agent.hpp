@@ -134,6 +134,7 @@ class Agent {
   Inbox inbox_;
   Source* offered_ = nullptr;
   Sha256 hash_;
+  TagCheck tag_;
   Payload payload_;
   BundleHead head_;  // borrows from message_
   std::uint8_t message_[kMaxHeadBytes];

@@ -2,9 +2,8 @@
 // A bundle's payload on its way into a slot: read from its source, decrypted, decoded, as pieces of the module from
 // front to back. The carried bytes were checked against the manifest's digest before.
 
-#include "update/crypto.hpp"
+#include "update/encryption.hpp"
 #include "update/port.hpp"
-#include "update/trust.hpp"
 
 namespace mote::update {
 
@@ -26,7 +25,9 @@ class Payload {
   Source* source_ = nullptr;
   std::uint32_t offset_ = 0;
   std::uint32_t at_ = 0;
-  std::uint32_t bytes_ = 0;
+  std::uint32_t bytes_ = 0;  // without a tag
+  bool is_encrypted_ = false;
+  ContentKey key_;
 };
 
 }  // namespace mote::update

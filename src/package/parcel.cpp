@@ -124,7 +124,7 @@ Bytes shared_sequence(const BundleOptions& options, const update::Requirements& 
   return sequence.encoded();
 }
 
-Bytes install_sequence(const BundleOptions& options, ByteSpan module, ByteSpan payload) {
+Bytes install_sequence(const BundleOptions& options, ByteSpan module, ByteSpan payload, ByteSpan encryption_info) {
   Sequence sequence;
   if (options.use_before_s != 0) sequence.condition(4);
   if (options.minimum_battery_percent != 0) sequence.condition(26);
@@ -135,8 +135,10 @@ Bytes install_sequence(const BundleOptions& options, ByteSpan module, ByteSpan p
   sequence.command(21, 2);
   sequence.condition(3);
   sequence.select(1);
-  std::vector<std::pair<std::int64_t, Bytes>> values{
-      {3, bytes_item(digest_item(module))}, {14, number_item(module.size())}, {22, number_item(0)}};
+  std::vector<std::pair<std::int64_t, Bytes>> values{{3, bytes_item(digest_item(module))},
+                                                     {14, number_item(module.size())}};
+  if (!encryption_info.empty()) values.emplace_back(19, bytes_item(encryption_info));
+  values.emplace_back(22, number_item(0));
   if (options.delta) {
     const Digest base = sha256(options.delta->base);
     values.emplace_back(-301, bytes_item(cbor([&](CborWriter& w) {
@@ -243,6 +245,12 @@ Result<UnsignedBundle> write_manifest(ByteSpan module, const BundleOptions& opti
   MOTE_TRY(const update::Requirements requirements, requirements_of(module, options));
   UnsignedBundle bundle;
   bundle.payload = options.delta ? options.delta->bytes : Bytes(module.begin(), module.end());
+  Bytes encryption_info;
+  if (options.encryption) {
+    MOTE_TRY(EncryptedPayload encrypted, encrypt_payload(bundle.payload, *options.encryption));
+    bundle.payload = std::move(encrypted.bytes);
+    encryption_info = std::move(encrypted.info);
+  }
   const Bytes shared = shared_sequence(options, requirements);
   const Bytes common = cbor([&](CborWriter& w) {
     w.map(2);
@@ -259,7 +267,7 @@ Result<UnsignedBundle> write_manifest(ByteSpan module, const BundleOptions& opti
   validate.select(1);
   validate.condition(3);
   const Bytes validate_encoded = validate.encoded();
-  const Bytes install = install_sequence(options, module, bundle.payload);
+  const Bytes install = install_sequence(options, module, bundle.payload, encryption_info);
   const Bytes manifest = cbor([&](CborWriter& w) {
     w.map(5);
     w.unsigned_int(1);
@@ -299,7 +307,12 @@ Bytes sign_bundle(const UnsignedBundle& bundle, std::span<const SigningKey> sign
 Result<Bytes> write_bundle(ByteSpan module, const BundleOptions& options, std::span<const SigningKey> signers) {
   MOTE_TRY_VOID(check(options, signers.size()));
   MOTE_TRY(const UnsignedBundle bundle, write_manifest(module, options));
-  return sign_bundle(bundle, signers);
+  Bytes signed_bundle = sign_bundle(bundle, signers);
+  const std::size_t head_bytes = signed_bundle.size() - bundle.payload.size();
+  if (head_bytes > update::kMaxHeadBytes)
+    return fail(Code::too_large, "the bundle's head has " + std::to_string(head_bytes) + " bytes, devices read " +
+                                     std::to_string(update::kMaxHeadBytes) + ": fewer signers or recipients");
+  return signed_bundle;
 }
 
 Result<Bytes> write_keys(const KeysOptions& options, std::span<const SigningKey> signers) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "abi/module.hpp"
@@ -102,6 +103,27 @@ TEST(Parcel, every_changed_bit_of_the_head_is_refused_or_changes_a_signature) {
     EXPECT_TRUE(in_signature || head.payload_bytes != head.plan.carried_bytes) << "byte " << bit / 8;
   }
   EXPECT_GE(passed, 8 * whole.signatures[0].size - 8);
+}
+
+TEST(Parcel, an_encrypted_bundle_says_for_whom_and_carries_ciphertext) {
+  const SigningKey signers[] = {key(1)};
+  BundleOptions o = options();
+  o.encryption = EncryptionOptions{};
+  o.encryption->groups = {GroupKey{1}};
+  o.encryption->devices = {agreement_public_key({5})};
+  const Bytes module = small_module();
+  const Bytes bundle = write_bundle(module, o, signers).value();
+  BundleHead head;
+  ASSERT_EQ(read(bundle, head), Status::ok);
+  EXPECT_EQ(head.plan.module_bytes, module.size());
+  EXPECT_EQ(head.plan.carried_bytes, module.size() + 16);
+  EXPECT_EQ(head.payload_bytes, head.plan.carried_bytes);
+  EXPECT_NE(head.plan.encryption_info.size, 0u);
+  EXPECT_EQ(std::search(bundle.begin(), bundle.end(), module.begin() + 128, module.begin() + 160), bundle.end());
+  const std::vector<SigningKey> many(4, key(1));
+  o.encryption->devices.assign(4, agreement_public_key({5}));
+  o.encryption->groups.clear();
+  EXPECT_EQ(write_bundle(module, o, many).error().code(), Code::too_large);
 }
 
 TEST(Parcel, wrong_options_are_refused) {

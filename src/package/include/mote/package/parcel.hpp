@@ -9,6 +9,7 @@
 
 #include "mote/base/bytes.hpp"
 #include "mote/base/error.hpp"
+#include "mote/package/encryption.hpp"
 #include "mote/package/signing_key.hpp"
 #include "update/plan.hpp"
 #include "update/trust.hpp"
@@ -39,6 +40,7 @@ struct BundleOptions {
   std::uint16_t shadow_permille = 900;
   std::uint16_t trial_inferences = 32;
   std::optional<Delta> delta;
+  std::optional<EncryptionOptions> encryption;
 };
 
 /// What the module needs, from its header.
@@ -46,7 +48,9 @@ struct BundleOptions {
 [[nodiscard]] Result<update::Requirements> requirements_of(ByteSpan module, const BundleOptions& options);
 
 /// A bundle signed by each of `signers`.
-/// @error invalid_argument  no sequence, no signer, more than four, a percentage or permille out of range.
+/// @error invalid_argument  no sequence, no signer, more than four, a percentage or permille out of range; as
+///                          encrypt_payload.
+/// @error too_large         its head is longer than devices read: too many recipients and signers.
 [[nodiscard]] Result<Bytes> write_bundle(ByteSpan module, const BundleOptions& options,
                                          std::span<const SigningKey> signers);
 

@@ -1,0 +1,42 @@
+#pragma once
+// An encrypted payload (docs/formats/parcel.md, "Encryption"): the content key out of a COSE_Encrypt whose ciphertext
+// is the payload, and the check of the authentication tag, which stands behind it.
+
+#include "update/crypto.hpp"
+#include "update/plan.hpp"
+#include "update/trust.hpp"
+
+namespace mote::update {
+
+constexpr std::uint32_t kTagBytes = 16;
+constexpr unsigned kMaxRecipients = 4;
+
+/// Secret; to be wiped.
+struct ContentKey {
+  std::uint8_t key[32] = {};
+  std::uint8_t nonce[12] = {};
+};
+
+/// Tries each recipient with the group's key and the device's own: which of them is meant is found by unwrapping.
+/// @return decryption_failed  none of them is this device.
+///         unsupported_algorithm, malformed, not_canonical, truncated, trailing_bytes; too_large: too many recipients.
+[[nodiscard]] Status find_content_key(Bytes encryption_info, const Identity& identity, ContentKey& out);
+
+/// Checks the tag while ciphertext and tag pass by. Does nothing for a plain payload.
+class TagCheck {
+ public:
+  /// @return as find_content_key; wrong_size: no room for a tag.
+  [[nodiscard]] Status begin(const Plan& plan, const Identity& identity);
+  void update(Bytes carried);
+  /// After all carried bytes; may be asked again. @return decryption_failed.
+  [[nodiscard]] Status finish() const;
+
+ private:
+  ChaChaPolyCheck check_{};
+  std::uint8_t tag_[kTagBytes] = {};
+  std::uint32_t text_left_ = 0;
+  std::uint32_t tag_bytes_ = 0;
+  bool is_encrypted_ = false;
+};
+
+}  // namespace mote::update
