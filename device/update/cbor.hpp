@@ -234,12 +234,7 @@ class CborWriter {
     for (std::size_t i = 0; i < value.size; ++i) put(value[i]);
   }
 
-  /// Bytes that were to be written; more than the buffer has: it did not fit.
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] bool fits() const { return size_ <= to_.size; }
-  [[nodiscard]] Bytes written() const { return {to_.data, size_ < to_.size ? size_ : to_.size}; }
-
- private:
+  /// What a number, tag or simple value is, or begins a string, array or map.
   void head(CborType type, std::uint64_t value) {
     const auto major = static_cast<std::uint8_t>(static_cast<unsigned>(type) << 5);
     if (value < 24) return put(static_cast<std::uint8_t>(major | value));
@@ -247,6 +242,13 @@ class CborWriter {
     put(static_cast<std::uint8_t>(major | (24 + power)));
     for (unsigned shift = 8u << power; shift != 0; shift -= 8) put(static_cast<std::uint8_t>(value >> (shift - 8)));
   }
+
+  /// Bytes that were to be written; more than the buffer has: it did not fit.
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool fits() const { return size_ <= to_.size; }
+  [[nodiscard]] Bytes written() const { return {to_.data, size_ < to_.size ? size_ : to_.size}; }
+
+ private:
   void put(std::uint8_t byte) {
     if (size_ < to_.size) to_.data[size_] = byte;
     ++size_;
