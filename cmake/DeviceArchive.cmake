@@ -7,8 +7,14 @@
 #     INCLUDES ... SYSTEM ... # folders; SYSTEM: of others
 #     DEFINITIONS NAME=VALUE ...)
 #
-# makes the target mote_update_crypto_cortex-m4f, which is built when something depends on it, and sets
-# mote_update_crypto_cortex-m4f_ARCHIVE to the file in the caller's scope.
+# makes the target mote_update_crypto_cortex-m4f, which is built when something depends on it; its property MOTE_FILE
+# is the archive.
+#
+#   mote_device_firmware(mote_crypto_firmware cortex-m4f
+#     SOURCES ... ARCHIVES mote_update_crypto DEFINITIONS ... LINK -Wl,--defsym=mote_flash_bytes=524288)
+#
+# makes an ELF of them and device/boards (startup, memory functions, markers, bench.ld): the target
+# mote_crypto_firmware_cortex-m4f, with the ELF as MOTE_FILE.
 
 set(mote_core_flags_cortex-m0plus -mthumb -mcpu=cortex-m0plus)
 set(mote_core_flags_cortex-m4 -mthumb -mcpu=cortex-m4)
@@ -55,5 +61,36 @@ function(mote_device_archive name core)
     COMMAND ${tools}ranlib ${archive}
     COMMENT "Archive ${target}")
   add_custom_target(${target} DEPENDS ${archive})
-  set(${target}_ARCHIVE ${archive} PARENT_SCOPE)
+  set_property(TARGET ${target} PROPERTY MOTE_FILE ${archive})
+endfunction()
+
+function(mote_device_firmware name core)
+  cmake_parse_arguments(A "" "" "SOURCES;ARCHIVES;DEFINITIONS;LINK" ${ARGN})
+  set(boards ${PROJECT_SOURCE_DIR}/device/boards)
+  set(startup startup.cpp)
+  if(core MATCHES "^rv32")
+    set(startup startup_riscv32.cpp)
+  endif()
+  mote_device_archive(${name}_objects ${core}
+    SOURCES ${A_SOURCES} ${boards}/${startup} ${boards}/memory.cpp ${boards}/markers.cpp
+    INCLUDES ${PROJECT_SOURCE_DIR}/device SYSTEM ${PROJECT_SOURCE_DIR}/device/freestanding DEFINITIONS ${A_DEFINITIONS})
+  get_property(archives TARGET ${name}_objects_${core} PROPERTY MOTE_FILE)
+  foreach(archive IN LISTS A_ARCHIVES)
+    get_property(file TARGET ${archive}_${core} PROPERTY MOTE_FILE)
+    list(APPEND archives ${file})
+  endforeach()
+  set(tools arm-none-eabi-)
+  if(core MATCHES "^rv32")
+    set(tools riscv64-unknown-elf-)
+  endif()
+  set(elf ${CMAKE_CURRENT_BINARY_DIR}/${name}_${core}.elf)
+  add_custom_command(OUTPUT ${elf} DEPENDS ${archives} ${boards}/bench.ld VERBATIM
+    COMMAND ${tools}g++ ${mote_core_flags_${core}} -nostdlib -Wl,--gc-sections -Wl,--no-warn-rwx-segments
+      ${A_LINK} -T ${boards}/bench.ld -Wl,--start-group ${archives} -Wl,--end-group -lgcc -o ${elf}
+    COMMENT "Linking ${name} for ${core}")
+  add_custom_target(${name}_${core} DEPENDS ${elf})
+  foreach(archive IN LISTS A_ARCHIVES)
+    add_dependencies(${name}_${core} ${archive}_${core})
+  endforeach()
+  set_property(TARGET ${name}_${core} PROPERTY MOTE_FILE ${elf})
 endfunction()

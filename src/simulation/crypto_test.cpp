@@ -1,42 +1,9 @@
-#include "update/crypto.hpp"
+// The RFCs' and standards' own examples. crypto_reference_test.cpp has those that OpenSSL makes up.
 
-#include <gtest/gtest.h>
-
-#include <cstring>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "crypto_reference.hpp"
 
 namespace mote::update {
 namespace {
-
-using Raw = std::vector<std::uint8_t>;
-
-Raw hex(std::string_view text) {
-  Raw raw;
-  std::string digits;
-  for (const char c : text) {
-    if (c != ' ') digits += c;
-  }
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
-    raw.push_back(static_cast<std::uint8_t>(std::stoul(digits.substr(i, 2), nullptr, 16)));
-  }
-  return raw;
-}
-
-Bytes bytes(const Raw& raw) { return {raw.data(), raw.size()}; }
-
-template <std::size_t N>
-struct Block {
-  std::uint8_t bytes[N] = {};
-  Block() = default;
-  explicit Block(const Raw& raw) {
-    EXPECT_EQ(raw.size(), N);
-    std::memcpy(bytes, raw.data(), N);
-  }
-  explicit Block(std::string_view text) : Block(hex(text)) {}
-  Raw raw() const { return Raw(bytes, bytes + N); }
-};
 
 Bytes text(std::string_view t) { return {reinterpret_cast<const std::uint8_t*>(t.data()), t.size()}; }
 
