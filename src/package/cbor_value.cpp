@@ -102,14 +102,25 @@ std::string simple_text(std::uint64_t number) {
                         : "simple(" + std::to_string(number) + ")";
 }
 
+/// Long ones by their beginning: nobody reads a payload.
+std::string hex_text(ByteSpan bytes) {
+  constexpr std::size_t kMost = 128, kShown = 16;
+  if (bytes.size() <= kMost) return "h'" + to_hex(bytes) + "'";
+  return "h'" + to_hex(bytes.first(kShown)) + "...' / " + std::to_string(bytes.size()) + " bytes /";
+}
+
 std::string one_line(const CborValue& value);
 std::string over_lines(const CborValue& value, std::size_t indent);
 
 constexpr std::size_t kLineWidth = 100;
 
+std::string comment_of(const CborValue& value) {
+  return value.comment.empty() ? std::string() : "/ " + value.comment + " / ";
+}
+
 std::string print(const CborValue& value, std::size_t indent) {
-  std::string line = one_line(value);
-  return indent + line.size() <= kLineWidth ? line : over_lines(value, indent);
+  std::string line = comment_of(value) + one_line(value);
+  return indent + line.size() <= kLineWidth ? line : comment_of(value) + over_lines(value, indent);
 }
 
 std::string_view opening(const CborValue& value) {
@@ -133,7 +144,7 @@ std::string one_line(const CborValue& value) {
     case CborType::tag:
       return std::to_string(value.number) + "(" + one_line(value.items[0]) + ")";
     case CborType::bytes:
-      if (value.items.empty()) return "h'" + to_hex(value.bytes) + "'";
+      if (value.items.empty()) return hex_text(value.bytes);
       break;
     case CborType::array:
     case CborType::map:
@@ -143,7 +154,7 @@ std::string one_line(const CborValue& value) {
   for (std::size_t i = 0; i < value.items.size(); ++i) {
     const bool is_value = value.is(CborType::map) && i % 2 == 1;
     if (i != 0) out += is_value ? ": " : ", ";
-    out += one_line(value.items[i]);
+    out += comment_of(value.items[i]) + one_line(value.items[i]);
   }
   return out.append(closing(value));
 }
@@ -154,9 +165,11 @@ std::string over_lines(const CborValue& value, std::size_t indent) {
   const std::string inner(indent + 2, ' ');
   std::string out(opening(value));
   for (std::size_t i = 0; i < value.items.size(); ++i) {
-    const bool is_value = value.is(CborType::map) && i % 2 == 1;
-    if (is_value) {
+    const bool is_second = i % 2 == 1;
+    if (value.is(CborType::map) && is_second) {
       out += ": ";
+    } else if (is_second && !value.items[i - 1].comment.empty()) {
+      out += ", ";  // a command and its argument
     } else {
       out += (i != 0 ? ",\n" : "\n") + inner;
     }
@@ -167,21 +180,23 @@ std::string over_lines(const CborValue& value, std::size_t indent) {
 
 }  // namespace
 
-CborValue CborValue::unsigned_int(std::uint64_t value) { return {CborType::unsigned_int, value, {}, {}}; }
+CborValue CborValue::unsigned_int(std::uint64_t value) { return {CborType::unsigned_int, value, {}, {}, {}}; }
 
 CborValue CborValue::integer(std::int64_t value) {
   if (value >= 0) return unsigned_int(static_cast<std::uint64_t>(value));
-  return {CborType::negative_int, static_cast<std::uint64_t>(-1 - value), {}, {}};
+  return {CborType::negative_int, static_cast<std::uint64_t>(-1 - value), {}, {}, {}};
 }
 
-CborValue CborValue::bytes_of(ByteSpan value) { return {CborType::bytes, 0, Bytes(value.begin(), value.end()), {}}; }
+CborValue CborValue::bytes_of(ByteSpan value) {
+  return {CborType::bytes, 0, Bytes(value.begin(), value.end()), {}, {}};
+}
 
 CborValue CborValue::text(std::string_view value) {
   const ByteSpan bytes = as_bytes(value);
-  return {CborType::text, 0, Bytes(bytes.begin(), bytes.end()), {}};
+  return {CborType::text, 0, Bytes(bytes.begin(), bytes.end()), {}, {}};
 }
 
-CborValue CborValue::array(std::vector<CborValue> items) { return {CborType::array, 0, {}, std::move(items)}; }
+CborValue CborValue::array(std::vector<CborValue> items) { return {CborType::array, 0, {}, std::move(items), {}}; }
 
 bool CborValue::is_integer(std::int64_t value) const { return *this == integer(value); }
 

@@ -20,6 +20,7 @@ struct CborValue {
   /// Elements of an array; keys and values of a map, in turn; what a tag is on; or, in a byte string, the item that
   /// `unwrap` found inside.
   std::vector<CborValue> items;
+  std::string comment;  ///< what it is, for diagnostic(); never encoded
 
   [[nodiscard]] static CborValue unsigned_int(std::uint64_t value);
   [[nodiscard]] static CborValue integer(std::int64_t value);
@@ -37,7 +38,10 @@ struct CborValue {
   [[nodiscard]] const CborValue* find(std::int64_t key) const;
   [[nodiscard]] CborValue* find(std::int64_t key);
 
-  bool operator==(const CborValue&) const = default;
+  /// Comments do not count.
+  bool operator==(const CborValue& other) const {
+    return type == other.type && number == other.number && bytes == other.bytes && items == other.items;
+  }
 };
 
 /// One item that is all of `bytes`.
@@ -51,7 +55,8 @@ struct CborValue {
 /// @error malformed  no byte string, or no item in it.
 [[nodiscard]] Result<void> unwrap(CborValue& value);
 
-/// Diagnostic notation (RFC 8949, section 8, and RFC 8610, appendix G), over lines where it is long.
+/// Diagnostic notation (RFC 8949, section 8, and RFC 8610, appendix G) with comments, over lines where it is long; of
+/// byte strings above 128 bytes the beginning.
 [[nodiscard]] std::string diagnostic(const CborValue& value);
 
 }  // namespace mote::package
