@@ -563,6 +563,14 @@ std::uint32_t Agent::stride() const {
   return (record().slot[other()].module_bytes / 8 / sector + 1) * sector;
 }
 
+bool Agent::is_blank(std::uint32_t offset) {
+  const std::uint8_t* sector = port_.map(offset);
+  for (std::uint32_t i = 0; i < port_.layout().sector_bytes; ++i) {
+    if (sector[i] != 0xff) return false;
+  }
+  return true;
+}
+
 Status Agent::write_step() {
   const Layout& layout = port_.layout();
   const SlotRecord& target = record().slot[other()];
@@ -570,8 +578,15 @@ Status Agent::write_step() {
   const std::uint32_t resume = record().progress * stride();  // what lies before is written
   // A page a step; pages that are written already cost no flash, only decoding.
   const std::uint32_t count = target.module_bytes - at_ < kPageBytes ? target.module_bytes - at_ : kPageBytes;
-  if (at_ >= resume && at_ % layout.sector_bytes == 0 && !port_.erase_sector(slot + at_)) return Status::flash_failed;
+  if (at_ >= resume && at_ % layout.sector_bytes == 0 &&
+      !(policy_.plants(PlantedBug::trusts_half_erased) && is_blank(slot + at_)) && !port_.erase_sector(slot + at_))
+    return Status::flash_failed;
   MOTE_UPDATE_TRY(payload_.next({page_, count}));
+  if (policy_.plants(PlantedBug::good_before_last_write) && at_ + count == target.module_bytes) {
+    Record early = record();
+    early.phase = Phase::testing;
+    MOTE_UPDATE_TRY(journal_.commit(early));
+  }
   if (at_ >= resume) {
     const std::uint32_t unit = layout.write_unit_bytes;
     const std::uint32_t padded = (count + unit - 1) / unit * unit;

@@ -24,11 +24,25 @@ enum class Progress : std::uint8_t {
   waiting,  ///< for blocks, inferences or a better battery
 };
 
+/// Mistakes that others made, and that a torture has to find: built in only where MOTE_PLANTED_BUGS is defined.
+enum class PlantedBug : std::uint8_t {
+  none,
+  good_before_last_write,  ///< the slot is marked good before its last page is written
+  trusts_half_erased,      ///< a sector that looks erased is not erased again
+};
+
 struct Policy {
   std::uint8_t trial_starts = 5;    ///< starts without progress of a trial before it is given up
   std::uint8_t trial_faults = 2;    ///< resets by watchdog or fault, in the whole trial
   bool mirror = false;              ///< after a confirmation, the other slot becomes a copy for repair
   std::uint32_t stale_after_s = 0;  ///< 0: never; without a time statement for so long, reports say stale
+
+#ifdef MOTE_PLANTED_BUGS
+  PlantedBug planted = PlantedBug::none;
+  [[nodiscard]] bool plants(PlantedBug bug) const { return planted == bug; }
+#else
+  [[nodiscard]] static constexpr bool plants(PlantedBug) { return false; }
+#endif
 };
 
 class Agent {
@@ -46,6 +60,7 @@ class Agent {
   [[nodiscard]] std::uint32_t module_offset() const { return port_.layout().slot(record().active); }
   [[nodiscard]] const Record& record() const { return journal_.record(); }
   [[nodiscard]] const Identity& identity() const { return trust_.identity(); }
+  [[nodiscard]] std::uint32_t keys_version() const { return trust_.keys().version; }
 
   /// A way of arriving announces a parcel. The same one as before goes on where it was.
   /// @return ok; waiting: the inbox is being erased, put blocks when `inbox()` is there; busy; too_large; malformed.
@@ -83,6 +98,7 @@ class Agent {
   std::uint64_t now_s() const;
   std::uint32_t stride() const;
   bool failed_before(Bytes digest) const;
+  bool is_blank(std::uint32_t offset);
   void slot_matches(unsigned slot, const SlotRecord& module, bool& matches);
 
   Status recover();

@@ -128,11 +128,16 @@ Result<void> NorFlash::load(std::uint32_t offset, ByteSpan data) {
 void NorFlash::restore_power(std::uint64_t seed) {
   powered_ = true;
   cut_.reset();
+  // Marginal cells move together with temperature and supply: at some starts all of them read as erased, at some all as
+  // programmed, and at others each for itself.
   Rng rng(mix(seed, 0x756e7374));
+  const std::uint64_t together = rng.below(4);
   for (std::size_t i = 0; i < unstable_.size(); ++i) {
     if (unstable_[i] == 0) continue;
-    const auto drawn = static_cast<std::uint8_t>(rng.below(256) & unstable_[i]);
-    bytes_[i] = static_cast<std::uint8_t>((bytes_[i] & ~unstable_[i]) | drawn);
+    const std::uint8_t drawn = together == 0   ? std::uint8_t{0}
+                               : together == 1 ? kErased
+                                               : static_cast<std::uint8_t>(rng.below(256));
+    bytes_[i] = static_cast<std::uint8_t>((bytes_[i] & ~unstable_[i]) | (drawn & unstable_[i]));
   }
 }
 
