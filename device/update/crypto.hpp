@@ -3,7 +3,8 @@
 // each kind, decryption, key agreement, key unwrapping. A thin layer over an embedded library (docs/adr/0002) that no
 // header of ours names. No heap, no globals, no random numbers. Absent: signing, encrypting, certificates.
 //
-// What takes a secret takes the same time whatever its value; verifying does not, because nothing in it is secret.
+// What takes a secret takes the same time whatever its value, on cores whose multiplication does (not a Cortex-M3's to
+// 64 bits); verifying does not, because nothing in it is secret. The library leaves its working memory on the stack.
 
 #include "update/bytes.hpp"
 #include "update/crypto/parts.h"
