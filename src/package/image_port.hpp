@@ -1,0 +1,39 @@
+#pragma once
+// Flash that takes everything, over a byte string: the factory's programmer, and a device in the mind of `mote check`.
+
+#include <algorithm>
+
+#include "mote/base/bytes.hpp"
+#include "update/port.hpp"
+
+namespace mote::package {
+
+/// `image` is borrowed.
+class ImagePort : public update::Port {
+ public:
+  ImagePort(const update::Layout& layout, Bytes& image) : layout_(layout), image_(image) {}
+  const update::Layout& layout() const override { return layout_; }
+  void read(std::uint32_t offset, update::MutableBytes to) override {
+    std::copy_n(image_.begin() + offset, to.size, to.data);
+  }
+  bool program(std::uint32_t offset, update::Bytes data) override {
+    std::copy_n(data.data, data.size, image_.begin() + offset);
+    return true;
+  }
+  bool erase_sector(std::uint32_t offset) override {
+    std::fill_n(image_.begin() + offset, layout_.sector_bytes, std::uint8_t{0xff});
+    return true;
+  }
+  const std::uint8_t* map(std::uint32_t offset) override { return image_.data() + offset; }
+  const std::uint8_t* invoke(std::uint32_t, bool, update::Bytes) override { return nullptr; }
+  const Runtime& runtime() const override { return runtime_; }
+  unsigned battery_percent() override { return 100; }
+  std::uint64_t clock_s() override { return 0; }
+
+ private:
+  update::Layout layout_;
+  Bytes& image_;
+  Runtime runtime_;
+};
+
+}  // namespace mote::package

@@ -1,0 +1,50 @@
+#pragma once
+// Whether a parcel is what devices take, and in one sentence what is wrong where it is not. Judges with the device's
+// own code, then with what a host can see besides: the module inside, its header, who signed.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mote/package/encryption.hpp"
+#include "mote/package/parcel.hpp"
+#include "update/status.hpp"
+
+namespace mote::package {
+
+/// What a checker knows; the more, the more is checked.
+struct CheckOptions {
+  std::optional<Bytes> keys;  ///< the keys document in force: signatures are verified with it
+  std::optional<Bytes> base;  ///< the module that a delta is against
+  std::optional<GroupKey> group_key;
+  std::optional<std::array<std::uint8_t, 32>> agreement_secret;
+};
+
+struct CheckedMessage {
+  std::string kind;  ///< keys, time, bundle, report; "?" where it is none
+  std::size_t offset = 0;
+  std::size_t bytes = 0;
+  update::Status status = update::Status::ok;
+  std::string sentence;              ///< what it is, or what is wrong with it
+  bool is_verified = false;          ///< its signatures were checked
+  bool is_opened = false;            ///< of a bundle: its module was looked at
+  std::vector<std::string> signers;  ///< key ids
+
+  // Of a bundle that a device can read.
+  std::uint64_t sequence = 0;
+  std::size_t head_bytes = 0, carried_bytes = 0, module_bytes = 0;
+  bool is_delta = false, is_encrypted = false;
+  std::string module_digest;
+};
+
+/// Goes on behind a message that is refused, as long as it can be told where it ends.
+[[nodiscard]] std::vector<CheckedMessage> check_parcel(ByteSpan parcel, const CheckOptions& options = {});
+
+/// Every message in diagnostic notation, with the names of what is in it.
+/// @error malformed  no sequence of CBOR items.
+[[nodiscard]] Result<std::string> describe_parcel(ByteSpan parcel);
+
+/// What a status means, as the end of a sentence: "the signature is wrong".
+[[nodiscard]] std::string explain(update::Status status);
+
+}  // namespace mote::package
