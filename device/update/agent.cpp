@@ -747,6 +747,27 @@ void Agent::inferred(Bytes input, Bytes output) {
   }
 }
 
+std::size_t Agent::report(MutableBytes to) {
+  Record next = record();
+  ++next.report_number;
+  if (journal_.commit(next) != Status::ok) return 0;
+  ReportContent content;
+  content.number = record().report_number;
+  content.device = identity().device;
+  content.phase = phase_;
+  if (has_module()) {
+    content.active_sequence = record().slot[record().active].sequence;
+    content.active_digest = record().slot[record().active].digest;
+  }
+  content.confirmed_sequence = record().confirmed_sequence;
+  content.last_status = record().last_status;
+  content.last_sequence = record().last_sequence;
+  content.time_s = now_s();
+  content.keys_version = trust_.keys().version;
+  content.is_stale = policy_.stale_after_s != 0 && now_s() > record().time_s + policy_.stale_after_s;
+  return write_report(content, identity().device_key, to);
+}
+
 void Agent::inference_failed() {
   if (phase_ == Phase::trial) static_cast<void>(reject(Status::not_confirmed));
 }

@@ -11,6 +11,7 @@
 #include "update/journal.hpp"
 #include "update/payload.hpp"
 #include "update/plan.hpp"
+#include "update/report.hpp"
 #include "update/trust.hpp"
 
 namespace mote::update {
@@ -32,10 +33,11 @@ enum class PlantedBug : std::uint8_t {
 };
 
 struct Policy {
-  std::uint8_t trial_starts = 5;    ///< starts without progress of a trial before it is given up
-  std::uint8_t trial_faults = 2;    ///< resets by watchdog or fault, in the whole trial
-  bool mirror = false;              ///< after a confirmation, the other slot becomes a copy for repair
-  std::uint32_t stale_after_s = 0;  ///< 0: never; without a time statement for so long, reports say stale
+  std::uint8_t trial_starts = 5;  ///< starts without progress of a trial before it is given up
+  std::uint8_t trial_faults = 2;  ///< resets by watchdog or fault, in the whole trial
+  bool mirror = false;            ///< after a confirmation, the other slot becomes a copy for repair
+  std::uint32_t stale_after_s =
+      0;  ///< by the device's clock; 0: never. Without a time statement for so long, reports say stale
 
 #ifdef MOTE_PLANTED_BUGS
   PlantedBug planted = PlantedBug::none;
@@ -79,8 +81,8 @@ class Agent {
 
   /// After each inference of the active module: its input, still whole, and its output.
   void inferred(Bytes input, Bytes output);
-  /// The device's own report, authenticated with its key: docs/formats/report.md.
-  /// @return bytes written; 0 when `to` is too small.
+  /// The device's own report, authenticated with its key, one number higher than the one before.
+  /// @return bytes written, at most kMaxReportBytes; 0: `to` is too small, or the number could not be noted.
   std::size_t report(MutableBytes to);
 
   /// The active module returned a status, or was stopped.

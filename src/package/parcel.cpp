@@ -12,6 +12,7 @@
 #include "update/block_macs.hpp"
 #include "update/cose.hpp"
 #include "update/crc32.hpp"
+#include "update/report.hpp"
 #include "update/suit.hpp"
 
 namespace mote::package {
@@ -395,6 +396,54 @@ Bytes write_time(const TimeOptions& options, const SigningKey& signer) {
     w.unsigned_int(options.expected_sequence);
   });
   return sign1(payload, false, "mote time 1", signer);
+}
+
+Result<Report> read_report(ByteSpan report, const std::array<std::uint8_t, 32>& device_key, std::uint32_t last_number) {
+  const auto refuse = [](update::Status status) {
+    return fail(Code::malformed, std::string(update::name(status)) + ": the report is not accepted");
+  };
+  update::CborReader outer(view(report));
+  if (outer.tag() != update::kTagMac0 || outer.array() != 4) outer.fail(update::Status::malformed);
+  const update::Bytes header = outer.bytes();
+  if (outer.status() == update::Status::ok && !equal(header, update::kReportHeader))
+    outer.fail(update::Status::unsupported_algorithm);
+  if (outer.map() != 0) outer.fail(update::Status::malformed);
+  const update::Bytes payload = outer.bytes();
+  const update::Bytes tag = outer.bytes(32);
+  if (outer.finish() != update::Status::ok) return refuse(outer.status());
+  std::uint8_t expected[32];
+  update::report_tag(view(device_key), payload, expected);
+  if (!update::equal_constant_time(expected, tag)) return refuse(update::Status::bad_signature);
+
+  update::CborReader reader(payload);
+  std::uint64_t key = 0;
+  const auto number = [&](std::uint64_t limit = ~std::uint64_t{0}) {
+    if (reader.unsigned_int() != ++key) reader.fail(update::Status::malformed);
+    return reader.unsigned_int(limit);
+  };
+  const auto bytes = [&] {
+    if (reader.unsigned_int() != ++key) reader.fail(update::Status::malformed);
+    return reader.bytes();
+  };
+  if (reader.map() != 11) reader.fail(update::Status::malformed);
+  Report out;
+  out.number = static_cast<std::uint32_t>(number(0xffffffff));
+  const update::Bytes device = bytes();
+  out.phase = static_cast<update::Phase>(number(7));
+  out.active_sequence = number();
+  const update::Bytes digest = bytes();
+  out.confirmed_sequence = number();
+  out.last_status = static_cast<update::Status>(number(127));
+  out.last_sequence = number();
+  out.time_s = number();
+  out.keys_version = static_cast<std::uint32_t>(number(0xffffffff));
+  out.is_stale = number(1) != 0;
+  if (device.size != out.device.size()) reader.fail(update::Status::malformed);
+  if (reader.finish() != update::Status::ok) return refuse(reader.status());
+  std::copy_n(device.data, device.size, out.device.begin());
+  out.active_digest.assign(digest.data, digest.data + digest.size);
+  if (out.number <= last_number) return refuse(update::Status::replayed);
+  return out;
 }
 
 Bytes join(std::span<const Bytes> messages) {

@@ -36,5 +36,36 @@ TEST(Agent, every_scenario_ends_as_it_has_to_on_every_flash) {
   }
 }
 
+TEST(Agent, reports_are_the_devices_own_and_each_is_new) {
+  NativeModules modules(models().arena_bytes);
+  const ScenarioSet set = make_scenarios(flashes()[0], models()).value();
+  board::NorFlash nor = factory_flash(set, set.scenarios[1]);
+  NativeDevice device(nor, set.scenarios[1].hardware, modules, models());
+  ASSERT_EQ(device.start(), Status::ok);
+  std::array<std::uint8_t, 32> key{};
+  std::copy_n(device.agent().identity().device_key, 32, key.begin());
+  const auto report = [&] {
+    Bytes bytes(update::kMaxReportBytes);
+    bytes.resize(device.agent().report({bytes.data(), bytes.size()}));
+    return bytes;
+  };
+  const Bytes first = report(), second = report();
+  const package::Report read = package::read_report(first, key, 0).value();
+  EXPECT_EQ(read.active_sequence, 10u);
+  EXPECT_EQ(read.active_digest.size(), 32u);
+  EXPECT_EQ(read.keys_version, 1u);
+  EXPECT_FALSE(read.is_stale);
+  EXPECT_EQ(package::read_report(second, key, read.number).value().number, read.number + 1);
+  EXPECT_NE(package::read_report(first, key, read.number).error().message().find("replayed"), std::string::npos);
+  for (std::size_t bit = 0; bit < 8 * first.size(); ++bit) {
+    Bytes changed = first;
+    changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ (1u << (bit % 8)));
+    EXPECT_FALSE(package::read_report(changed, key, 0)) << bit;
+  }
+  std::array<std::uint8_t, 32> other = key;
+  other[0] ^= 1;
+  EXPECT_NE(package::read_report(first, other, 0).error().message().find("bad_signature"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace mote::simulation
