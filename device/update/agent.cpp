@@ -511,9 +511,7 @@ Status Agent::begin_install() {
   MOTE_UPDATE_TRY(journal_.commit(next));
   Bytes base;
   if (plan.is_delta) base = {port_.map(module_offset()), plan.base_bytes};
-  const Bytes target_bytes{port_.map(port_.layout().slot(other())), plan.module_bytes};
-  MOTE_UPDATE_TRY(
-      payload_.begin(source(), message_offset_ + head_.payload_offset, plan, identity(), base, target_bytes));
+  MOTE_UPDATE_TRY(payload_.begin(source(), message_offset_ + head_.payload_offset, plan, identity(), base));
   phase_ = Phase::installing;
   stage_ = Stage::write;
   at_ = 0;

@@ -8,7 +8,6 @@ using delta::Kind;
 /// More than a unit or the head of a segment can take: a word has 12 decisions with a chance, of at most 12 bits each,
 /// and 4 * 8 bits without.
 constexpr unsigned kMostOfUnit = 24;
-constexpr unsigned kRunBytes = 32;  // of the base, read at once
 constexpr std::uint32_t kLeastRange = std::uint32_t{1} << 24;
 constexpr std::uint32_t kLeastDelta = delta::kHeaderBytes + 4;  // the range decoder begins with four bytes
 
@@ -122,7 +121,7 @@ void DeltaDecoder::begin(std::uint32_t room) {
   model_.reset();
 }
 
-Status DeltaDecoder::decode(Source& base, Bytes& delta, MutableBytes& module) {
+Status DeltaDecoder::decode(Bytes base, Bytes& delta, MutableBytes& module) {
   if (status_ == Status::waiting) {
     const Status result = run(base, delta, module);
     if (status_ == Status::waiting) status_ = result;
@@ -144,7 +143,7 @@ void DeltaDecoder::refill(Bytes& delta) {
 /// Whether a unit or the head of a segment can be decoded.
 bool DeltaDecoder::is_ready() const { return input_count_ >= kMostOfUnit || taken_ == delta_bytes_; }
 
-Status DeltaDecoder::run(Source& base, Bytes& delta, MutableBytes& module) {
+Status DeltaDecoder::run(Bytes base, Bytes& delta, MutableBytes& module) {
   for (;;) {
     refill(delta);
     if (module_bytes_ == 0) {
@@ -152,6 +151,7 @@ Status DeltaDecoder::run(Source& base, Bytes& delta, MutableBytes& module) {
       MOTE_UPDATE_TRY(read_head(base));
       continue;
     }
+    if (base.size != base_bytes_) return Status::wrong_base;
     if (written_ == module_bytes_) {
       if (input_count_ != 0 || taken_ != delta_bytes_) return Status::trailing_bytes;
       return code_ == 0 ? Status::ok : Status::malformed;  // an encoder's last bytes leave nothing
@@ -165,13 +165,13 @@ Status DeltaDecoder::run(Source& base, Bytes& delta, MutableBytes& module) {
   }
 }
 
-Status DeltaDecoder::read_head(const Source& base) {
+Status DeltaDecoder::read_head(Bytes base) {
   const std::uint8_t* const head = input_;  // its first bytes: nothing was used before
   if (head[0] != delta::kMagic[0] || head[1] != delta::kMagic[1]) return Status::malformed;
   if (head[2] != delta::kVersion) return Status::unsupported_version;
   const std::uint32_t base_bytes = load32(head + 4), module_bytes = load32(head + 8), delta_bytes = load32(head + 12);
   if (head[3] != 0 || module_bytes == 0 || delta_bytes < kLeastDelta) return Status::malformed;
-  if (base_bytes != base.bytes()) return Status::wrong_base;
+  if (base_bytes != base.size) return Status::wrong_base;
   if (module_bytes > room_) return Status::module_too_large;
   base_bytes_ = base_bytes;
   module_bytes_ = module_bytes;
@@ -198,21 +198,22 @@ Status DeltaDecoder::read_segment() {
   return from >= 0 && from + left_ <= base_bytes_ ? Status::ok : Status::malformed;
 }
 
-Status DeltaDecoder::copy_run(Source& base, MutableBytes& module) {
+Status DeltaDecoder::copy_run(Bytes base, MutableBytes& module) {
   const std::uint32_t count = module.size < left_ ? static_cast<std::uint32_t>(module.size) : left_;
-  MOTE_UPDATE_TRY(base.read(written_ + static_cast<std::uint32_t>(shift_), {module.data, count}));
+  copy(module.data, base.part(written_ + static_cast<std::uint32_t>(shift_), count));
   written_ += count;
   left_ -= count;
   advance(module, count);
   return Status::ok;
 }
 
-Status DeltaDecoder::decode_run(Source& base, Bytes& delta, MutableBytes& module) {
-  std::uint8_t old[kRunBytes] = {};
+Status DeltaDecoder::decode_run(Bytes base, Bytes& delta, MutableBytes& module) {
+  static constexpr std::uint8_t kZeros[4] = {};
+  const bool based = delta::has_base(kind_);
   const std::uint32_t unit = delta::unit_of(kind_);
-  const std::uint32_t room = module.size < kRunBytes ? static_cast<std::uint32_t>(module.size) : kRunBytes;
-  const std::uint32_t count = (room < left_ ? room : left_) & ~(unit - 1);
-  if (delta::has_base(kind_)) MOTE_UPDATE_TRY(base.read(written_ + static_cast<std::uint32_t>(shift_), {old, count}));
+  const std::uint32_t room = module.size < left_ ? static_cast<std::uint32_t>(module.size) : left_;
+  const std::uint32_t count = room & ~(unit - 1);
+  const std::uint8_t* old = based ? base.data + (written_ + static_cast<std::uint32_t>(shift_)) : kZeros;
   Coder coder{*this};
   std::uint32_t done = 0;
   for (; done < count; done += unit) {
@@ -221,7 +222,8 @@ Status DeltaDecoder::decode_run(Source& base, Bytes& delta, MutableBytes& module
     std::int8_t values[4] = {};
     delta::code_unit(coder, model_, kind_, written_ + done, period_, values);
     if (status_ != Status::waiting) return status_;
-    add_unit(unit, old + done, values, module.data + done);
+    add_unit(unit, old, values, module.data + done);
+    if (based) old += unit;
   }
   written_ += done;
   left_ -= done;

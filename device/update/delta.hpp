@@ -8,7 +8,6 @@
 
 #include "update/bytes.hpp"
 #include "update/delta_model.hpp"
-#include "update/port.hpp"
 #include "update/status.hpp"
 
 namespace mote::update {
@@ -19,13 +18,13 @@ class DeltaDecoder {
   void begin(std::uint32_t room);
 
   /// Takes bytes from the front of `delta` and writes to the front of `module`; both are moved on by what was used.
-  /// @param base  the old module, which must stay as it is.
+  /// @param base  the old module, in mapped flash; it stays as it is.
   /// @param module  may be of any size; up to 3 bytes stay unused while there is more to come.
   /// @return ok       the module is complete, and the delta ends here: what is left in `delta` is not part of it.
   ///         waiting  for more of the delta where `delta` is empty, else for room in `module`.
   ///         otherwise why there will be no module (and so for all calls that follow): malformed, truncated,
-  ///         unsupported_version, wrong_base, module_too_large, trailing_bytes, or what `base` reports.
-  [[nodiscard]] Status decode(Source& base, Bytes& delta, MutableBytes& module);
+  ///         unsupported_version, wrong_base, module_too_large, trailing_bytes.
+  [[nodiscard]] Status decode(Bytes base, Bytes& delta, MutableBytes& module);
 
   /// To be asked when there is no more of the delta: ok, or truncated, or what decode() refused with.
   [[nodiscard]] Status finish() const { return status_ == Status::waiting ? Status::truncated : status_; }
@@ -39,11 +38,11 @@ class DeltaDecoder {
  private:
   class Range;
   struct Coder;
-  Status run(Source& base, Bytes& delta, MutableBytes& module);
-  Status read_head(const Source& base);
+  Status run(Bytes base, Bytes& delta, MutableBytes& module);
+  Status read_head(Bytes base);
   Status read_segment();
-  Status copy_run(Source& base, MutableBytes& module);
-  Status decode_run(Source& base, Bytes& delta, MutableBytes& module);
+  Status copy_run(Bytes base, MutableBytes& module);
+  Status decode_run(Bytes base, Bytes& delta, MutableBytes& module);
   void refill(Bytes& delta);
   std::uint8_t next();
   [[nodiscard]] bool is_ready() const;

@@ -2,16 +2,15 @@
 
 namespace mote::update {
 
-Status Payload::begin(Source& source, std::uint32_t offset, const Plan& plan, const Identity& identity, Bytes base,
-                      Bytes target) {
-  static_cast<void>(base);
-  static_cast<void>(target);
+Status Payload::begin(Source& source, std::uint32_t offset, const Plan& plan, const Identity& identity, Bytes base) {
   source_ = &source;
   offset_ = offset;
   at_ = 0;
   bytes_ = plan.carried_bytes;
   is_encrypted_ = plan.encryption_info.size != 0;
-  if (plan.is_delta) return Status::unsupported_command;
+  is_delta_ = plan.is_delta;
+  base_ = base;
+  if (is_delta_) decoder_.begin(plan.module_bytes);
   if (!is_encrypted_) return Status::ok;
   if (bytes_ < kTagBytes) return Status::wrong_size;
   bytes_ -= kTagBytes;
@@ -26,6 +25,23 @@ Status Payload::carried(MutableBytes to) {
   return Status::ok;
 }
 
-Status Payload::next(MutableBytes to) { return carried(to); }
+Status Payload::decoded(MutableBytes to) {
+  for (;;) {
+    std::uint8_t piece[64];
+    at_ = decoder_.taken();
+    const std::uint32_t left = bytes_ - at_;
+    const std::uint32_t count = left < sizeof(piece) ? left : static_cast<std::uint32_t>(sizeof(piece));
+    if (count != 0) MOTE_UPDATE_TRY(carried({piece, count}));
+    Bytes in{piece, count};
+    const std::size_t room = to.size;
+    const Status status = decoder_.decode(base_, in, to);
+    if (status == Status::ok) return to.size == 0 && decoder_.taken() == bytes_ ? Status::ok : Status::wrong_size;
+    if (status != Status::waiting) return status;
+    if (to.size == 0) return Status::ok;  // more of the module is to come
+    if (to.size == room && in.size == count) return Status::truncated;
+  }
+}
+
+Status Payload::next(MutableBytes to) { return is_delta_ ? decoded(to) : carried(to); }
 
 }  // namespace mote::update

@@ -134,7 +134,7 @@ Verdict check_payload(ByteSpan payload, const update::Plan& plan, const CheckOpt
   BytesSource source(payload);
   update::Payload reader;
   const update::Bytes base = options.base ? view(*options.base) : update::Bytes{};
-  Status status = reader.begin(source, 0, plan, device.identity(), base, view(module));
+  Status status = reader.begin(source, 0, plan, device.identity(), base);
   constexpr std::size_t kPage = update::kPageBytes;
   for (std::size_t at = 0; status == Status::ok && at < module.size(); at += kPage)
     status = reader.next({module.data() + at, std::min(kPage, module.size() - at)});

@@ -32,7 +32,6 @@ constexpr const char* kMain = R"(
 using namespace mote::update;
 
 extern "C" {
-int __cxa_pure_virtual() { return 0; }
 void* memcpy(void* to, const void* from, unsigned n) {
   for (unsigned i = 0; i < n; ++i) static_cast<unsigned char*>(to)[i] = static_cast<const unsigned char*>(from)[i];
   return to;
@@ -42,16 +41,6 @@ void* memset(void* to, int value, unsigned n) {
   return to;
 }
 }
-
-class Flash : public Source {
- public:
-  std::uint32_t bytes() const override { return sizeof base; }
-  Status read(std::uint32_t offset, MutableBytes to) override {
-    if (offset > sizeof base || to.size > sizeof base - offset) return Status::truncated;
-    copy(to.data, {base + offset, to.size});
-    return Status::ok;
-  }
-};
 
 static unsigned char decoded[sizeof module + 4];
 static DeltaDecoder decoder;
@@ -65,7 +54,6 @@ static int semihost(int operation, const void* argument) {
 }
 
 __attribute__((noinline)) static Status decode_all(std::uint32_t& ticks) {
-  Flash flash;
   decoder.begin(sizeof module);
   Bytes in{delta_file, sizeof delta_file};
   for (;;) {
@@ -73,7 +61,7 @@ __attribute__((noinline)) static Status decode_all(std::uint32_t& ticks) {
     MutableBytes block{decoded + done, sizeof module - done < 1024 ? sizeof module - done : 1024};
     systick[2] = 0;
     const std::uint32_t before = systick[2];
-    const Status status = decoder.decode(flash, in, block);
+    const Status status = decoder.decode(base, in, block);
     ticks += (before - systick[2]) & 0xffffff;
     if (status != Status::waiting || (in.size == 0 && done == decoder.written())) return status;
   }

@@ -86,25 +86,9 @@ Bytes encode(const DeltaInput& input, const std::vector<DeltaSegment>& segments)
   return std::move(out).take();
 }
 
-/// The base in memory.
-class SpanSource : public update::Source {
- public:
-  explicit SpanSource(ByteSpan bytes) : bytes_(bytes) {}
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(bytes_.size()); }
-  update::Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset > bytes_.size() || to.size > bytes_.size() - offset) return update::Status::truncated;
-    update::copy(to.data, {bytes_.data() + offset, to.size});
-    return update::Status::ok;
-  }
-
- private:
-  ByteSpan bytes_;
-};
-
 }  // namespace
 
 Result<Bytes> apply_delta(ByteSpan base, ByteSpan delta, std::uint32_t room) {
-  SpanSource source(base);
   update::DeltaDecoder decoder;
   decoder.begin(room);
   Bytes module;
@@ -114,7 +98,7 @@ Result<Bytes> apply_delta(ByteSpan base, ByteSpan delta, std::uint32_t room) {
   for (bool moved = true; moved && status == update::Status::waiting;) {
     update::MutableBytes to(block);
     const std::size_t before = rest.size;
-    status = decoder.decode(source, rest, to);
+    status = decoder.decode({base.data(), base.size()}, rest, to);
     module.insert(module.end(), block, to.data);
     moved = to.data != block || rest.size != before;
   }

@@ -65,7 +65,7 @@ Status receive(const EncryptedPayload& payload, const update::Identity& identity
   MOTE_UPDATE_TRY(tag.finish());  // a step of the agent may come to this place again
   Memory source(payload.bytes);
   update::Payload reader;
-  MOTE_UPDATE_TRY(reader.begin(source, 0, plan, identity, {}, {}));
+  MOTE_UPDATE_TRY(reader.begin(source, 0, plan, identity, {}));
   out.assign(payload.bytes.size() - update::kTagBytes, 0);
   for (std::size_t at = 0; at < out.size(); at += step)
     MOTE_UPDATE_TRY(reader.next({out.data() + at, std::min(step, out.size() - at)}));

@@ -8,6 +8,7 @@
 #include "mote/graph/executor.hpp"
 #include "mote/graph/zoo.hpp"
 #include "mote/optimize/passes.hpp"
+#include "mote/package/delta.hpp"
 
 namespace mote::simulation {
 namespace {
@@ -84,6 +85,8 @@ Result<Models> make_models(const board::BoardSpec& board) {
   MOTE_TRY(models.third, build("third", third, board, models.inputs, false));
   MOTE_TRY(models.disagreeing, build("disagreeing", other, board, models.inputs, false));
   MOTE_TRY(models.untrue, build("untrue", second, board, models.inputs, true));
+  MOTE_TRY(models.second_delta, package::encode_delta(models.first.module, models.second.module));
+  MOTE_TRY(models.third_delta, package::encode_delta(models.first.module, models.third.module));
   for (const Model* model : {&models.first, &models.second, &models.third, &models.disagreeing, &models.untrue}) {
     MOTE_TRY(const compile::ModuleInfo info, compile::read_module(model->module));
     models.arena_bytes = std::max<std::size_t>(models.arena_bytes, info.arena_bytes);

@@ -120,6 +120,16 @@ std::vector<Scenario> write_scenarios(const Models& models, const update::Layout
   all.push_back(author.begin("update from a card"));
   Author::arrives(all.back(), plain(models.second, 11), Way::card, 11);
 
+  all.push_back(author.begin("update as a delta by radio, then one against a module that is gone"));
+  {
+    package::BundleOptions options = author.options(11);
+    options.delta = package::Delta{models.second_delta, models.first.module};
+    Author::arrives(all.back(), author.bundle(models.second, options, cast.release), Way::radio, 11);
+    options = author.options(12);
+    options.delta = package::Delta{models.third_delta, models.first.module};
+    Author::arrives(all.back(), author.bundle(models.third, options, cast.release), Way::card, 12, Status::wrong_base);
+  }
+
   all.push_back(author.begin("two updates"));
   Author::arrives(all.back(), plain(models.second, 11), Way::card, 11);
   Author::arrives(all.back(), plain(models.third, 12), Way::blocks, 12);

@@ -14,16 +14,6 @@ using mote::update::Status;
 
 constexpr std::uint32_t kBaseBytes = 256, kRoom = 4096;
 
-class Base : public mote::update::Source {
- public:
-  std::uint32_t bytes() const override { return kBaseBytes; }
-  Status read(std::uint32_t offset, MutableBytes to) override {
-    if (offset > kBaseBytes || to.size > kBaseBytes - offset) std::abort();
-    for (std::size_t i = 0; i < to.size; ++i) to.data[i] = static_cast<std::uint8_t>((offset + i) * 37);
-    return Status::ok;
-  }
-};
-
 struct Outcome {
   Status status = Status::waiting;
   std::vector<std::uint8_t> module;
@@ -31,7 +21,8 @@ struct Outcome {
 };
 
 Outcome decode(mote::update::Bytes delta, std::size_t piece) {
-  Base base;
+  std::vector<std::uint8_t> base(kBaseBytes);  // on the heap, so that reads outside are seen
+  for (std::size_t i = 0; i < base.size(); ++i) base[i] = static_cast<std::uint8_t>(i * 37);
   DeltaDecoder decoder;
   decoder.begin(kRoom);
   Outcome outcome;
@@ -40,7 +31,7 @@ Outcome decode(mote::update::Bytes delta, std::size_t piece) {
     mote::update::Bytes in = delta.part(decoder.taken(), piece);
     MutableBytes out{block.data(), block.size()};
     const std::uint32_t taken = decoder.taken();
-    outcome.status = decoder.decode(base, in, out);
+    outcome.status = decoder.decode({base.data(), base.size()}, in, out);
     outcome.module.insert(outcome.module.end(), block.data(), out.data);
     if (outcome.module.size() > kRoom) std::abort();
     if (outcome.status != Status::waiting) return outcome;

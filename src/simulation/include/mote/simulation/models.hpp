@@ -16,12 +16,13 @@ struct Model {
 
 /// All have the same input and output.
 struct Models {
-  Model first;        ///< what a device has from the factory
-  Model second;       ///< a calibration of the same network with other data: nearly the same answers
-  Model third;        ///< the same once more
-  Model disagreeing;  ///< a network with other weights: passes its self-test, answers otherwise
-  Model untrue;       ///< its self-test vectors are not what it computes
-  Bytes inputs;       ///< what devices see, one input after the other
+  Model first;                      ///< what a device has from the factory
+  Model second;                     ///< a calibration of the same network with other data: nearly the same answers
+  Model third;                      ///< the same once more
+  Model disagreeing;                ///< a network with other weights: passes its self-test, answers otherwise
+  Bytes second_delta, third_delta;  ///< of these against `first`
+  Model untrue;                     ///< its self-test vectors are not what it computes
+  Bytes inputs;                     ///< what devices see, one input after the other
   std::size_t input_bytes = 0;
   std::size_t arena_bytes = 0;  ///< that all of them fit
 };
