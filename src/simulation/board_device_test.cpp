@@ -1,0 +1,164 @@
+#include "mote/simulation/board_device.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "mote/base/hash.hpp"
+#include "mote/base/rng.hpp"
+#include "mote/simulation/models.hpp"
+
+namespace mote::simulation {
+namespace {
+
+using update::Phase;
+using update::Status;
+
+const board::BoardSpec& spec() {
+  static const board::BoardSpec kBoard = board::find_board("nucleo-l4r5zi").value();
+  return kBoard;
+}
+const Models& models() {
+  static const Models kModels = make_models(spec()).value();
+  return kModels;
+}
+
+package::SigningKey key(std::uint8_t number) { return package::SigningKey::from_seed({number}); }
+
+class UpdateOnBoard : public testing::Test {
+ protected:
+  UpdateOnBoard() {
+    vendor_ = package::vendor_id("mote.example");
+    klass_ = package::class_id(vendor_, "board");
+    storage_ = {static_cast<std::uint32_t>(2 * models().first.module.size()), 24 * 1024};
+    package::KeysOptions keys;
+    keys.root = {1, {key(1).public_key()}};
+    keys.release = {1, {key(2).public_key()}};
+    keys.time = {1, {key(3).public_key()}};
+    keys.not_after_s = 2'000'000'000;
+    keys.highest_sequence = 100;
+    keys.vendor = vendor_;
+    package::FactoryOptions factory;
+    factory.vendor = vendor_;
+    factory.klass = klass_;
+    factory.device_key.fill(9);
+    const package::SigningKey roots[] = {key(1)};
+    factory.keys = package::write_keys(keys, roots).value();
+    factory.module = models().first.module;
+    factory.sequence = 1;
+    image_ = package::factory_image(layout_on(spec(), storage_), factory).value();
+  }
+
+  Bytes bundle(const Model& model, std::uint64_t sequence) const {
+    package::BundleOptions options;
+    options.sequence = sequence;
+    options.vendor = vendor_;
+    options.klass = klass_;
+    options.shadow_inferences = 8;
+    options.shadow_permille = 800;
+    options.trial_inferences = 8;
+    const package::SigningKey signer = key(2);
+    return package::write_bundle(model.module, options, std::span(&signer, 1)).value();
+  }
+
+  ByteSpan input(std::size_t i) const {
+    const std::size_t count = models().inputs.size() / models().input_bytes;
+    return ByteSpan(models().inputs).subspan(i % count * models().input_bytes, models().input_bytes);
+  }
+
+  package::Uuid vendor_, klass_;
+  BoardStorage storage_;
+  Bytes image_;
+};
+
+/// Runs a device until it is idle, with inferences between the steps. @return false  power failed.
+bool run(BoardDevice& device, const std::function<ByteSpan(std::size_t)>& input, device::AgentState& state) {
+  for (std::size_t i = 0; i < 3000; ++i) {
+    const auto stepped = device.step(8);
+    if (!stepped) return false;
+    state = *stepped;
+    if (state.phase == static_cast<std::uint8_t>(Phase::idle)) return true;
+    const auto output = device.infer(input(i));
+    if (!output) return false;
+    EXPECT_FALSE(output->empty()) << "an inference was missed";
+  }
+  ADD_FAILURE() << "stuck in phase " << int(state.phase);
+  return true;
+}
+
+TEST_F(UpdateOnBoard, a_module_from_a_card_is_installed_proves_itself_and_runs) {
+  BoardDevice device = BoardDevice::create(spec(), storage_, image_).value();
+  device::AgentState state = device.start(update::ResetCause::power_on).value();
+  EXPECT_EQ(state.answer, static_cast<std::uint8_t>(Status::ok)) << name(static_cast<Status>(state.answer));
+  ASSERT_EQ(state.active_sequence, 1u);
+  const Bytes before = device.infer(input(0)).value();
+  const Bytes parcel = bundle(models().second, 2);
+  ASSERT_EQ(device.offer(parcel).value().answer, 0);
+  ASSERT_TRUE(run(
+      device, [&](std::size_t i) { return input(i); }, state));
+  EXPECT_EQ(state.active_sequence, 2u) << name(static_cast<Status>(state.last_status));
+  EXPECT_EQ(state.confirmed_sequence, 2u);
+  const Digest digest = sha256(models().second.module);
+  EXPECT_TRUE(std::equal(digest.bytes.begin(), digest.bytes.end(), state.active_digest));
+  EXPECT_EQ(before.size(), 4u);
+  std::array<std::uint8_t, 32> device_key{};
+  device_key.fill(9);
+  EXPECT_EQ(package::read_report(device.report().value(), device_key, 0).value().active_sequence, 2u);
+}
+
+TEST_F(UpdateOnBoard, a_module_whose_self_test_fails_is_rolled_back_by_name) {
+  BoardDevice device = BoardDevice::create(spec(), storage_, image_).value();
+  device::AgentState state = device.start(update::ResetCause::power_on).value();
+  const Bytes parcel = bundle(models().untrue, 2);
+  ASSERT_EQ(device.offer(parcel).value().answer, 0);
+  ASSERT_TRUE(run(
+      device, [&](std::size_t i) { return input(i); }, state));
+  EXPECT_EQ(state.active_sequence, 1u);
+  EXPECT_EQ(static_cast<Status>(state.last_status), Status::self_test_failed);
+}
+
+TEST_F(UpdateOnBoard, blocks_in_any_order_while_power_fails_now_and_then) {
+  Rng rng(4);
+  BoardDevice device = BoardDevice::create(spec(), storage_, image_).value();
+  ASSERT_TRUE(device.start(update::ResetCause::power_on));
+  const Bytes parcel = bundle(models().second, 2);
+  update::Announcement announcement;
+  const Digest digest = sha256(parcel);
+  std::copy_n(digest.bytes.begin(), 8, announcement.id);
+  announcement.total_bytes = static_cast<std::uint32_t>(parcel.size());
+  announcement.block_bytes = 200;
+  const std::uint32_t blocks = (announcement.total_bytes + 199) / 200;
+  unsigned cuts = 0;
+  device::AgentState state{};
+  for (unsigned round = 0; round < 5000; ++round) {
+    if (cuts < 12 && rng.chance(0.1))
+      device.flash().cut_power_at({device.flash().operations() + rng.below(60),
+                                   static_cast<std::uint8_t>(rng.below(256)), rng.next(),
+                                   static_cast<std::uint8_t>(rng.below(256))});
+    const auto said = device.step(2);
+    if (said) state = *said;
+    auto went_on = said.has_value();
+    if (went_on && state.confirmed_sequence == 2 && state.phase == 0) break;
+    if (went_on && (state.phase == static_cast<std::uint8_t>(Phase::idle)))
+      went_on = device.announce(announcement).has_value();
+    if (went_on && state.phase == static_cast<std::uint8_t>(Phase::receiving)) {
+      const auto number = static_cast<std::uint32_t>(rng.below(blocks));
+      const std::size_t offset = std::size_t{number} * 200;
+      went_on = device.put(number, ByteSpan(parcel).subspan(offset, std::min<std::size_t>(200, parcel.size() - offset)))
+                    .has_value();
+    }
+    if (went_on) went_on = device.infer(input(round)).has_value();
+    if (went_on) continue;
+    ASSERT_FALSE(device.flash().powered()) << "it failed for another reason than power";
+    ++cuts;
+    ASSERT_TRUE(device.power_on(rng.next()));
+    state = device.start(update::ResetCause::power_on).value();
+    ASSERT_GE(state.active_sequence, 1u) << "after cut " << cuts;
+  }
+  EXPECT_EQ(state.active_sequence, 2u) << name(static_cast<Status>(state.last_status)) << ", phase "
+                                       << int(state.phase);
+  EXPECT_GE(cuts, 3u);
+}
+
+}  // namespace
+}  // namespace mote::simulation
