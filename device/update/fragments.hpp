@@ -9,9 +9,9 @@
 // tested against each other; a test has ChirpStack's fragments.
 //
 // Memory: of the lost fragments only the triangle of a binary matrix and their numbers, L(L+1)/16 + 2L bytes. Row data
-// is in flash, written once: a coded row is stored reduced by the rows before it, its number says which line it was and
-// which lost fragment it leads to; when there are as many rows as lost fragments, each of these is computed from the
-// last to the first and written to its place. After a power cut everything is found again by looking.
+// is in flash, written once: a coded row is stored reduced by the rows before it, and its number says which line it was
+// and the how manieth row it is; when there are as many rows as lost fragments, each of these is computed from the last
+// to the first and written to its place. After a power cut everything is found again by looking.
 
 #include "update/bytes.hpp"
 #include "update/inbox.hpp"
@@ -112,7 +112,7 @@ class FragmentDecoder {
     if (is_complete()) return Status::ok;
     if (!find_list()) return Status::waiting;
     MOTE_UPDATE_TRY(replay(scratch));
-    return rank() == lost_count_ ? solve(scratch) : Status::waiting;
+    return go_on(scratch);
   }
 
   /// @param number   N: 1 to M uncoded, above M coded.
@@ -131,9 +131,13 @@ class FragmentDecoder {
       if (is_complete()) return Status::ok;
       MOTE_UPDATE_TRY(write_list(scratch));
     }
-    if (rank() == lost_count_) return solve(payload);  // what a full store or worn flash interrupted
-    MOTE_UPDATE_TRY(add_row(number, payload, scratch));
-    return rank() == lost_count_ ? solve(payload) : Status::waiting;
+    if (number <= stretch_.blocks && lost_index(number - 1u) == kNone) {
+      // It was here when the list was written. Perhaps a power cut had left bits of it that read differently now.
+      MOTE_UPDATE_TRY(put(number - 1u, payload));
+    } else if (rank() < lost_count_) {
+      MOTE_UPDATE_TRY(add_row(number, payload, scratch));
+    }
+    return go_on(payload);
   }
 
   /// How many coded fragments, or lost ones that come after all, are still needed; 0 while that is not known.
@@ -147,26 +151,29 @@ class FragmentDecoder {
   };
   static constexpr unsigned kNone = 0xff;
 
-  // Numbers in the store: 1, is a list, stretch (8 bits), leading lost fragment or their count (8), N or piece (14).
+  // Numbers in the store: 1, is a list, stretch (8 bits), row or count of lost ones (8), N or piece (14).
   static constexpr std::uint32_t kList = kCodedRows | 0x40000000;
-  std::uint32_t row_number(unsigned pivot, std::uint16_t number) const {
-    return kCodedRows | std::uint32_t{stretch_.number} << 22 | pivot << 14 | number;
+  std::uint32_t row_number(unsigned row, std::uint16_t number) const {
+    return kCodedRows | std::uint32_t{stretch_.number} << 22 | row << 14 | number;
   }
   std::uint32_t list_number(unsigned lost, std::uint32_t piece) const {
     return kList | std::uint32_t{stretch_.number} << 22 | lost << 14 | piece;
   }
   unsigned lost_per_piece() const { return store_->block_size(kCodedRows) / 2; }
 
-  // The upper triangle, row after row; the diagonal says whether there is a row.
+  // The upper triangle, row after row. Row i leads to lost fragment i: these are put into the order of their rows. The
+  // diagonal says whether there is a row.
   static constexpr std::uint32_t at(unsigned i, unsigned j) { return i * kMaxLost - i * (i + 1) / 2 + j; }
   bool coefficient(unsigned i, unsigned j) const { return ((matrix_[at(i, j) / 8] >> (at(i, j) % 8)) & 1u) != 0; }
+  void flip(unsigned i, unsigned j) {
+    matrix_[at(i, j) / 8] = static_cast<std::uint8_t>(matrix_[at(i, j) / 8] ^ 1u << (at(i, j) % 8));
+  }
   unsigned rank() const {
     unsigned rows = 0;
-    for (unsigned i = 0; i < lost_count_; ++i) rows += coefficient(i, i) ? 1 : 0;
+    while (rows < lost_count_ && coefficient(rows, rows)) ++rows;
     return rows;
   }
 
-  /// Looks behind fragment `from` first: there is the next missing one while they come in order.
   bool is_complete(std::uint32_t from = 0) const {
     for (std::uint32_t i = 0; i < stretch_.blocks; ++i) {
       if (!store_->has(stretch_.first + (from + i) % stretch_.blocks)) return false;
@@ -180,15 +187,10 @@ class FragmentDecoder {
 
   /// Index among the lost of a fragment, from 0; kNone: it was there.
   unsigned lost_index(std::uint32_t fragment) const {
-    unsigned low = 0, high = lost_count_;
-    while (low < high) {
-      const unsigned middle = (low + high) / 2;
-      if (lost_[middle] < fragment)
-        low = middle + 1;
-      else
-        high = middle;
+    for (unsigned i = 0; i < lost_count_; ++i) {
+      if (lost_[i] == fragment) return i;
     }
-    return low < lost_count_ && lost_[low] == fragment ? low : kNone;
+    return kNone;
   }
 
   /// Adds block or row `number` to `sum`; the padding of a parcel's last block is zeros.
@@ -197,15 +199,26 @@ class FragmentDecoder {
     const std::uint32_t bytes = store_->block_size(number);
     for (std::uint32_t from = 0; from < bytes; from += sizeof(piece)) {
       const std::uint32_t count = bytes - from < sizeof(piece) ? bytes - from : std::uint32_t{sizeof(piece)};
-      if (store_->read_block(number, from, {piece, count}) != Status::ok) return Status::flash_failed;
+      MOTE_UPDATE_TRY(store_->read_block(number, from, {piece, count}));
       for (std::uint32_t i = 0; i < count; ++i) sum.data[from + i] = sum.data[from + i] ^ piece[i];
     }
     return Status::ok;
   }
-  Status add_stored_row(MutableBytes sum, unsigned pivot) const {
-    std::uint32_t position = 0, number = 0;
-    const std::uint32_t kWhole = ~std::uint32_t{kMaxFragments};
-    return store_->next_row(position, number, kWhole, row_number(pivot, 0)) ? add(sum, number) : Status::flash_failed;
+  /// Number and position of a stored row. Of several the last: a power cut spoiled the others, however they read now,
+  /// or they are copies.
+  bool find_row(unsigned row, std::uint32_t& number, std::uint32_t& position) const {
+    bool found = false;
+    for (std::uint32_t at = 0, next = 0;
+         store_->next_row(at, next, ~std::uint32_t{kMaxFragments}, row_number(row, 0));) {
+      number = next;
+      position = at;
+      found = true;
+    }
+    return found;
+  }
+  Status add_stored_row(MutableBytes sum, unsigned row) const {
+    std::uint32_t number = 0, position = 0;
+    return find_row(row, number, position) ? add(sum, number) : Status::flash_failed;
   }
 
   /// Goes through what fragment `number` combines: notes the lost ones in `lost`, or adds the others to `known`.
@@ -223,39 +236,60 @@ class FragmentDecoder {
     }
     return status;
   }
-  /// Adds rows of the matrix to `row` until it leads to a lost fragment that has no row yet, which is returned, or is
-  /// nothing: kNone. Notes in `added` which rows these were.
+  /// Adds rows of the matrix to `row` until none of their lost fragments is left in it; notes in `added` which ones.
+  /// @return the first other one, or kNone: the row says nothing new.
   unsigned reduce(Coefficients& row, Coefficients& added) const {
-    for (unsigned i = 0; i < lost_count_; ++i) {
+    const unsigned rows = rank();
+    for (unsigned i = 0; i < rows; ++i) {
       if (!row.get(i)) continue;
-      if (!coefficient(i, i)) return i;
       for (unsigned j = i; j < lost_count_; ++j) {
         if (coefficient(i, j)) row.flip(j);
       }
       added.flip(i);
     }
+    for (unsigned i = rows; i < lost_count_; ++i) {
+      if (row.get(i)) return i;
+    }
     return kNone;
   }
-  void keep(unsigned pivot, const Coefficients& row) {
-    for (unsigned j = pivot; j < lost_count_; ++j) {
-      if (row.get(j))
-        matrix_[at(pivot, j) / 8] = static_cast<std::uint8_t>(matrix_[at(pivot, j) / 8] | 1u << (at(pivot, j) % 8));
+  /// The next row of the matrix, which leads to `lost`: that one changes places with the row's own.
+  void keep(unsigned lost, const Coefficients& row) {
+    const unsigned next = rank();
+    const std::uint16_t fragment = lost_[lost];
+    lost_[lost] = lost_[next];
+    lost_[next] = fragment;
+    for (unsigned i = 0; i < next; ++i) {
+      if (coefficient(i, next) == coefficient(i, lost)) continue;
+      flip(i, next);
+      flip(i, lost);
+    }
+    for (unsigned j = next; j < lost_count_; ++j) {
+      if (row.get(j == next ? lost : j == lost ? next : j)) flip(next, j);
     }
   }
 
   Status add_row(std::uint16_t number, MutableBytes payload, MutableBytes scratch) {
     Coefficients row, added;
     MOTE_UPDATE_TRY(take_apart(number, scratch, &row, {}));
-    const unsigned pivot = reduce(row, added);
-    if (pivot == kNone) return Status::ok;  // says nothing new: no flash is read for it
+    const unsigned lost = reduce(row, added);
+    if (lost == kNone) return Status::ok;  // says nothing new: no flash is read for it
 
-    MOTE_UPDATE_TRY(take_apart(number, scratch, nullptr, payload));
+    const Status known = take_apart(number, scratch, nullptr, payload);
+    if (known == Status::waiting) return Status::ok;  // one that was here is not any more, until it comes again
+    MOTE_UPDATE_TRY(known);
     for (unsigned i = 0; i < lost_count_; ++i) {
       if (added.get(i)) MOTE_UPDATE_TRY(add_stored_row(payload, i));
     }
-    MOTE_UPDATE_TRY(store_->put(row_number(pivot, number), payload));
-    keep(pivot, row);
+    MOTE_UPDATE_TRY(store_->put(row_number(rank(), number), payload));
+    keep(lost, row);
     return Status::ok;
+  }
+
+  /// @param buffer  of a block or more, overwritten.
+  Status go_on(MutableBytes buffer) {
+    if (rank() < lost_count_) return Status::waiting;
+    MOTE_UPDATE_TRY(solve({buffer.data, store_->block_size(kCodedRows)}));
+    return is_complete() ? Status::ok : Status::waiting;
   }
 
   /// From the last lost fragment to the first; those that are there already were computed before a power cut.
@@ -292,17 +326,24 @@ class FragmentDecoder {
     return Status::ok;
   }
 
-  /// The list of an earlier start. One that a power cut left unfinished is of no use, and no row was stored after it.
+  /// The list of an earlier start: the last one that is whole. Rows were stored only after it.
   bool find_list() {
     const std::uint32_t kOfStretch = 0xffc00000 | kMaxFragments;  // whatever the count of lost ones
     std::uint32_t position = 0, number = 0;
+    bool found = false;
     while (store_->next_row(position, number, kOfStretch, list_number(0, 0))) {
-      if (read_list((number >> 14) & 0xffu)) return true;
+      if (is_list_whole((number >> 14) & 0xffu)) found = read_list((number >> 14) & 0xffu);
     }
-    return false;
+    return found;
+  }
+  bool is_list_whole(unsigned lost) const {
+    if (lost == 0 || lost > kMaxLost) return false;
+    for (unsigned piece = 0; piece * lost_per_piece() < lost; ++piece) {
+      if (!store_->has(list_number(lost, piece))) return false;
+    }
+    return true;
   }
   bool read_list(unsigned lost) {
-    if (lost > kMaxLost) return false;
     for (unsigned i = 0; i < lost; ++i) {
       std::uint8_t entry[2];
       const std::uint32_t piece = list_number(lost, i / lost_per_piece());
@@ -314,17 +355,20 @@ class FragmentDecoder {
     return lost != 0;
   }
 
-  /// The matrix, from the rows in the order in which they were stored.
+  /// The matrix, from the stored rows.
   Status replay(MutableBytes scratch) {
-    std::uint32_t position = 0, number = 0;
-    while (store_->next_row(position, number, 0xffc00000, row_number(0, 0))) {
+    std::uint32_t number = 0, position = 0, before = 0;
+    for (unsigned next = 0; next < lost_count_; ++next) {
+      if (!find_row(next, number, position)) break;
       Coefficients row, added;
       MOTE_UPDATE_TRY(take_apart(static_cast<std::uint16_t>(number & kMaxFragments), scratch, &row, {}));
-      const unsigned pivot = reduce(row, added);
-      if (pivot != ((number >> 14) & 0xffu)) return Status::flash_failed;
-      keep(pivot, row);
+      const unsigned lost = reduce(row, added);
+      // A row that was lost to worn flash takes those with it that were reduced by it.
+      if (lost == kNone || position <= before) return Status::flash_failed;
+      keep(lost, row);
+      before = position;
     }
-    return Status::ok;
+    return rank() < lost_count_ && find_row(rank() + 1, number, position) ? Status::flash_failed : Status::ok;
   }
 
   Store* store_ = nullptr;

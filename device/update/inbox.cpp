@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint32_t kLeastSpare = 4;
 constexpr std::uint32_t kNowhere = 0xffffffff;
+constexpr std::uint32_t kSeal = 0xfffffffe;  // number of a position that says: what is before was written to its end
 
 /// Behind a block's data, in write units of its own, programmed last.
 struct Trailer {
@@ -57,9 +58,33 @@ void Inbox::open(Port& port, const Announcement& announcement) {
   positions_ = port.layout().inbox_bytes / stride_;
   next_spare_ = positions_;
   while (next_spare_ > blocks_ && is_blank(next_spare_ - 1)) --next_spare_;
-  missing_ = 0;
   found_number_ = kNowhere;
+  renew_newest_row();
+  missing_ = 0;
   for (std::uint32_t i = 0; i < blocks_; ++i) missing_ += has(i) ? 0 : 1;
+}
+
+void Inbox::renew_newest_row() {
+  std::uint32_t newest = next_spare_;
+  do {
+    if (newest == blocks_) return;
+    --newest;
+  } while (!is_sound(newest));
+  const std::uint32_t number = number_at(newest);
+  if (number < kCodedRows || number == kSeal) return;
+  const std::uint32_t unit = port_->layout().write_unit_bytes;
+  bool copied = false;
+  while (!copied && next_spare_ < positions_) {
+    copied = true;
+    for (std::uint32_t at = 0; at < stride_ && copied; at += unit) {
+      std::uint8_t piece[kMaxUnit];
+      port_->read(offset_of(newest) + at, {piece, unit});
+      copied = port_->program(offset_of(next_spare_) + at, {piece, unit});
+    }
+    copied = copied && is_sound(next_spare_);
+    ++next_spare_;
+  }
+  if (next_spare_ < positions_) static_cast<void>(write(next_spare_++, kSeal, {}));
 }
 
 std::uint32_t Inbox::block_size(std::uint32_t number) const {
@@ -69,11 +94,11 @@ std::uint32_t Inbox::block_size(std::uint32_t number) const {
 
 std::uint32_t Inbox::offset_of(std::uint32_t position) const { return port_->layout().inbox + position * stride_; }
 
-bool Inbox::holds(std::uint32_t position, std::uint32_t number) const {
-  std::uint32_t found = 0;
+std::uint32_t Inbox::number_at(std::uint32_t position) const {
+  std::uint32_t number = 0;
   port_->read(offset_of(position) + up(announcement_.block_bytes, port_->layout().write_unit_bytes),
-              {reinterpret_cast<std::uint8_t*>(&found), sizeof(found)});
-  return found == number;
+              {reinterpret_cast<std::uint8_t*>(&number), sizeof(number)});
+  return number;
 }
 
 bool Inbox::is_blank(std::uint32_t position) const {
@@ -100,10 +125,10 @@ bool Inbox::is_sound(std::uint32_t position) const {
 std::uint32_t Inbox::find(std::uint32_t number) const {
   if (number == found_number_) return found_position_;
   std::uint32_t at = number;
-  if (number >= blocks_ || !holds(at, number) || !is_sound(at)) {
-    for (at = blocks_; at < positions_ && !(holds(at, number) && is_sound(at));) ++at;
+  if (number >= blocks_ || number_at(at) != number || !is_sound(at)) {
+    for (at = blocks_; at < next_spare_ && !(number_at(at) == number && is_sound(at));) ++at;
+    if (at >= next_spare_) return kNowhere;
   }
-  if (at == positions_) return kNowhere;
   found_number_ = number;
   found_position_ = at;
   return at;
@@ -117,35 +142,32 @@ std::uint32_t Inbox::next_missing(std::uint32_t from) const {
   return from < blocks_ ? from : blocks_;
 }
 
-Status Inbox::put(std::uint32_t number, Bytes data) {
-  if ((number < kCodedRows && number >= blocks_) || number == kNowhere) return Status::malformed;
-  if (data.size != block_size(number)) return Status::malformed;
-  if (has(number)) return Status::ok;
-  const bool at_home = number < blocks_ && is_blank(number);
-
+bool Inbox::write(std::uint32_t position, std::uint32_t number, Bytes data) {
   const std::uint32_t unit = port_->layout().write_unit_bytes;
   const std::uint32_t data_bytes = up(announcement_.block_bytes, unit);
-  for (std::uint32_t position = at_home ? number : next_spare_; position < positions_; position = next_spare_) {
-    if (position == next_spare_) ++next_spare_;
-    Trailer trailer{number, crc_of(number)};
-    bool written = true;
-    for (std::uint32_t at = 0; at < data_bytes && written; at += kMaxUnit) {
-      std::uint8_t piece[kMaxUnit];
-      const std::uint32_t count = data_bytes - at < kMaxUnit ? data_bytes - at : kMaxUnit;
-      for (std::uint32_t i = 0; i < count; ++i) piece[i] = at + i < data.size ? data[at + i] : std::uint8_t{0xff};
-      trailer.crc = crc32({piece, count}, trailer.crc);
-      written = port_->program(offset_of(position) + at, {piece, count});
-    }
-    std::uint8_t padded[kMaxUnit];
-    for (std::uint8_t& byte : padded) byte = 0xff;
-    copy(padded, {reinterpret_cast<const std::uint8_t*>(&trailer), sizeof(trailer)});
-    written = written && port_->program(offset_of(position) + data_bytes, {padded, up(sizeof(trailer), unit)});
-    if (written && is_sound(position)) {
-      if (number < blocks_) --missing_;
-      return Status::ok;
-    }
+  Trailer trailer{number, crc_of(number)};
+  for (std::uint32_t at = 0; at < data_bytes; at += kMaxUnit) {
+    std::uint8_t piece[kMaxUnit];
+    const std::uint32_t count = data_bytes - at < kMaxUnit ? data_bytes - at : kMaxUnit;
+    for (std::uint32_t i = 0; i < count; ++i) piece[i] = at + i < data.size ? data[at + i] : std::uint8_t{0xff};
+    trailer.crc = crc32({piece, count}, trailer.crc);
+    if (!port_->program(offset_of(position) + at, {piece, count})) return false;
   }
-  return Status::store_full;
+  std::uint8_t padded[kMaxUnit];
+  for (std::uint8_t& byte : padded) byte = 0xff;
+  copy(padded, {reinterpret_cast<const std::uint8_t*>(&trailer), sizeof(trailer)});
+  return port_->program(offset_of(position) + data_bytes, {padded, up(sizeof(trailer), unit)}) && is_sound(position);
+}
+
+Status Inbox::put(std::uint32_t number, Bytes data) {
+  if ((number < kCodedRows && number >= blocks_) || number >= kSeal) return Status::malformed;
+  if (data.size != block_size(number)) return Status::malformed;
+  if (has(number)) return Status::ok;
+  bool written = number < blocks_ && is_blank(number) && write(number, number, data);
+  while (!written && next_spare_ < positions_) written = write(next_spare_++, number, data);
+  if (!written) return Status::store_full;
+  if (number < blocks_) --missing_;
+  return Status::ok;
 }
 
 Status Inbox::read_block(std::uint32_t number, std::uint32_t offset, MutableBytes to) const {
@@ -158,11 +180,9 @@ Status Inbox::read_block(std::uint32_t number, std::uint32_t offset, MutableByte
 
 bool Inbox::next_row(std::uint32_t& position, std::uint32_t& number, std::uint32_t mask, std::uint32_t wanted) const {
   if (position < blocks_) position = blocks_;
-  for (; position < positions_; ++position) {
-    std::uint32_t found = 0;
-    port_->read(offset_of(position) + up(announcement_.block_bytes, port_->layout().write_unit_bytes),
-                {reinterpret_cast<std::uint8_t*>(&found), sizeof(found)});
-    if (found < kCodedRows || found == kNowhere || (found & mask) != wanted || !is_sound(position)) continue;
+  for (; position < next_spare_; ++position) {
+    const std::uint32_t found = number_at(position);
+    if (found < kCodedRows || found >= kSeal || (found & mask) != wanted || !is_sound(position)) continue;
     number = found;
     ++position;
     return true;

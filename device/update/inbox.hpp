@@ -22,7 +22,8 @@ constexpr std::uint32_t kCodedRows = 0x80000000;
 
 class Inbox : public Source {
  public:
-  /// Takes up a session whose region has been erased. Looks through the region.
+  /// Takes up a session whose region has been erased. Looks through the region; writes the newest coded row once more,
+  /// since a cut may have left bits of it that read differently after the next start, when others build on it.
   void open(Port& port, const Announcement& announcement);
   void close() { port_ = nullptr; }
   [[nodiscard]] bool is_open() const { return port_ != nullptr; }
@@ -61,10 +62,12 @@ class Inbox : public Source {
  private:
   static std::uint32_t stride(const Layout& layout, std::uint32_t block_bytes);
   std::uint32_t offset_of(std::uint32_t position) const;
-  bool holds(std::uint32_t position, std::uint32_t number) const;  // by the trailer alone
+  std::uint32_t number_at(std::uint32_t position) const;  // by the trailer alone
   bool is_blank(std::uint32_t position) const;
   bool is_sound(std::uint32_t position) const;  // the CRC, too
   std::uint32_t find(std::uint32_t number) const;
+  bool write(std::uint32_t position, std::uint32_t number, Bytes data);
+  void renew_newest_row();
 
   Port* port_ = nullptr;
   Announcement announcement_;

@@ -131,7 +131,12 @@ TEST_P(InboxOn, keeps_coded_rows_behind_the_blocks) {
   EXPECT_EQ(number, update::kCodedRows + 7);
   ASSERT_TRUE(later.next_row(position, number));
   EXPECT_EQ(number, update::kCodedRows + 2);
+  ASSERT_TRUE(later.next_row(position, number)) << "the newest was written once more";
+  EXPECT_EQ(number, update::kCodedRows + 2);
   EXPECT_FALSE(later.next_row(position, number));
+  const auto before = flash.operations();
+  later.open(port, announcement);
+  EXPECT_EQ(flash.operations(), before) << "but not at each start";
   Bytes back(row.size());
   ASSERT_EQ(later.read_block(update::kCodedRows + 2, 0, {back.data(), back.size()}), Status::ok);
   EXPECT_EQ(back, row);
