@@ -9,6 +9,7 @@
 #include "cbor.hpp"
 #include "image_port.hpp"
 #include "mote/base/hash.hpp"
+#include "signatures.hpp"
 #include "update/block_macs.hpp"
 #include "update/cose.hpp"
 #include "update/crc32.hpp"
@@ -157,49 +158,6 @@ Bytes install_sequence(const BundleOptions& options, ByteSpan module, ByteSpan p
   sequence.command(22, 2);
   sequence.condition(3);
   return sequence.encoded();
-}
-
-Bytes protected_header(const SigningKey& key) {
-  return cbor([&](CborWriter& w) {
-    w.map(2);
-    w.unsigned_int(1);
-    w.integer(update::kAlgorithmEd25519);
-    w.unsigned_int(4);
-    w.bytes(view(key.id()));
-  });
-}
-
-/// The bytes a signature covers, by the device's own function.
-Bytes structure(const Bytes* body_protected, ByteSpan header, const char* external_aad, ByteSpan payload) {
-  update::CoseSignature signature;
-  signature.protected_header = view(header);
-  Bytes bytes(payload.size() + header.size() + 128);
-  update::MutableBytes out(bytes.data(), bytes.size());
-  update::Bytes body;
-  if (body_protected != nullptr) body = view(*body_protected);
-  const update::Status status =
-      update::to_be_signed(body_protected != nullptr ? &body : nullptr, signature, external_aad, view(payload), out);
-  MOTE_CHECK(status == update::Status::ok);
-  bytes.resize(out.size);
-  return bytes;
-}
-
-/// COSE_Sign1. @param detached  the payload is not repeated in the message.
-Bytes sign1(ByteSpan payload, bool detached, const char* external_aad, const SigningKey& key) {
-  const Bytes header = protected_header(key);
-  const auto signature = key.sign(structure(nullptr, header, external_aad, payload));
-  return cbor([&](CborWriter& w) {
-    w.tag(update::kTagSign1);
-    w.array(4);
-    w.bytes(view(header));
-    w.map(0);
-    if (detached) {
-      w.null();
-    } else {
-      w.bytes(view(payload));
-    }
-    w.bytes(view(signature));
-  });
 }
 
 Result<void> check(const BundleOptions& options, std::size_t signers) {
@@ -367,7 +325,6 @@ Result<Bytes> write_keys(const KeysOptions& options, std::span<const SigningKey>
     w.unsigned_int(6);
     w.bytes(view(options.vendor));
   });
-  const Bytes body_protected;
   return cbor([&](CborWriter& w) {
     w.tag(update::kTagSign);
     w.array(4);
@@ -375,13 +332,7 @@ Result<Bytes> write_keys(const KeysOptions& options, std::span<const SigningKey>
     w.map(0);
     w.bytes(view(payload));
     w.array(signers.size());
-    for (const SigningKey& signer : signers) {
-      const Bytes header = protected_header(signer);
-      w.array(3);
-      w.bytes(view(header));
-      w.map(0);
-      w.bytes(view(signer.sign(structure(&body_protected, header, "mote keys 1", payload))));
-    }
+    for (const SigningKey& signer : signers) w.raw(view(sign_document(payload, kKeysAad, signer)));
   });
 }
 
@@ -395,7 +346,7 @@ Bytes write_time(const TimeOptions& options, const SigningKey& signer) {
     w.unsigned_int(3);
     w.unsigned_int(options.expected_sequence);
   });
-  return sign1(payload, false, "mote time 1", signer);
+  return sign1(payload, false, kTimeAad, signer);
 }
 
 Result<Report> read_report(ByteSpan report, const std::array<std::uint8_t, 32>& device_key, std::uint32_t last_number) {

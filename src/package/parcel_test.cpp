@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "abi/module.hpp"
+#include "module_of_test.hpp"
 #include "update/suit.hpp"
 
 namespace mote::package {
@@ -13,27 +12,6 @@ namespace {
 
 using update::BundleHead;
 using update::Status;
-
-Bytes small_module() {
-  Bytes module(512, 0x5a);
-  device::ModuleHeader header{};
-  header.magic = device::kModuleMagic;
-  header.abi = device::kModuleAbi;
-  header.module_bytes = static_cast<std::uint32_t>(module.size());
-  header.arena_bytes = 1000;
-  std::memcpy(module.data(), &header, sizeof(header));
-  return module;
-}
-
-SigningKey key(std::uint8_t number) { return SigningKey::from_seed({number, 1, 2, 3}); }
-
-BundleOptions options() {
-  BundleOptions options;
-  options.sequence = 7;
-  options.vendor = vendor_id("example.com");
-  options.klass = class_id(options.vendor, "thermometer");
-  return options;
-}
 
 Status read(const Bytes& bundle, BundleHead& head, std::size_t present = 1024) {
   return update::read_bundle_head({bundle.data(), std::min(bundle.size(), present)},
@@ -47,7 +25,7 @@ TEST(Parcel, ids_are_uuids_of_names) {
 }
 
 TEST(Parcel, a_device_reads_what_a_bundle_says) {
-  BundleOptions o = options();
+  BundleOptions o = bundle_options();
   o.device = Uuid{1, 2, 3};
   o.use_before_s = 1'800'000'000;
   o.minimum_battery_percent = 30;
@@ -74,7 +52,7 @@ TEST(Parcel, a_device_reads_what_a_bundle_says) {
 
 TEST(Parcel, a_bundle_that_ends_early_is_truncated_or_waits_for_its_head) {
   const SigningKey signers[] = {key(1)};
-  const Bytes bundle = write_bundle(small_module(), options(), signers).value();
+  const Bytes bundle = write_bundle(small_module(), bundle_options(), signers).value();
   for (std::size_t size = 0; size < bundle.size(); ++size) {
     BundleHead head;
     EXPECT_EQ(read(Bytes(bundle.begin(), bundle.begin() + static_cast<std::ptrdiff_t>(size)), head), Status::truncated);
@@ -85,7 +63,7 @@ TEST(Parcel, a_bundle_that_ends_early_is_truncated_or_waits_for_its_head) {
 
 TEST(Parcel, every_changed_bit_of_the_head_is_refused_or_changes_a_signature) {
   const SigningKey signers[] = {key(1)};
-  const Bytes bundle = write_bundle(small_module(), options(), signers).value();
+  const Bytes bundle = write_bundle(small_module(), bundle_options(), signers).value();
   BundleHead whole;
   ASSERT_EQ(read(bundle, whole), Status::ok);
   unsigned passed = 0;
@@ -107,7 +85,7 @@ TEST(Parcel, every_changed_bit_of_the_head_is_refused_or_changes_a_signature) {
 
 TEST(Parcel, an_encrypted_bundle_says_for_whom_and_carries_ciphertext) {
   const SigningKey signers[] = {key(1)};
-  BundleOptions o = options();
+  BundleOptions o = bundle_options();
   o.encryption = EncryptionOptions{};
   o.encryption->groups = {GroupKey{1}};
   o.encryption->devices = {agreement_public_key({5})};
@@ -128,12 +106,12 @@ TEST(Parcel, an_encrypted_bundle_says_for_whom_and_carries_ciphertext) {
 
 TEST(Parcel, wrong_options_are_refused) {
   const SigningKey signers[] = {key(1)};
-  BundleOptions o = options();
+  BundleOptions o = bundle_options();
   o.sequence = 0;
   EXPECT_FALSE(write_bundle(small_module(), o, signers));
-  EXPECT_FALSE(write_bundle(small_module(), options(), {}));
-  EXPECT_FALSE(write_bundle(Bytes(50), options(), signers));
-  EXPECT_FALSE(write_bundle(Bytes(500), options(), signers));
+  EXPECT_FALSE(write_bundle(small_module(), bundle_options(), {}));
+  EXPECT_FALSE(write_bundle(Bytes(50), bundle_options(), signers));
+  EXPECT_FALSE(write_bundle(Bytes(500), bundle_options(), signers));
 }
 
 }  // namespace

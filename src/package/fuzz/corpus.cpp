@@ -1,0 +1,100 @@
+// Seeds for the fuzz targets: one folder a target below the given one.
+
+#include <cstdio>
+#include <string>
+
+#include "../module_of_test.hpp"
+#include "cbor.hpp"
+#include "mote/base/file.hpp"
+#include "mote/package/cbor_value.hpp"
+#include "mote/package/delta.hpp"
+#include "mote/package/encryption.hpp"
+
+using namespace mote;
+using namespace mote::package;
+
+namespace {
+
+class Corpus {
+ public:
+  explicit Corpus(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  /// @param first  bytes that tell the target what follows.
+  void add(const std::string& target, const Bytes& seed, const Bytes& first = {}) {
+    Bytes bytes = first;
+    bytes.insert(bytes.end(), seed.begin(), seed.end());
+    std::filesystem::create_directories(folder_ / target);
+    if (!write_file(folder_ / target / std::to_string(count_++), bytes)) std::abort();
+  }
+
+ private:
+  std::filesystem::path folder_;
+  int count_ = 0;
+};
+
+/// The content of a byte string, without its head.
+Bytes unwrapped(const Bytes& item) { return read_cbor(item).value().bytes; }
+
+std::vector<BundleOptions> kinds_of_bundles() {
+  std::vector<BundleOptions> all(4, bundle_options());
+  all[1].device = Uuid{1};
+  all[1].use_before_s = 1'800'000'000;
+  all[1].minimum_battery_percent = 30;
+  const Bytes base(512, 3);
+  all[2].delta = Delta{encode_delta(base, small_module()).value(), base};
+  all[3].encryption = EncryptionOptions{};
+  all[3].encryption->groups = {GroupKey{1}};
+  all[3].encryption->devices = {agreement_public_key({5})};
+  all[3].encryption->seed = std::array<std::uint8_t, 32>{7};
+  return all;
+}
+
+void write(Corpus& corpus) {
+  const SigningKey signers[] = {SigningKey::from_seed({1}), SigningKey::from_seed({2})};
+  for (const BundleOptions& options : kinds_of_bundles()) {
+    const UnsignedBundle made = write_manifest(small_module(), options).value();
+    const Bytes bundle = sign_bundle(made, signers);
+    const Bytes manifest = unwrapped(made.manifest);
+    for (const char* target : {"cbor", "parcel"}) corpus.add(target, bundle);
+    for (const char* target : {"bundle", "suit"}) {
+      corpus.add(target, bundle, {0});
+      corpus.add(target, manifest, {1});
+    }
+    corpus.add("cbor", manifest);
+    if (options.delta) corpus.add("delta", options.delta->bytes, {0});
+    if (options.encryption) {
+      const Bytes info = encrypt_payload(small_module(), *options.encryption).value().info;
+      corpus.add("encryption_info", info);
+      for (std::uint8_t choice = 0; choice < 70; choice = static_cast<std::uint8_t>(choice + 7))
+        corpus.add("cose", info, {choice});
+    }
+  }
+  KeysOptions keys = keys_options();
+  keys.version = 2;
+  const Bytes document = write_keys(keys, signers).value();
+  const Bytes time = write_time({1'700'000'000, Uuid{3}, 7}, signers[0]);
+  const auto payload_of = [](const Bytes& message) { return read_cbor(message).value().items[0].items[2].bytes; };
+  corpus.add("statements", document, {0});
+  corpus.add("statements", time, {0});
+  corpus.add("statements", payload_of(document), {1});
+  corpus.add("statements", payload_of(time), {2});
+  const Bytes parcel[] = {document, time, write_bundle(small_module(), bundle_options(), signers).value()};
+  corpus.add("parcel", join(parcel));
+  for (const Bytes& message : {document, time}) {
+    corpus.add("cbor", message);
+    for (std::uint8_t choice = 0; choice < 70; choice = static_cast<std::uint8_t>(choice + 7))
+      corpus.add("cose", message, {choice});
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: fuzz_package_corpus FOLDER\n");
+    return 2;
+  }
+  Corpus corpus(argv[1]);
+  write(corpus);
+  return 0;
+}
