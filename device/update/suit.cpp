@@ -144,6 +144,7 @@ class Manifest {
     }
     MOTE_UPDATE_TRY(reader.finish());
     if (version_ != 1 || plan_.sequence == 0) return Status::malformed;
+    if (common.size == 0 || install.size == 0 || validate.size == 0) return Status::malformed;
     MOTE_UPDATE_TRY(read_common(common));
     MOTE_UPDATE_TRY(run(install, Sequence::install));
     MOTE_UPDATE_TRY(run(validate, Sequence::validate));
@@ -179,12 +180,30 @@ class Manifest {
         MOTE_UPDATE_TRY(override_parameters(reader));
         continue;
       }
+      if (!is_known(command)) return Status::unsupported_command;  // before its argument, which may be anything
       // An index, or a reporting policy of four bits.
       const std::uint64_t argument = reader.unsigned_int(15);
       if (reader.status() != Status::ok) break;
       MOTE_UPDATE_TRY(command == kSetComponentIndex ? select(argument) : execute(command, sequence));
     }
     return reader.finish();
+  }
+
+  static bool is_known(std::int64_t command) {
+    switch (command) {
+      case kVendorCondition:
+      case kClassCondition:
+      case kImageMatch:
+      case kUseBeforeCondition:
+      case kDeviceCondition:
+      case kBatteryCondition:
+      case kSetComponentIndex:
+      case kFetch:
+      case kCopy:
+        return true;
+      default:
+        return false;
+    }
   }
 
   Status select(std::uint64_t index) {
