@@ -13,6 +13,7 @@
 #include "boards/markers.hpp"
 #include "boards/uart.hpp"
 #include "update/agent.hpp"
+#include "update/radio.hpp"
 
 namespace {
 
@@ -141,6 +142,11 @@ class Firmware {
       }
       case AgentRequest::infer:
         return infer();
+      case AgentRequest::radio: {
+        const std::uint8_t length = uart_.read();
+        uart_.read(frame_, length);
+        return reply(radio_.take(agent_, {frame_, length}, MutableBytes(scratch_)));
+      }
       case AgentRequest::announce: {
         update::Announcement announcement;
         uart_.read(announcement.id, sizeof(announcement.id));
@@ -233,6 +239,8 @@ class Firmware {
   update::Agent agent_{port_};
   Card card_{uart_};
   update::Progress progress_ = update::Progress::idle;
+  update::RadioReceiver<update::Agent> radio_;
+  std::uint8_t frame_[255], scratch_[update::kPageBytes];
   std::uint8_t report_[update::kMaxReportBytes];
   std::uint8_t input_[4096], output_[256];
 };

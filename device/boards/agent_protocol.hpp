@@ -15,6 +15,7 @@ enum class AgentRequest : std::uint8_t {
   state = '?',
   step = 'W',      // u16 n: at most so many steps of the agent, fewer when it is idle or waits
   infer = 'I',     // u16 length, input bytes: one inference of the active module
+  radio = 'R',     // u8 length, a frame
   announce = 'A',  // u8[8] id, u32 bytes, u16 block bytes: a network's parcel
   block = 'P',     // u32 number, u16 length, bytes of it
   source = 'C',    // u32 bytes: a card with a parcel of this size is in; the firmware asks for its bytes with `read`

@@ -1,6 +1,5 @@
 #include "agent_firmware.hpp"
 
-
 // MOTE_AGENT_FIRMWARE_...: paths of the files, as string literals.
 #define MOTE_EMBED(name, file)                                                                                \
   __asm__(".section .rodata\n.balign 16\n.global " #name "\n" #name ":\n.incbin \"" file "\"\n.global " #name \

@@ -105,6 +105,14 @@ Result<AgentState> BoardDevice::put(std::uint32_t number, ByteSpan block) {
   return ask(bytes);
 }
 
+Result<AgentState> BoardDevice::radio(ByteSpan frame) {
+  if (frame.size() > 255) return fail(Code::invalid_argument, "a radio frame has at most 255 bytes");
+  Bytes bytes = request_of(AgentRequest::radio);
+  add(bytes, frame.size(), 1);
+  bytes.insert(bytes.end(), frame.begin(), frame.end());
+  return ask(bytes);
+}
+
 Result<AgentState> BoardDevice::offer(ByteSpan parcel) {
   card_ = parcel;
   Bytes bytes = request_of(AgentRequest::source);

@@ -6,6 +6,7 @@
 
 #include "mote/base/hash.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/simulation/field_trial.hpp"
 #include "mote/simulation/models.hpp"
 
 namespace mote::simulation {
@@ -158,6 +159,38 @@ TEST_F(UpdateOnBoard, blocks_in_any_order_while_power_fails_now_and_then) {
   EXPECT_EQ(state.active_sequence, 2u) << name(static_cast<Status>(state.last_status)) << ", phase "
                                        << int(state.phase);
   EXPECT_GE(cuts, 3u);
+}
+
+TEST(FieldTrial, two_updates_by_a_radio_that_loses_a_third_while_power_fails) {
+  FieldTrialOptions options;
+  options.modules = {models().first.module, models().second.module, models().third.module};
+  options.cuts = 6;
+  for (const bool encrypted : {false, true}) {
+    options.encrypted = encrypted;
+    const DeviceOutcome outcome = run_in_field(spec(), options, 0).value();
+    EXPECT_EQ(outcome.active_sequence, 3u);
+    EXPECT_FALSE(outcome.bricked);
+    EXPECT_FALSE(outcome.downgraded);
+    ASSERT_EQ(outcome.updates.size(), 2u);
+    for (const UpdateOutcome& update : outcome.updates) {
+      EXPECT_EQ(update.status, "ok");
+      EXPECT_GT(update.cuts, 0u);
+      EXPECT_GT(update.frames_lost, 0u);
+      EXPECT_EQ(update.missed, 0u);
+      EXPECT_TRUE(update.is_delta);
+    }
+  }
+}
+
+TEST(FieldTrial, a_module_that_fails_its_own_test_does_not_stay_by_any_way) {
+  FieldTrialOptions options;
+  options.modules = {models().first.module, models().untrue.module};
+  for (const Carrier carrier : {Carrier::network, Carrier::radio, Carrier::card}) {
+    options.carrier = carrier;
+    const DeviceOutcome outcome = run_in_field(spec(), options, 1).value();
+    EXPECT_EQ(outcome.active_sequence, 1u);
+    EXPECT_EQ(outcome.updates.at(0).status, "self_test_failed") << name(carrier);
+  }
 }
 
 }  // namespace

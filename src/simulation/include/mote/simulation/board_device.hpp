@@ -39,6 +39,8 @@ class BoardDevice {
   [[nodiscard]] Result<device::AgentState> step(std::uint16_t count);
   [[nodiscard]] Result<device::AgentState> announce(const update::Announcement& announcement);
   [[nodiscard]] Result<device::AgentState> put(std::uint32_t number, ByteSpan block);
+  /// A frame that the radio received.
+  [[nodiscard]] Result<device::AgentState> radio(ByteSpan frame);
   /// A card with a parcel is in; `parcel` is borrowed until the device is idle.
   [[nodiscard]] Result<device::AgentState> offer(ByteSpan parcel);
   [[nodiscard]] Result<device::AgentState> world(std::uint8_t battery_percent, std::uint64_t clock_s);

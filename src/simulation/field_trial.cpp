@@ -1,0 +1,310 @@
+#include "mote/simulation/field_trial.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "abi/module.hpp"
+#include "mote/base/hash.hpp"
+#include "mote/base/rng.hpp"
+#include "mote/fleet/radio_sender.hpp"
+#include "mote/package/delta.hpp"
+#include "mote/simulation/board_device.hpp"
+#include "mote/simulation/links.hpp"
+
+namespace mote::simulation {
+namespace {
+
+using device::AgentState;
+using update::Phase;
+using update::Status;
+
+constexpr std::size_t kNetworkBlockBytes = 1024;
+constexpr unsigned kMostRounds = 200'000;
+
+package::SigningKey key(std::uint64_t seed, std::uint8_t number) {
+  std::array<std::uint8_t, 32> secret{};
+  Rng rng(mix(seed, number));
+  for (auto& byte : secret) byte = static_cast<std::uint8_t>(rng.below(256));
+  return package::SigningKey::from_seed(secret);
+}
+
+std::uint32_t up(std::size_t bytes, std::size_t multiple) {
+  return static_cast<std::uint32_t>((bytes + multiple - 1) / multiple * multiple);
+}
+
+/// The inputs of a module's own test vectors; random ones when it has none.
+std::vector<Bytes> inputs_of(ByteSpan module, Rng& rng) {
+  device::ModuleHeader header{};
+  std::memcpy(&header, module.data(), sizeof(header));
+  std::vector<Bytes> inputs;
+  const std::size_t pair = std::size_t{header.input_bytes} + header.output_bytes;
+  for (std::size_t i = 0; i < header.vectors_count; ++i) {
+    const std::size_t offset = header.vectors_offset + i * pair;
+    if (offset + pair > module.size()) break;
+    inputs.emplace_back(module.begin() + static_cast<std::ptrdiff_t>(offset),
+                        module.begin() + static_cast<std::ptrdiff_t>(offset + header.input_bytes));
+  }
+  while (inputs.size() < 16) {
+    Bytes input(header.input_bytes);
+    for (auto& byte : input) byte = static_cast<std::uint8_t>(rng.below(256));
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
+}
+
+class FieldTrial {
+ public:
+  FieldTrial(const board::BoardSpec& board, const FieldTrialOptions& options, unsigned number,
+             const std::function<void(std::string)>& note)
+      : board_(board), options_(options), rng_(mix(options.seed, number)), note_(note) {
+    outcome_.device = number;
+    std::size_t largest = 0;
+    for (const Bytes& module : options.modules) largest = std::max(largest, module.size());
+    const std::size_t block = options.carrier == Carrier::radio ? options.frame_bytes : kNetworkBlockBytes;
+    const std::size_t trailer = std::max<std::size_t>(8, board.flash_write_bytes);
+    const std::size_t stride = up(block, board.flash_write_bytes) + trailer;
+    storage_.module_bytes = up(largest, board.flash_sector_bytes);
+    // The whole module as it may come, coded rows beside it, and what cuts spoil.
+    storage_.inbox_bytes = up(((largest + 2048) / (block - 8) + 160) * stride, board.flash_sector_bytes);
+    vendor_ = package::vendor_id("mote.example");
+    klass_ = package::class_id(vendor_, board.name);
+    for (auto& byte : device_key_) byte = static_cast<std::uint8_t>(rng_.below(256));
+    for (auto& byte : group_key_) byte = static_cast<std::uint8_t>(mix(options.seed, 77) >> (rng_.below(8)));
+  }
+
+  Result<DeviceOutcome> run() {
+    MOTE_TRY_VOID(leave_factory());
+    for (std::size_t i = 1; i < options_.modules.size(); ++i) MOTE_TRY_VOID(take_update(i));
+    MOTE_TRY(const AgentState state, device_->state());
+    outcome_.active_sequence = state.active_sequence;
+    return std::move(outcome_);
+  }
+
+ private:
+  void say(std::string text) {
+    if (note_) note_("device " + std::to_string(outcome_.device) + ": " + std::move(text));
+  }
+
+  Result<void> leave_factory() {
+    package::KeysOptions keys;
+    const package::SigningKey root = key(options_.seed, 1), release = key(options_.seed, 2),
+                              time = key(options_.seed, 3);
+    keys.root = {1, {root.public_key()}};
+    keys.release = {1, {release.public_key()}};
+    keys.time = {1, {time.public_key()}};
+    keys.not_after_s = 4'000'000'000;
+    keys.highest_sequence = 1'000'000;
+    keys.vendor = vendor_;
+    package::FactoryOptions factory;
+    factory.vendor = vendor_;
+    factory.klass = klass_;
+    factory.device[0] = static_cast<std::uint8_t>(outcome_.device);
+    factory.device[1] = static_cast<std::uint8_t>(outcome_.device >> 8);
+    factory.device_key = device_key_;
+    factory.group_key = group_key_;
+    MOTE_TRY(factory.keys, package::write_keys(keys, std::span(&root, 1)));
+    factory.module = options_.modules.front();
+    factory.sequence = 1;
+    MOTE_TRY(const Bytes image, package::factory_image(layout_on(board_, storage_), factory));
+    MOTE_TRY(BoardDevice device, BoardDevice::create(board_, storage_, image));
+    device_.emplace(std::move(device));
+    MOTE_TRY(state_, device_->start(update::ResetCause::power_on));
+    if (state_.active_sequence != 1)
+      return fail(Code::internal, "the device does not run what the factory put in: " +
+                                      std::string(update::name(static_cast<Status>(state_.answer))));
+    inputs_ = inputs_of(options_.modules.front(), rng_);
+    return {};
+  }
+
+  Result<Bytes> write_parcel(std::size_t index, UpdateOutcome& update) {
+    package::BundleOptions options;
+    options.sequence = update.sequence;
+    options.vendor = vendor_;
+    options.klass = klass_;
+    options.shadow_inferences = options_.shadow_inferences;
+    options.shadow_permille = options_.shadow_permille;
+    options.trial_inferences = options_.trial_inferences;
+    const Bytes& module = options_.modules[index];
+    const Bytes& base = options_.modules[active_index_];
+    if (options_.deltas) {
+      MOTE_TRY(Bytes delta, package::encode_delta(base, module));
+      update.is_delta = delta.size() < module.size();
+      if (update.is_delta) options.delta = package::Delta{std::move(delta), base};
+    }
+    if (options_.encrypted) {
+      package::EncryptionOptions encryption;
+      encryption.groups = {group_key_};
+      encryption.seed.emplace();
+      for (auto& byte : *encryption.seed) byte = static_cast<std::uint8_t>(rng_.below(256));
+      options.encryption = encryption;
+    }
+    const package::SigningKey release = key(options_.seed, 2);
+    return package::write_bundle(module, options, std::span(&release, 1));
+  }
+
+  /// Power came back: what the device says then is what the trial is about.
+  Result<void> restart(UpdateOutcome& update) {
+    ++update.cuts;
+    MOTE_TRY_VOID(device_->power_on(rng_.next()));
+    MOTE_TRY(const AgentState now, device_->start(update::ResetCause::power_on));
+    outcome_.bricked = outcome_.bricked || now.active_sequence == 0;
+    outcome_.downgraded = outcome_.downgraded || now.confirmed_sequence < state_.confirmed_sequence ||
+                          (now.active_sequence != 0 && now.active_sequence < now.confirmed_sequence);
+    state_ = now;
+    return {};
+  }
+
+  /// Passes a state on; false when power failed.
+  Result<bool> went_on(Result<AgentState> said) {
+    if (said) {
+      state_ = *said;
+      return true;
+    }
+    if (device_->flash().powered()) return fail(std::move(said).error());
+    return false;
+  }
+
+  [[nodiscard]] Phase phase() const { return static_cast<Phase>(state_.phase); }
+
+  Result<void> take_update(std::size_t index) {
+    UpdateOutcome update;
+    update.sequence = index + 1;
+    update.module_bytes = options_.modules[index].size();
+    MOTE_TRY(const Bytes parcel, write_parcel(index, update));
+    update.parcel_bytes = parcel.size();
+    say("update " + std::to_string(update.sequence) + ": " + std::to_string(parcel.size()) + " bytes by " +
+        std::string(name(options_.carrier)) + (update.is_delta ? ", as a delta" : ""));
+    announcement_ = fleet::announcement_of(parcel, kNetworkBlockBytes);
+    Radio radio({options_.loss, options_.burst, 0, 0, 0, 255}, rng_.next());
+    frames_.clear();
+    next_frame_ = round_ = 0;
+    begun_ = false;
+    for (unsigned turn = 0;; ++turn) {
+      if (turn > kMostRounds)
+        return fail(Code::internal, "update " + std::to_string(update.sequence) + " came to no end; the device is " +
+                                        update::name(phase()));
+      if (update.cuts < options_.cuts && rng_.chance(0.02))
+        device_->flash().cut_power_at({device_->flash().operations() + rng_.below(40),
+                                       static_cast<std::uint8_t>(rng_.below(256)), rng_.next(),
+                                       static_cast<std::uint8_t>(rng_.below(256))});
+      MOTE_TRY(const bool powered, turn_of(parcel, radio, update, turn));
+      if (!powered) {
+        MOTE_TRY_VOID(restart(update));
+        continue;
+      }
+      if (begun_ && phase() == Phase::idle && state_.last_sequence == update.sequence) break;
+    }
+    update.frames_sent = radio.sent();
+    update.frames_lost = radio.lost();
+    update.status = update::name(static_cast<Status>(state_.last_status));
+    update.is_active = state_.active_sequence == update.sequence;
+    if (update.is_active) active_index_ = index;
+    say("update " + std::to_string(update.sequence) + ": " + update.status + " after " + std::to_string(update.cuts) +
+        " power cuts and " + std::to_string(update.inferences) + " inferences");
+    outcome_.updates.push_back(std::move(update));
+    return {};
+  }
+
+  /// A piece of arrival, a few steps, an inference.
+  Result<bool> turn_of(const Bytes& parcel, Radio& radio, UpdateOutcome& update, unsigned turn) {
+    MOTE_TRY(bool powered, arrive(parcel, radio));
+    if (!powered) return false;
+    MOTE_TRY(powered, went_on(device_->step(4)));
+    if (!powered) return false;
+    if (phase() != Phase::idle) begun_ = true;
+    const bool receiving = phase() == Phase::receiving || phase() == Phase::preparing;
+    if (receiving && turn % 16 != 0) return true;  // a sensor is slower than a radio
+    const auto output = device_->infer(inputs_[turn % inputs_.size()]);
+    if (!output && device_->flash().powered()) return fail(output.error());
+    if (!output) return false;
+    ++update.inferences;
+    if (output->empty()) ++update.missed;
+    return went_on(device_->state());
+  }
+
+  Result<bool> arrive(const Bytes& parcel, Radio& radio) {
+    switch (options_.carrier) {
+      case Carrier::card:
+        return phase() == Phase::idle && !done() ? went_on(device_->offer(parcel)) : true;
+      case Carrier::network: {
+        if (phase() == Phase::idle && !done()) return went_on(device_->announce(announcement_));
+        if (phase() != Phase::receiving || state_.missing_blocks == 0) return true;
+        const std::uint64_t blocks = (parcel.size() + kNetworkBlockBytes - 1) / kNetworkBlockBytes;
+        const std::uint64_t number = rng_.below(blocks);
+        const std::size_t offset = static_cast<std::size_t>(number) * kNetworkBlockBytes;
+        return went_on(
+            device_->put(static_cast<std::uint32_t>(number),
+                         ByteSpan(parcel).subspan(offset, std::min(kNetworkBlockBytes, parcel.size() - offset))));
+      }
+      case Carrier::radio:
+        break;
+    }
+    if (phase() != Phase::idle && phase() != Phase::receiving) return true;
+    if (phase() == Phase::idle && done()) return true;
+    if (next_frame_ == frames_.size()) {
+      fleet::RadioSenderOptions sender;
+      sender.frame_bytes = options_.frame_bytes;
+      sender.expected_loss = options_.loss;
+      sender.expected_burst = options_.burst;
+      MOTE_TRY(frames_, fleet::radio_round(parcel, sender, round_++));
+      next_frame_ = 0;
+    }
+    for (const Bytes& frame : radio.send(frames_[next_frame_++])) {
+      MOTE_TRY(const bool powered, went_on(device_->radio(frame)));
+      if (!powered) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool done() const { return begun_ && state_.last_sequence == outcome_.updates.size() + 2; }
+
+  const board::BoardSpec& board_;
+  const FieldTrialOptions& options_;
+  Rng rng_;
+  const std::function<void(std::string)>& note_;
+  DeviceOutcome outcome_;
+  BoardStorage storage_;
+  package::Uuid vendor_{}, klass_{};
+  std::array<std::uint8_t, 32> device_key_{};
+  std::array<std::uint8_t, 16> group_key_{};
+  std::optional<BoardDevice> device_;
+  AgentState state_{};
+  std::vector<Bytes> inputs_;
+  std::size_t active_index_ = 0;
+  update::Announcement announcement_;
+  std::vector<Bytes> frames_;
+  std::size_t next_frame_ = 0, round_ = 0;
+  bool begun_ = false;
+};
+
+}  // namespace
+
+std::string_view name(Carrier carrier) {
+  switch (carrier) {
+    case Carrier::network:
+      return "network";
+    case Carrier::radio:
+      return "radio";
+    case Carrier::card:
+      return "card";
+  }
+  return "";
+}
+
+Result<Carrier> carrier_named(std::string_view text) {
+  for (const Carrier carrier : {Carrier::network, Carrier::radio, Carrier::card}) {
+    if (name(carrier) == text) return carrier;
+  }
+  return fail(Code::invalid_argument,
+              "there is no way of arriving called '" + std::string(text) + "': network, radio, card");
+}
+
+Result<DeviceOutcome> run_in_field(const board::BoardSpec& board, const FieldTrialOptions& options, unsigned device,
+                                   const std::function<void(std::string)>& note) {
+  if (options.modules.size() < 2) return fail(Code::invalid_argument, "a device and one update take two modules");
+  for (const Bytes& module : options.modules) MOTE_TRY_VOID(package::requirements_of(module, {}));
+  return FieldTrial(board, options, device, note).run();
+}
+
+}  // namespace mote::simulation

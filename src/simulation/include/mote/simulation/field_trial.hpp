@@ -1,0 +1,67 @@
+#pragma once
+// A device on an emulated board that takes one update after the other while the world does what it does: frames are
+// lost, power fails, inferences go on. What `mote device run` runs.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mote/board/board_spec.hpp"
+#include "mote/package/parcel.hpp"
+
+namespace mote::simulation {
+
+enum class Carrier {
+  network,  ///< blocks of 1,024 bytes in any order: what HTTP ranges and CoAP blocks come to
+  radio,    ///< frames of at most `frame_bytes`, lost ones made up for by coded ones (TS004)
+  card,     ///< read in place
+};
+[[nodiscard]] std::string_view name(Carrier carrier);
+/// @error invalid_argument  with the names there are.
+[[nodiscard]] Result<Carrier> carrier_named(std::string_view name);
+
+struct FieldTrialOptions {
+  std::vector<Bytes> modules;  ///< the first is in the device when it leaves the factory; the others follow
+  Carrier carrier = Carrier::radio;
+  double loss = 0.3;  ///< of frames
+  double burst = 0;   ///< mean length of a run of lost frames; 0: independent
+  std::size_t frame_bytes = 64;
+  bool deltas = true;      ///< send deltas against the module before, where they are smaller
+  bool encrypted = false;  ///< under the group's key
+  unsigned cuts = 0;       ///< of power, at random flash operations of each update
+  std::uint64_t seed = 1;
+  std::uint16_t shadow_inferences = 32;
+  std::uint16_t shadow_permille = 800;
+  std::uint16_t trial_inferences = 32;
+};
+
+/// What became of one update.
+struct UpdateOutcome {
+  std::uint64_t sequence = 0;
+  bool is_delta = false;
+  std::size_t module_bytes = 0;
+  std::size_t parcel_bytes = 0;
+  std::size_t frames_sent = 0, frames_lost = 0;
+  unsigned cuts = 0;
+  std::size_t inferences = 0;  ///< while it arrived, was installed and proved itself
+  std::size_t missed = 0;      ///< of them without an answer
+  std::string status;          ///< how the device ended it
+  bool is_active = false;      ///< the module runs in the end
+};
+
+struct DeviceOutcome {
+  unsigned device = 0;
+  std::vector<UpdateOutcome> updates;
+  std::uint64_t active_sequence = 0;
+  bool bricked = false;     ///< at some start there was no module to run
+  bool downgraded = false;  ///< at some start an older one ran than was confirmed
+};
+
+/// Runs one device. Deterministic by options and `device`.
+/// @param note  told what happens, a line at a time.
+/// @error unsupported, too_large  the board, or modules that do not fit.   @error internal  the firmware faulted, or
+/// an update came to no end.
+[[nodiscard]] Result<DeviceOutcome> run_in_field(const board::BoardSpec& board, const FieldTrialOptions& options,
+                                                 unsigned device, const std::function<void(std::string)>& note = {});
+
+}  // namespace mote::simulation
