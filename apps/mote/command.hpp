@@ -45,6 +45,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> project_commands();  // new, run, train, optimize, report, why
 [[nodiscard]] std::vector<Command> compile_commands();  // compile, bench
 [[nodiscard]] std::vector<Command> verify_commands();
+[[nodiscard]] std::vector<Command> device_run_commands();
 [[nodiscard]] std::vector<Command> completion_commands();
 
 }  // namespace mote::app

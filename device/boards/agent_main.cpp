@@ -136,8 +136,12 @@ class Firmware {
         return reply(agent_.start(static_cast<update::ResetCause>(uart_.read())));
       case AgentRequest::step: {
         progress_ = update::Progress::worked;
-        for (std::uint32_t left = read_u16(); left > 0 && progress_ == update::Progress::worked; --left)
+        for (std::uint32_t left = read_u16(); left > 0 && progress_ == update::Progress::worked; --left) {
+          const std::uint32_t begin = cycles();
           progress_ = agent_.step();
+          const std::uint32_t took = cycles() - begin;
+          if (took > longest_step_cycles_) longest_step_cycles_ = took;
+        }
         return reply(Status::ok);
       }
       case AgentRequest::infer:
@@ -193,6 +197,8 @@ class Firmware {
     state.answer = static_cast<std::uint8_t>(answer);
     state.progress = static_cast<std::uint8_t>(progress_);
     state.commits = record.number;
+    state.longest_step_cycles = longest_step_cycles_;
+    longest_step_cycles_ = 0;
     uart_.write(static_cast<std::uint8_t>(AgentReply::state));
     uart_.write(&state, sizeof(state));
   }
@@ -222,6 +228,9 @@ class Firmware {
       agent_.inference_failed();
   }
 
+  /// DWT_CYCCNT (Armv7-M ARM, C1.8.8).
+  static std::uint32_t cycles() { return *reinterpret_cast<const volatile std::uint32_t*>(0xe0001004); }
+
   void block() {
     const std::uint32_t number = uart_.read_u32();
     const std::uint32_t length = read_u16();
@@ -241,6 +250,7 @@ class Firmware {
   update::Progress progress_ = update::Progress::idle;
   update::RadioReceiver<update::Agent> radio_;
   std::uint8_t frame_[255], scratch_[update::kPageBytes];
+  std::uint32_t longest_step_cycles_ = 0;
   std::uint8_t report_[update::kMaxReportBytes];
   std::uint8_t input_[4096], output_[256];
 };

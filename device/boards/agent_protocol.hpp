@@ -44,8 +44,10 @@ struct AgentState {
   std::uint8_t progress;         // update::Progress of the last step
   std::uint32_t commits;
   std::uint8_t active_digest[32];
+  std::uint32_t longest_step_cycles;  // since the last state; 0 where cycles are not modelled
+  std::uint32_t reserved;
 };
-static_assert(sizeof(AgentState) == 80, "part of the protocol");
+static_assert(sizeof(AgentState) == 88, "part of the protocol");
 
 /// Written by the factory at the start of the update flash's board: how it is divided.
 struct AgentBoard {

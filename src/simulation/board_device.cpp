@@ -54,7 +54,7 @@ Result<BoardDevice> BoardDevice::create(const board::BoardSpec& board, const Boa
 Result<Bytes> BoardDevice::request(ByteSpan bytes) {
   Bytes sent(bytes.begin(), bytes.end());
   for (;;) {
-    MOTE_TRY(Bytes reply, board_.exchange(sent));
+    MOTE_TRY(Bytes reply, measured_ ? board_.exchange_measured(sent) : board_.exchange(sent));
     if (reply.size() != 7 || reply[0] != static_cast<std::uint8_t>(AgentReply::read)) return reply;
     const auto offset = static_cast<std::size_t>(number(reply, 1, 4));
     const auto count = static_cast<std::size_t>(number(reply, 5, 2));

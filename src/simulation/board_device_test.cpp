@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <map>
 
 #include "mote/base/hash.hpp"
 #include "mote/base/rng.hpp"
@@ -159,6 +161,29 @@ TEST_F(UpdateOnBoard, blocks_in_any_order_while_power_fails_now_and_then) {
   EXPECT_EQ(state.active_sequence, 2u) << name(static_cast<Status>(state.last_status)) << ", phase "
                                        << int(state.phase);
   EXPECT_GE(cuts, 3u);
+}
+
+// An inference that falls due while the agent works waits for one step.
+TEST_F(UpdateOnBoard, no_step_takes_longer_than_a_signature) {
+  BoardDevice device = BoardDevice::create(spec(), storage_, image_).value();
+  ASSERT_TRUE(device.start(update::ResetCause::power_on));
+  device.measure();
+  const Bytes parcel = bundle(models().second, 2);
+  ASSERT_EQ(device.offer(parcel).value().answer, 0);
+  std::map<Phase, std::uint32_t> longest;
+  for (std::size_t i = 0; i < 3000; ++i) {
+    const device::AgentState state = device.step(1).value();
+    auto& cycles = longest[static_cast<Phase>(state.phase)];
+    cycles = std::max(cycles, state.longest_step_cycles);
+    if (state.phase == static_cast<std::uint8_t>(Phase::idle)) break;
+    if (i % 8 == 0 || state.progress != 1) ASSERT_FALSE(device.infer(input(i)).value().empty());
+  }
+  for (const auto& [phase, cycles] : longest) {
+    RecordProperty(name(phase), std::to_string(cycles));
+    std::printf("longest step into %-10s %9u cycles, %.2f ms\n", name(phase), cycles, cycles / 120e3);
+    EXPECT_LT(cycles, 6'000'000u) << name(phase);
+    EXPECT_GT(cycles, 0u) << name(phase);
+  }
 }
 
 TEST(FieldTrial, two_updates_by_a_radio_that_loses_a_third_while_power_fails) {

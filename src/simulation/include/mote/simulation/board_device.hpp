@@ -50,6 +50,8 @@ class BoardDevice {
 
   /// Power is back after a cut; memory is noise, flash as the cut left it.
   [[nodiscard]] Result<void> power_on(std::uint64_t seed);
+  /// From here on cycles are modelled: states tell the longest step. Slower by far.
+  void measure() { measured_ = true; }
   [[nodiscard]] board::NorFlash& flash() { return board_.flash(); }
   [[nodiscard]] board::VirtualBoard& board() { return board_; }
 
@@ -60,6 +62,7 @@ class BoardDevice {
 
   board::VirtualBoard board_;
   ByteSpan card_;
+  bool measured_ = false;
 };
 
 }  // namespace mote::simulation

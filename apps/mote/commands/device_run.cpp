@@ -1,0 +1,143 @@
+// `mote device run`: virtual devices that take updates while frames are lost and power fails.
+
+#include <fmt/format.h>
+
+#include <mutex>
+
+#include "command.hpp"
+#include "mote/base/file.hpp"
+#include "mote/base/parallel.hpp"
+#include "mote/simulation/field_trial.hpp"
+#include "text_table.hpp"
+
+namespace mote::app {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string board = "nucleo-l4r5zi";
+  std::string way = "radio";
+  unsigned count = 1;
+  bool whole = false;
+  simulation::FieldTrialOptions trial;
+};
+
+Json update_json(const simulation::UpdateOutcome& update) {
+  return {{"sequence", update.sequence},
+          {"status", update.status},
+          {"active", update.is_active},
+          {"delta", update.is_delta},
+          {"module_bytes", update.module_bytes},
+          {"parcel_bytes", update.parcel_bytes},
+          {"frames_sent", update.frames_sent},
+          {"frames_lost", update.frames_lost},
+          {"power_cuts", update.cuts},
+          {"inferences", update.inferences},
+          {"missed", update.missed}};
+}
+
+Outcome report(const Options& o, const std::vector<simulation::DeviceOutcome>& devices) {
+  Outcome out;
+  TextTable table({{"device", Align::right},
+                   {"update", Align::right},
+                   {"parcel", Align::right},
+                   {"frames sent", Align::right},
+                   {"lost", Align::right},
+                   {"power cuts", Align::right},
+                   {"inferences", Align::right},
+                   {"missed", Align::right},
+                   {"ended"},
+                   {"runs", Align::right}});
+  Json all = Json::array();
+  for (const simulation::DeviceOutcome& device : devices) {
+    Json updates = Json::array();
+    for (const simulation::UpdateOutcome& update : device.updates) {
+      updates.push_back(update_json(update));
+      table.add(
+          {std::to_string(device.device), std::to_string(update.sequence),
+           grouped(update.parcel_bytes) + (update.is_delta ? " B, delta of " : " B of ") + grouped(update.module_bytes),
+           grouped(update.frames_sent), grouped(update.frames_lost), std::to_string(update.cuts),
+           grouped(update.inferences), grouped(update.missed), update.status,
+           std::to_string(update.is_active ? update.sequence : device.active_sequence)});
+    }
+    out.holds = out.holds && !device.bricked && !device.downgraded;
+    all.push_back({{"device", device.device},
+                   {"active_sequence", device.active_sequence},
+                   {"bricked", device.bricked},
+                   {"downgraded", device.downgraded},
+                   {"updates", std::move(updates)}});
+  }
+  out.text = table.text();
+  out.text += out.holds ? "no device was ever without a model, none went back\n"
+                        : "a device was without a model or went back: this must not happen, please report it\n";
+  out.json = {{"board", o.board}, {"way", o.way}, {"seed", o.trial.seed}, {"devices", std::move(all)}};
+  return out;
+}
+
+Result<Outcome> run(const Options& o, Progress& progress) {
+  MOTE_TRY(const board::BoardSpec board, board::load_board(o.board));
+  simulation::FieldTrialOptions options = o.trial;
+  options.deltas = !o.whole;
+  MOTE_TRY(options.carrier, simulation::carrier_named(o.way));
+  for (const std::string& file : o.files) {
+    MOTE_TRY(Bytes module, read_file(file));
+    if (auto needs = package::requirements_of(module, {}); !needs) return fail(std::move(needs).error(), file);
+    options.modules.push_back(std::move(module));
+  }
+  std::vector<simulation::DeviceOutcome> devices(o.count);
+  std::vector<std::optional<Error>> errors(o.count);
+  std::mutex mutex;
+  parallel_for(o.count, [&](std::size_t i, std::size_t) {
+    auto outcome = simulation::run_in_field(board, options, static_cast<unsigned>(i), [&](const std::string& line) {
+      const std::lock_guard lock(mutex);
+      progress.note(line);
+    });
+    if (outcome)
+      devices[i] = std::move(*outcome);
+    else
+      errors[i] = outcome.error();
+  });
+  for (auto& error : errors) {
+    if (error) return fail(std::move(*error));
+  }
+  return report(o, devices);
+}
+
+}  // namespace
+
+std::vector<Command> device_run_commands() {
+  return {
+      {"device run", "virtual devices take modules as updates while frames are lost and power fails",
+       "mote device run v1.bin v2.bin --board nucleo-l4r5zi --way radio --loss 0.3 --cuts 10",
+       [](CLI::App& app) -> Action {
+         auto o = std::make_shared<Options>();
+         app.add_option("MODULE", o->files,
+                        "modules, as mote compile writes them: what a device has from the factory, then the updates")
+             ->required()
+             ->expected(2, 100);
+         app.add_option("--board", o->board, "board of the catalogue, or a .toml file of your own")
+             ->capture_default_str();
+         app.add_option("--way", o->way, "how updates arrive")
+             ->capture_default_str()
+             ->check(CLI::IsMember({"network", "radio", "card"}));
+         app.add_option("--count", o->count, "devices")->capture_default_str()->check(CLI::Range(1, 10000));
+         app.add_option("--loss", o->trial.loss, "share of the radio's frames that are lost")
+             ->capture_default_str()
+             ->check(CLI::Range(0.0, 0.9));
+         app.add_option("--burst", o->trial.burst, "mean length of a run of lost frames; 0: each for itself")
+             ->capture_default_str()
+             ->check(CLI::Range(0.0, 100.0));
+         app.add_option("--frame", o->trial.frame_bytes, "largest frame of the radio in bytes")
+             ->capture_default_str()
+             ->check(CLI::Range(20, 250));
+         app.add_option("--cuts", o->trial.cuts, "power cuts in each update, at random flash operations")
+             ->capture_default_str()
+             ->check(CLI::Range(0, 10000));
+         app.add_option("--seed", o->trial.seed, "decides what is lost and when power fails")->capture_default_str();
+         app.add_flag("--whole", o->whole, "send whole modules, no deltas");
+         app.add_flag("--encrypted", o->trial.encrypted, "encrypt what travels under the group's key");
+         return [o](Progress& progress) { return run(*o, progress); };
+       }}};
+}
+
+}  // namespace mote::app
