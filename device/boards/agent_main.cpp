@@ -117,6 +117,8 @@ class Firmware {
  public:
   [[noreturn]] void serve() {
     uart_.start();
+    *reinterpret_cast<volatile std::uint32_t*>(0xe000edfc) |= 1u << 24;  // DEMCR.TRCENA
+    *reinterpret_cast<volatile std::uint32_t*>(0xe0001000) |= 1u;        // DWT_CTRL.CYCCNTENA
     for (;;) handle(static_cast<AgentRequest>(uart_.read()));
   }
 

@@ -44,7 +44,7 @@ struct AgentState {
   std::uint8_t progress;         // update::Progress of the last step
   std::uint32_t commits;
   std::uint8_t active_digest[32];
-  std::uint32_t longest_step_cycles;  // since the last state; 0 where cycles are not modelled
+  std::uint32_t longest_step_cycles;  // since the last state; means nothing where cycles are not modelled
   std::uint32_t reserved;
 };
 static_assert(sizeof(AgentState) == 88, "part of the protocol");
