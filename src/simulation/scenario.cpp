@@ -4,6 +4,7 @@
 
 #include "abi/module.hpp"
 #include "mote/base/hash.hpp"
+#include "mote/package/delta.hpp"
 
 namespace mote::simulation {
 namespace {
@@ -47,6 +48,8 @@ class Author {
     factory.klass = cast_.klass;
     factory.device = cast_.device;
     factory.device_key.fill(0x17);
+    factory.group_key = group_key();
+    factory.agreement_key = agreement_secret();
     const SigningKey roots[] = {cast_.root1, cast_.root2};
     factory.keys = package::write_keys(cast_.keys_options(1), roots).value();
     if (with_module) {
@@ -62,6 +65,17 @@ class Author {
     runtime.stack_bytes = 4096;
     runtime.firmware_version = 3;
     return scenario;
+  }
+
+  static package::GroupKey group_key() {
+    package::GroupKey key{};
+    key.fill(0x33);
+    return key;
+  }
+  static std::array<std::uint8_t, 32> agreement_secret() {
+    std::array<std::uint8_t, 32> secret{};
+    secret.fill(0x44);
+    return secret;
   }
 
   package::BundleOptions options(std::uint64_t sequence) const {
@@ -174,6 +188,34 @@ std::vector<Scenario> write_scenarios(const Models& models, const update::Layout
     Author::arrives(all.back(), package::join(messages), Way::shuffled, 11);
   }
 
+  all.push_back(author.begin("encrypted for its group"));
+  {
+    package::BundleOptions options = author.options(11);
+    options.encryption.emplace();
+    options.encryption->groups = {Author::group_key()};
+    options.encryption->seed.emplace().fill(1);
+    Author::arrives(all.back(), author.bundle(models.second, options, cast.release), Way::blocks, 11);
+  }
+
+  all.push_back(author.begin("encrypted delta for this device alone"));
+  {
+    package::BundleOptions options = author.options(11);
+    options.encryption.emplace();
+    options.encryption->devices = {package::agreement_public_key(Author::agreement_secret())};
+    options.encryption->seed.emplace().fill(2);
+    options.delta =
+        package::Delta{package::encode_delta(models.first.module, models.second.module).value(), models.first.module};
+    Author::arrives(all.back(), author.bundle(models.second, options, cast.release), Way::card, 11);
+  }
+
+  all.push_back(author.begin("larger than the store, then one that fits"));
+  {
+    Bytes large = plain(models.second, 11);
+    large.resize(layout.inbox_bytes + 1);
+    Author::arrives(all.back(), std::move(large), Way::blocks, 11, Status::too_large);
+    Author::arrives(all.back(), plain(models.second, 11), Way::blocks, 11);
+  }
+
   all.push_back(author.begin("forged, then a true one"));
   Author::arrives(all.back(), author.bundle(models.second, author.options(11), cast.time), Way::blocks, 11,
                   Status::wrong_role);
@@ -204,20 +246,17 @@ class Card : public update::Source {
 std::uint16_t block_bytes(Way way) { return way == Way::radio ? 40 : 256; }
 
 /// Gives the device a block that it lacks, if the way does not lose it.
-void send_block(update::Inbox& inbox, const Arrival& arrival, Rng& rng) {
+Status send_block(update::Inbox& inbox, const Arrival& arrival, Rng& rng) {
   const std::uint32_t count = inbox.block_count();
   const bool in_order = arrival.way == Way::blocks;
-  if (arrival.way == Way::radio && rng.chance(0.3)) return;
+  if (arrival.way == Way::radio && rng.chance(0.3)) return Status::ok;
   std::uint32_t number = inbox.next_missing(in_order ? 0 : static_cast<std::uint32_t>(rng.below(count)));
   if (number == count) number = inbox.next_missing(0);
-  if (number == count) return;
+  if (number == count) return Status::ok;
   if (arrival.way == Way::shuffled && rng.chance(0.1))
     number = static_cast<std::uint32_t>(rng.below(count));  // a repetition
   const std::size_t offset = std::size_t{number} * block_bytes(arrival.way);
-  // Spoiled positions used up: the session begins anew.
-  if (inbox.put(number, {arrival.parcel.data() + offset, inbox.block_size(number)}) == Status::store_full) {
-    // handled by the caller: the inbox stays incomplete and is given up after a while
-  }
+  return inbox.put(number, {arrival.parcel.data() + offset, inbox.block_size(number)});
 }
 
 }  // namespace
@@ -293,16 +332,20 @@ bool live(NativeDevice& device, const Scenario& scenario, std::uint64_t seed) {
         if (++idle_rounds > 400) return false;
         if (arrival.way == Way::card) {
           if (agent.offer(card) != Status::ok) return false;
-        } else if (const Status status = agent.announce(announcement);
-                   status != Status::ok && status != Status::waiting) {
-          return false;
+        } else {
+          const Status status = agent.announce(announcement);
+          if (status == Status::too_large && status == arrival.expected) break;  // refused before anything is stored
+          if (status != Status::ok && status != Status::waiting) return false;
         }
       } else if (agent.phase() == update::Phase::receiving && arrival.way == Way::card) {
         agent.abandon(Status::too_slow);
       } else if (agent.phase() == update::Phase::receiving) {
         // Another parcel's session was under way when this one's turn came: its sender is gone.
         if (agent.announce(announcement) == Status::busy) agent.abandon(Status::too_slow);
-        if (update::Inbox* inbox = agent.inbox()) send_block(*inbox, arrival, rng);
+        update::Inbox* inbox = agent.inbox();
+        // Spare positions used up by cuts: the session begins anew.
+        if (inbox != nullptr && send_block(*inbox, arrival, rng) == Status::store_full)
+          agent.abandon(Status::store_full);
       }
       for (int i = 0; i < 4; ++i) {
         if (agent.step() == Progress::idle) break;

@@ -20,7 +20,7 @@ std::string text_of(const TortureReport& report) {
 
 TEST(Torture, no_power_cut_bricks_a_device_loses_an_update_or_brings_an_older_module_back) {
   TortureOptions options;
-  options.stride = 67;
+  options.stride = 79;
   options.threads = 2;
   const TortureReport report = torture(models(), options).value();
   EXPECT_GE(report.cuts, 50'000u);
