@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "rsa.hpp"
+
 namespace mote::package {
 namespace {
 
@@ -53,6 +55,14 @@ std::size_t key_bytes_for(std::int64_t number) {
   if (number >= -5 && number <= -3) return static_cast<std::size_t>(16 - 8 * (number + 3));
   const ContentAlgorithm* algorithm = content_algorithm(number);
   return algorithm != nullptr ? algorithm->key_bytes : 0;
+}
+
+/// Hash of RSA-OAEP (RFC 8230, section 3); none: another algorithm.
+std::optional<Hash> oaep_hash(std::int64_t number) {
+  return number == -40   ? std::optional(Hash::sha1)
+         : number == -41 ? std::optional(Hash::sha256)
+         : number == -42 ? std::optional(Hash::sha512)
+                         : std::nullopt;
 }
 
 /// A COSE_Key in a header. y is a byte string, or which of two it is.
@@ -124,6 +134,11 @@ Result<CurveKey> curve_key_of(const CoseKey& key) {
 Result<Bytes> find_content_key(const CosePart& recipient, std::int64_t purpose, const CoseKey& key,
                                const CoseContext& context) {
   const std::int64_t number = recipient.header.algorithm();
+  if (const auto hash = oaep_hash(number)) {
+    auto opened = decrypt_rsa_oaep({key.modulus, key.exponent, key.secret}, *hash, recipient.content);
+    if (!opened) return malformed("the content key cannot be decrypted");
+    return *std::move(opened);
+  }
   const auto* algorithm = std::find_if(std::begin(kRecipientAlgorithms), std::end(kRecipientAlgorithms),
                                        [&](const RecipientAlgorithm& a) { return a.number == number; });
   if (algorithm == std::end(kRecipientAlgorithms))

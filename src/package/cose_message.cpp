@@ -1,8 +1,11 @@
 #include "mote/package/cose_message.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "cose_content_key.hpp"
+#include "hash_signature.hpp"
+#include "rsa.hpp"
 
 namespace mote::package {
 namespace {
@@ -14,12 +17,15 @@ constexpr int kMaxRecipientDepth = 4;
 tl::unexpected<Error> malformed(std::string what) { return fail(Code::malformed, std::move(what)); }
 
 /// Parameters that may be marked critical, because they are looked at or change nothing here.
-bool is_known(const CborValue& label) {
+bool is_known(const CborValue& label, const std::vector<CborValue>& understood) {
   static constexpr std::int64_t kKnown[] = {1, 2, 3, 4, 5, 6};
-  return std::any_of(std::begin(kKnown), std::end(kKnown), [&](std::int64_t known) { return label.is_integer(known); });
+  return std::any_of(std::begin(kKnown), std::end(kKnown),
+                     [&](std::int64_t known) { return label.is_integer(known); }) ||
+         std::find(understood.begin(), understood.end(), label) != understood.end();
 }
 
-Result<CoseHeader> read_header(const CborValue& protected_item, const CborValue& unprotected) {
+Result<CoseHeader> read_header(const CborValue& protected_item, const CborValue& unprotected,
+                               const std::vector<CborValue>& understood) {
   if (!protected_item.is(CborType::bytes) || !unprotected.is(CborType::map))
     return malformed("no pair of headers: a byte string and a map");
   CoseHeader header;
@@ -40,35 +46,35 @@ Result<CoseHeader> read_header(const CborValue& protected_item, const CborValue&
   }
   if (const CborValue* critical = map.find(2)) {
     for (const CborValue& label : critical->items) {
-      if (!is_known(label))
+      if (!is_known(label, understood))
         return fail(Code::unsupported, "the critical header parameter " + diagnostic(label) + " is not known");
     }
   }
   return header;
 }
 
-Result<std::vector<CosePart>> read_parts(const CborValue& list, int depth);
+Result<std::vector<CosePart>> read_parts(const CborValue& list, const std::vector<CborValue>& understood, int depth);
 
-Result<CosePart> read_part(const CborValue& item, int depth) {
+Result<CosePart> read_part(const CborValue& item, const std::vector<CborValue>& understood, int depth) {
   const std::size_t size = item.items.size();
   if (!item.is(CborType::array) || (size != 3 && size != 4)) return malformed("a signer or recipient is no array of 3");
   CosePart part;
-  MOTE_TRY(part.header, read_header(item.items[0], item.items[1]));
+  MOTE_TRY(part.header, read_header(item.items[0], item.items[1], understood));
   if (!item.items[2].is(CborType::bytes) && !item.items[2].is_null())
     return malformed("a signer's or recipient's content is no byte string");
   part.content = item.items[2].bytes;
   if (size == 4) {
-    MOTE_TRY(part.recipients, read_parts(item.items[3], depth + 1));
+    MOTE_TRY(part.recipients, read_parts(item.items[3], understood, depth + 1));
   }
   return part;
 }
 
-Result<std::vector<CosePart>> read_parts(const CborValue& list, int depth) {
+Result<std::vector<CosePart>> read_parts(const CborValue& list, const std::vector<CborValue>& understood, int depth) {
   if (depth > kMaxRecipientDepth) return malformed("recipients of recipients are nested too deeply");
   if (!list.is(CborType::array) || list.items.empty()) return malformed("no list of signers or recipients");
   std::vector<CosePart> parts;
   for (const CborValue& item : list.items) {
-    MOTE_TRY(CosePart part, read_part(item, depth));
+    MOTE_TRY(CosePart part, read_part(item, understood, depth));
     parts.push_back(std::move(part));
   }
   return parts;
@@ -97,45 +103,42 @@ Bytes structure(std::string_view context, std::vector<Bytes> parts) {
   return write_cbor(CborValue::array(std::move(items)));
 }
 
+enum class Scheme { ecdsa, eddsa, rsa_pss, hss };
+
+// RFC 9053, section 2; RFC 9864; RFC 8230; RFC 8778.
 struct SignatureAlgorithm {
-  bool is_eddsa = false;
-  Hash hash = Hash::sha256;
-  std::optional<Curve> curve;  ///< none: any of its kind
+  std::int64_t number;
+  Scheme scheme;
+  Hash hash;
+  std::optional<Curve> curve;  // none: any of its kind
+};
+constexpr SignatureAlgorithm kSignatureAlgorithms[] = {
+    {-7, Scheme::ecdsa, Hash::sha256, std::nullopt},    {-35, Scheme::ecdsa, Hash::sha384, std::nullopt},
+    {-36, Scheme::ecdsa, Hash::sha512, std::nullopt},   {-9, Scheme::ecdsa, Hash::sha256, Curve::p256},
+    {-51, Scheme::ecdsa, Hash::sha384, Curve::p384},    {-52, Scheme::ecdsa, Hash::sha512, Curve::p521},
+    {-8, Scheme::eddsa, Hash::sha512, std::nullopt},    {-19, Scheme::eddsa, Hash::sha512, Curve::ed25519},
+    {-53, Scheme::eddsa, Hash::sha512, Curve::ed448},   {-37, Scheme::rsa_pss, Hash::sha256, std::nullopt},
+    {-38, Scheme::rsa_pss, Hash::sha384, std::nullopt}, {-39, Scheme::rsa_pss, Hash::sha512, std::nullopt},
+    {-46, Scheme::hss, Hash::sha256, std::nullopt},
 };
 
-std::optional<SignatureAlgorithm> signature_algorithm(std::int64_t number) {
-  switch (number) {
-    case -7:
-      return SignatureAlgorithm{false, Hash::sha256, std::nullopt};
-    case -35:
-      return SignatureAlgorithm{false, Hash::sha384, std::nullopt};
-    case -36:
-      return SignatureAlgorithm{false, Hash::sha512, std::nullopt};
-    case -9:
-      return SignatureAlgorithm{false, Hash::sha256, Curve::p256};
-    case -51:
-      return SignatureAlgorithm{false, Hash::sha384, Curve::p384};
-    case -52:
-      return SignatureAlgorithm{false, Hash::sha512, Curve::p521};
-    case -8:
-      return SignatureAlgorithm{true, Hash::sha512, std::nullopt};
-    case -19:
-      return SignatureAlgorithm{true, Hash::sha512, Curve::ed25519};
-    case -53:
-      return SignatureAlgorithm{true, Hash::sha512, Curve::ed448};
-    default:
-      return std::nullopt;
-  }
+Result<bool> holds(const SignatureAlgorithm& algorithm, const CoseKey& key, ByteSpan signature, ByteSpan message) {
+  if (algorithm.scheme == Scheme::rsa_pss)
+    return verify_rsa_pss({key.modulus, key.exponent, {}}, algorithm.hash, signature, message);
+  if (algorithm.scheme == Scheme::hss) return verify_hss(key.hash_tree, signature, message);
+  MOTE_TRY(const CurveKey curve_key, curve_key_of(key));
+  if (algorithm.curve && *algorithm.curve != curve_key.curve) return malformed("the key is of another curve");
+  return algorithm.scheme == Scheme::eddsa ? verify_eddsa(curve_key, signature, message)
+                                           : verify_ecdsa(curve_key, algorithm.hash, signature, message);
 }
 
 Result<void> verify(std::int64_t number, const CoseKey& key, ByteSpan signature, ByteSpan message) {
-  const auto algorithm = signature_algorithm(number);
-  if (!algorithm) return fail(Code::unsupported, "signature algorithm " + std::to_string(number) + " is not known");
-  MOTE_TRY(const CurveKey curve_key, curve_key_of(key));
-  if (algorithm->curve && *algorithm->curve != curve_key.curve) return malformed("the key is of another curve");
-  const bool holds = algorithm->is_eddsa ? verify_eddsa(curve_key, signature, message)
-                                         : verify_ecdsa(curve_key, algorithm->hash, signature, message);
-  if (!holds) return malformed("the signature is wrong");
+  const auto* algorithm = std::find_if(std::begin(kSignatureAlgorithms), std::end(kSignatureAlgorithms),
+                                       [&](const SignatureAlgorithm& a) { return a.number == number; });
+  if (algorithm == std::end(kSignatureAlgorithms))
+    return fail(Code::unsupported, "signature algorithm " + std::to_string(number) + " is not known");
+  MOTE_TRY(const bool is_right, holds(*algorithm, key, signature, message));
+  if (!is_right) return malformed("the signature is wrong");
   return {};
 }
 
@@ -217,14 +220,15 @@ std::int64_t CoseHeader::algorithm() const {
   return found->is(CborType::unsigned_int) ? number : found->is(CborType::negative_int) ? -1 - number : 0;
 }
 
-Result<CoseMessage> read_cose(const CborValue& value, std::optional<CoseKind> untagged) {
+Result<CoseMessage> read_cose(const CborValue& value, std::optional<CoseKind> untagged,
+                              const std::vector<CborValue>& understood) {
   CoseMessage message;
   MOTE_TRY(message.kind, kind_of(value, untagged));
   const CborValue& body = value.is(CborType::tag) ? value.items[0] : value;
   const std::size_t size = 3 + (has_code(message.kind) ? 1 : 0) + (has_parts(message.kind) ? 1 : 0);
   if (!body.is(CborType::array) || body.items.size() != size)
     return malformed("no array of " + std::to_string(size) + " elements");
-  MOTE_TRY(message.header, read_header(body.items[0], body.items[1]));
+  MOTE_TRY(message.header, read_header(body.items[0], body.items[1], understood));
   if (body.items[2].is(CborType::bytes)) {
     message.content = body.items[2].bytes;
   } else if (!body.items[2].is_null()) {
@@ -235,7 +239,7 @@ Result<CoseMessage> read_cose(const CborValue& value, std::optional<CoseKind> un
     message.code = body.items[3].bytes;
   }
   if (has_parts(message.kind)) {
-    MOTE_TRY(message.parts, read_parts(body.items.back(), 0));
+    MOTE_TRY(message.parts, read_parts(body.items.back(), understood, 0));
   }
   return message;
 }

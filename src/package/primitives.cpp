@@ -1,45 +1,19 @@
 #include "primitives.hpp"
 
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
-#include <openssl/param_build.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "mote/base/error.hpp"
+#include "openssl_handles.hpp"
 
 namespace mote::package {
 namespace {
-
-template <auto F>
-struct Free {
-  template <class T>
-  void operator()(T* p) const {
-    F(p);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Free<EVP_CIPHER_CTX_free>>;
-
-const EVP_MD* digest_of(Hash hash) {
-  switch (hash) {
-    case Hash::sha256:
-      return EVP_sha256();
-    case Hash::sha384:
-      return EVP_sha384();
-    case Hash::sha512:
-      return EVP_sha512();
-  }
-  return nullptr;
-}
 
 const char* group_of(Curve curve) {
   return curve == Curve::p256 ? "P-256" : curve == Curve::p384 ? "P-384" : curve == Curve::p521 ? "P-521" : nullptr;
@@ -69,15 +43,15 @@ std::optional<Bytes> point_of(const CurveKey& key) {
 Key weierstrass_key(const CurveKey& key, bool with_secret) {
   const auto point = point_of(key);
   if (!point || (with_secret && key.secret.empty())) return nullptr;
-  std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>> builder(OSSL_PARAM_BLD_new());
-  std::unique_ptr<BIGNUM, Free<BN_clear_free>> secret;
+  ParameterBuilder builder(OSSL_PARAM_BLD_new());
+  Number secret;
   OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, group_of(key.curve), 0);
   OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point->data(), point->size());
   if (with_secret) {
     secret.reset(BN_bin2bn(key.secret.data(), size_of(key.secret), nullptr));
     OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, secret.get());
   }
-  std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>> parameters(OSSL_PARAM_BLD_to_param(builder.get()));
+  Parameters parameters(OSSL_PARAM_BLD_to_param(builder.get()));
   KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
   EVP_PKEY* made = nullptr;
   if (EVP_PKEY_fromdata_init(context.get()) != 1 ||

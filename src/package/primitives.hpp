@@ -9,7 +9,7 @@
 
 namespace mote::package {
 
-enum class Hash { sha256, sha384, sha512 };
+enum class Hash { sha1, sha256, sha384, sha512 };  ///< SHA-1 only as RSA-OAEP's default
 enum class Curve { p256, p384, p521, x25519, x448, ed25519, ed448 };
 enum class Cipher { chacha20_poly1305, aes_gcm, aes_ccm };
 

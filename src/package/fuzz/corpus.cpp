@@ -9,6 +9,7 @@
 #include "mote/package/cbor_value.hpp"
 #include "mote/package/delta.hpp"
 #include "mote/package/encryption.hpp"
+#include "update/report.hpp"
 
 using namespace mote;
 using namespace mote::package;
@@ -65,7 +66,7 @@ void write(Corpus& corpus) {
     if (options.encryption) {
       const Bytes info = encrypt_payload(small_module(), *options.encryption).value().info;
       corpus.add("encryption_info", info);
-      for (std::uint8_t choice = 0; choice < 70; choice = static_cast<std::uint8_t>(choice + 7))
+      for (std::uint8_t choice = 0; choice < 84; choice = static_cast<std::uint8_t>(choice + 7))
         corpus.add("cose", info, {choice});
     }
   }
@@ -78,11 +79,20 @@ void write(Corpus& corpus) {
   corpus.add("statements", time, {0});
   corpus.add("statements", payload_of(document), {1});
   corpus.add("statements", payload_of(time), {2});
+  const std::array<std::uint8_t, 32> device_key{8};
+  update::ReportContent content;
+  content.number = 4;
+  content.device = view(keys.vendor);
+  std::uint8_t report[update::kMaxReportBytes];
+  const std::size_t report_bytes = update::write_report(content, view(device_key), report);
+  const Bytes report_message(report, report + report_bytes);
+  corpus.add("statements", report_message, {0});
+  corpus.add("statements", payload_of(report_message), {3});
   const Bytes parcel[] = {document, time, write_bundle(small_module(), bundle_options(), signers).value()};
   corpus.add("parcel", join(parcel));
   for (const Bytes& message : {document, time}) {
     corpus.add("cbor", message);
-    for (std::uint8_t choice = 0; choice < 70; choice = static_cast<std::uint8_t>(choice + 7))
+    for (std::uint8_t choice = 0; choice < 84; choice = static_cast<std::uint8_t>(choice + 7))
       corpus.add("cose", message, {choice});
   }
 }

@@ -1,6 +1,6 @@
-// Any bytes as a keys document, a time statement or a message of a parcel, as the device reads them. First byte: bits 0
-// and 1 say what the rest is: a whole message, or the payload of a keys document or time statement that is signed here
-// by whoever may.
+// Any bytes as a keys document, a time statement, a report or a message of a parcel. First byte: bits 0 and 1 say what
+// the rest is: a whole message, or the payload of a keys document, time statement or report that is signed here by
+// whoever may.
 
 #include <cstdlib>
 
@@ -9,6 +9,7 @@
 #include "mote/package/documents.hpp"
 #include "signatures.hpp"
 #include "update/message.hpp"
+#include "update/report.hpp"
 
 using namespace mote;
 using namespace mote::package;
@@ -58,6 +59,21 @@ Bytes signed_keys(ByteSpan payload) {
   });
 }
 
+constexpr std::array<std::uint8_t, 32> kDeviceKey{8};
+
+Bytes report_of(ByteSpan payload) {
+  std::uint8_t tag[32];
+  update::report_tag(view(kDeviceKey), view(payload), tag);
+  return cbor([&](update::CborWriter& w) {
+    w.tag(update::kTagMac0);
+    w.array(4);
+    w.bytes(update::kReportHeader);
+    w.map(0);
+    w.bytes(view(payload));
+    w.bytes(tag);
+  });
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -67,6 +83,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Bytes message(rest.begin(), rest.end());
   if (data[0] % 4 == 1) message = signed_keys(rest);
   if (data[0] % 4 == 2) message = sign1(rest, false, kTimeAad, key());
+  if (data[0] % 4 == 3) message = report_of(rest);
   const update::Bytes given = view(message);
 
   update::Message told;
@@ -88,6 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (device.trust.read_time(given, statement) == Status::ok &&
       (!time || time->content.time_s != statement.time_s || statement.time_s > 2'000'000'000))
     std::abort();
+  const auto report = read_report(message, kDeviceKey, 3);
+  if (report && report->number <= 3) std::abort();
   if (document) static_cast<void>(add_signature(message, SigningKey::from_seed({2})));
   return 0;
 }

@@ -1,7 +1,7 @@
 #pragma once
 // COSE messages of anybody (RFC 9052, 9053, 9864): the six kinds, taken apart and opened. What mote itself writes is a
 // small part of it (parcel.hpp); this reads what others wrote, and is held against the vectors of the COSE working
-// group. Absent: countersignatures (passed over), RSA, hash-based signatures, writing.
+// group. Absent: countersignatures (passed over), writing.
 
 #include <optional>
 #include <vector>
@@ -39,15 +39,19 @@ struct CoseMessage {
 };
 
 /// @param untagged  what a message without a tag is; none: it has to have one.
+/// @param understood  labels beyond those of RFC 9052 that may be marked critical, because the caller heeds them.
 /// @error malformed   no COSE message, or another kind than `untagged`.
 /// @error unsupported a header parameter that is critical and not known.
-[[nodiscard]] Result<CoseMessage> read_cose(const CborValue& value, std::optional<CoseKind> untagged = std::nullopt);
+[[nodiscard]] Result<CoseMessage> read_cose(const CborValue& value, std::optional<CoseKind> untagged = std::nullopt,
+                                            const std::vector<CborValue>& understood = {});
 
-/// A key of COSE_Key's kinds 1 (OKP), 2 (EC2) and 4 (symmetric).
+/// A key of COSE_Key's kinds 1 (OKP), 2 (EC2), 3 (RSA), 4 (symmetric) and 5 (HSS-LMS).
 struct CoseKey {
   Bytes symmetric;
-  std::int64_t curve = 0;  ///< of the registry: 1 P-256, 2 P-384, 3 P-521, 4 X25519, 5 X448, 6 Ed25519, 7 Ed448
-  Bytes x, y, secret;
+  std::int64_t curve = 0;   ///< of the registry: 1 P-256, 2 P-384, 3 P-521, 4 X25519, 5 X448, 6 Ed25519, 7 Ed448
+  Bytes x, y, secret;       ///< `secret` also RSA's private exponent
+  Bytes modulus, exponent;  ///< of RSA
+  Bytes hash_tree;          ///< public key of HSS-LMS
 };
 
 /// What both sides know without being told.
