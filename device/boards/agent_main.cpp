@@ -9,6 +9,7 @@
 
 #include "abi/misfit.hpp"
 #include "boards/agent_protocol.hpp"
+#include "boards/agent_state.hpp"
 #include "boards/flash_controller.hpp"
 #include "boards/markers.hpp"
 #include "boards/uart.hpp"
@@ -183,22 +184,7 @@ class Firmware {
   }
 
   void reply(Status answer) {
-    const update::Record& record = agent_.record();
-    device::AgentState state{};
-    state.confirmed_sequence = record.confirmed_sequence;
-    if (agent_.has_module()) {
-      state.active_sequence = record.slot[record.active].sequence;
-      update::copy(state.active_digest, record.slot[record.active].digest);
-    }
-    state.last_sequence = record.last_sequence;
-    state.time_s = record.time_s;
-    state.keys_version = agent_.keys_version();
-    state.missing_blocks = agent_.inbox() != nullptr ? agent_.inbox()->missing_count() : 0;
-    state.phase = static_cast<std::uint8_t>(agent_.phase());
-    state.last_status = static_cast<std::uint8_t>(record.last_status);
-    state.answer = static_cast<std::uint8_t>(answer);
-    state.progress = static_cast<std::uint8_t>(progress_);
-    state.commits = record.number;
+    device::AgentState state = device::agent_state(agent_, answer, progress_);
     state.longest_step_cycles = longest_step_cycles_;
     longest_step_cycles_ = 0;
     uart_.write(static_cast<std::uint8_t>(AgentReply::state));

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "agent_firmware.hpp"
-#include "mote/board/core.hpp"
+#include "native_field_device.hpp"
 
 namespace mote::simulation {
 namespace {
@@ -27,7 +27,10 @@ std::uint64_t number(ByteSpan bytes, std::size_t offset, unsigned count) {
 }  // namespace
 
 update::Layout layout_on(const board::BoardSpec& board, const BoardStorage& storage) {
-  return update::arrange(board.flash_sector_bytes, board.flash_write_bytes, storage.module_bytes, storage.inbox_bytes);
+  // The host has no flash of its own: its devices have that of an STM32L4.
+  const bool has_flash = board.flash_sector_bytes != 0 && board.flash_write_bytes != 0;
+  return update::arrange(has_flash ? board.flash_sector_bytes : 4096, has_flash ? board.flash_write_bytes : 8,
+                         storage.module_bytes, storage.inbox_bytes);
 }
 
 Result<BoardDevice> BoardDevice::create(const board::BoardSpec& board, const BoardStorage& storage, ByteSpan factory) {
@@ -152,6 +155,13 @@ Result<void> BoardDevice::power_on(std::uint64_t seed) {
   board_.flash().restore_power(seed);
   board_.flash_changed();
   return board_.reset();
+}
+
+Result<std::unique_ptr<FieldDevice>> make_field_device(const board::BoardSpec& board, const BoardStorage& storage,
+                                                       ByteSpan factory) {
+  if (!board.emulated()) return make_native_field_device(board, storage, factory);
+  MOTE_TRY(BoardDevice device, BoardDevice::create(board, storage, factory));
+  return std::make_unique<BoardDevice>(std::move(device));
 }
 
 }  // namespace mote::simulation

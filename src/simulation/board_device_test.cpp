@@ -220,5 +220,19 @@ TEST(FieldTrial, a_module_that_fails_its_own_test_does_not_stay_by_any_way) {
   }
 }
 
+TEST(FieldTrial, native_devices_end_as_emulated_ones_do) {
+  static const Models kHost = make_models(board::find_board("host").value()).value();
+  FieldTrialOptions options;
+  options.modules = {kHost.first.module, kHost.second.module, kHost.untrue.module, kHost.third.module};
+  options.cuts = 6;
+  for (unsigned device = 0; device < 6; ++device) {
+    const DeviceOutcome outcome = run_in_field(board::find_board("host").value(), options, device).value();
+    EXPECT_FALSE(outcome.bricked);
+    EXPECT_FALSE(outcome.downgraded);
+    EXPECT_EQ(outcome.active_sequence, 4u);
+    EXPECT_EQ(outcome.updates.at(1).status, "self_test_failed");
+  }
+}
+
 }  // namespace
 }  // namespace mote::simulation

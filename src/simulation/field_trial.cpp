@@ -9,7 +9,7 @@
 #include "mote/base/rng.hpp"
 #include "mote/fleet/radio_sender.hpp"
 #include "mote/package/delta.hpp"
-#include "mote/simulation/board_device.hpp"
+#include "mote/simulation/field_device.hpp"
 #include "mote/simulation/links.hpp"
 
 namespace mote::simulation {
@@ -62,11 +62,12 @@ class FieldTrial {
     std::size_t largest = 0;
     for (const Bytes& module : options.modules) largest = std::max(largest, module.size());
     const std::size_t block = options.carrier == Carrier::radio ? options.frame_bytes : kNetworkBlockBytes;
-    const std::size_t trailer = std::max<std::size_t>(8, board.flash_write_bytes);
-    const std::size_t stride = up(block, board.flash_write_bytes) + trailer;
-    storage_.module_bytes = up(largest, board.flash_sector_bytes);
+    const update::Layout flash = layout_on(board, {});
+    const std::size_t trailer = std::max<std::size_t>(8, flash.write_unit_bytes);
+    const std::size_t stride = up(block, flash.write_unit_bytes) + trailer;
+    storage_.module_bytes = up(largest, flash.sector_bytes);
     // The whole module as it may come, coded rows beside it, and what cuts spoil.
-    storage_.inbox_bytes = up(((largest + 2048) / (block - 8) + 160) * stride, board.flash_sector_bytes);
+    storage_.inbox_bytes = up(((largest + 2048) / (block - 8) + 160) * stride, flash.sector_bytes);
     vendor_ = package::vendor_id("mote.example");
     klass_ = package::class_id(vendor_, board.name);
     for (auto& byte : device_key_) byte = static_cast<std::uint8_t>(rng_.below(256));
@@ -107,8 +108,7 @@ class FieldTrial {
     factory.module = options_.modules.front();
     factory.sequence = 1;
     MOTE_TRY(const Bytes image, package::factory_image(layout_on(board_, storage_), factory));
-    MOTE_TRY(BoardDevice device, BoardDevice::create(board_, storage_, image));
-    device_.emplace(std::move(device));
+    MOTE_TRY(device_, make_field_device(board_, storage_, image));
     MOTE_TRY(state_, device_->start(update::ResetCause::power_on));
     if (state_.active_sequence != 1)
       return fail(Code::internal, "the device does not run what the factory put in: " +
@@ -268,7 +268,7 @@ class FieldTrial {
   package::Uuid vendor_{}, klass_{};
   std::array<std::uint8_t, 32> device_key_{};
   std::array<std::uint8_t, 16> group_key_{};
-  std::optional<BoardDevice> device_;
+  std::unique_ptr<FieldDevice> device_;
   AgentState state_{};
   std::vector<Bytes> inputs_;
   std::size_t active_index_ = 0;
