@@ -225,8 +225,10 @@ TEST(SignatureAttacks, a_threshold_counts_people) {
   EXPECT_EQ(judge(device, {once, malleable}), Status::threshold_not_met);
   EXPECT_EQ(judge(device, {once, Block::of(kStranger)}), Status::unknown_key);
   EXPECT_EQ(judge(device, {once, Block::of(kTime)}), Status::wrong_role);
-  // What somebody adds to a bundle that is signed enough takes nothing away.
-  EXPECT_EQ(judge(device, {wrong, Block::of(kStranger), once, other}), Status::ok);
+  // Who is not known takes nothing away, nor does anything behind enough of what is right; in front of it a wrong
+  // signature ends the count, so that a device does not verify what it is sent one after the other.
+  EXPECT_EQ(judge(device, {Block::of(kStranger), once, other, wrong}), Status::ok);
+  EXPECT_EQ(judge(device, {wrong, once, other}), Status::bad_signature);
 }
 
 TEST(SignatureAttacks, one_key_in_two_places_of_the_document_is_one_person) {
