@@ -46,6 +46,13 @@ bool is_zero(const std::uint8_t (&schema)[8]) {
   return any == 0;
 }
 
+/// What the module expects to be given is what this board's firmware gives.
+Status judge_schemas(const std::uint8_t (&sensor)[8], const std::uint8_t (&feature)[8], const Port::Runtime& has) {
+  if (!is_zero(has.sensor_schema) && !equal(sensor, has.sensor_schema)) return Status::wrong_sensor_schema;
+  if (!is_zero(has.feature_schema) && !equal(feature, has.feature_schema)) return Status::wrong_feature_schema;
+  return Status::ok;
+}
+
 /// Index of the largest int8 value; the first one of equals.
 std::uint32_t first_class(Bytes output) {
   std::uint32_t best = 0;
@@ -183,12 +190,14 @@ void Agent::open_inbox() {
   announcement.block_bytes = record().inbox_block_bytes;
   inbox_.open(port_, announcement);
   begin_messages(0);
+  begin_window();
 }
 
 void Agent::begin_messages(std::uint32_t offset) {
   stage_ = Stage::message;
   at_ = offset;
   refusal_ = Status::ok;
+  took_statement_ = false;
 }
 
 Status Agent::announce(const Announcement& announcement) {
@@ -218,6 +227,7 @@ Status Agent::offer(Source& parcel) {
   offered_ = &parcel;
   phase_ = Phase::checking;
   begin_messages(0);
+  begin_window();
   return Status::ok;
 }
 
@@ -290,18 +300,52 @@ Progress Agent::step() {
   return Progress::idle;
 }
 
-/// One block of the running module is looked at.
 Progress Agent::idle_step() {
-  if (!has_module()) return Progress::idle;
+  watch_module();
+  return Progress::idle;
+}
+
+/// One block of the running module is looked at.
+void Agent::watch_module() {
+  if (!has_module()) return;
   const SlotRecord& module = record().slot[record().active];
   BlockMacs macs(port_, identity().device_key);
   if (macs.check(record().active, module, block_) != Status::ok) {
     static_cast<void>(replace_damaged());
     block_ = 0;
-    return Progress::idle;
+    return;
   }
   if (++block_ >= BlockMacs::count(module.module_bytes)) block_ = 0;
-  return Progress::idle;
+}
+
+void Agent::begin_window() {
+  window_.began_s = port_.clock_s();
+  window_.inferences = 0;
+  window_.arrived = offered_ != nullptr ? at_ : inbox_.stored_count();
+}
+
+/// Whether a sender did too little for too long.
+bool Agent::is_window_over() {
+  if (policy_.windows == 0) return false;
+  const std::uint32_t arrived = (offered_ != nullptr ? at_ : inbox_.stored_count()) - window_.arrived;
+  const std::uint32_t whole = offered_ != nullptr ? offered_->bytes() : inbox_.block_count();
+  const std::uint64_t clock = port_.clock_s();
+  if (arrived > whole / policy_.windows || clock < window_.began_s || (clock != 0 && window_.began_s == 0))
+    begin_window();
+  if (clock != 0) return policy_.window_s != 0 && clock - window_.began_s > policy_.window_s;
+  return policy_.window_inferences != 0 && window_.inferences > policy_.window_inferences;
+}
+
+/// Something has not arrived yet, or the battery is too low. Meanwhile the running module is watched, or else whoever
+/// keeps a device waiting would keep it from finding damage.
+Progress Agent::wait() {
+  if (is_window_over()) {
+    const bool complete = stage_ == Stage::carried && at_ == head_.plan.carried_bytes;
+    end(complete ? Status::battery_low : Status::too_slow);
+    return Progress::worked;
+  }
+  if (phase_ == Phase::receiving) watch_module();
+  return Progress::waiting;
 }
 
 Progress Agent::prepare_step() {
@@ -336,15 +380,17 @@ Progress Agent::check_step() {
       status = Status::internal;
       break;
   }
-  if (status == Status::waiting) return Progress::waiting;
+  if (status == Status::waiting) return wait();
   if (status != Status::ok) end(status);
   return Progress::worked;
 }
 
 Status Agent::message_step() {
+  if (source().bytes() == 0) return Status::truncated;
   if (at_ == source().bytes()) {
-    // Nothing of it was for this device, or nothing was left to do. A parcel of statements alone is a success.
-    end(refusal_);
+    // Nothing of it was for this device, or nothing was left to do. A parcel of statements alone is a success, if one
+    // of them was new.
+    end(refusal_ == Status::replayed && took_statement_ ? Status::ok : refusal_);
     return Status::ok;
   }
   if (at_ > source().bytes()) return Status::truncated;
@@ -376,7 +422,7 @@ Status Agent::message_step() {
       }
       break;
   }
-  if (status == Status::replayed && message.kind != MessageKind::bundle) status = Status::ok;
+  if (status == Status::ok) took_statement_ = true;
   if (status != Status::ok && !is_for_others(status)) return status;
   if (status != Status::ok) refusal_ = status;
   at_ += message.bytes;
@@ -391,13 +437,12 @@ Status Agent::take_keys(Bytes message) {
   next.keys_area = area;
   MOTE_UPDATE_TRY(journal_.commit(next));
   MOTE_UPDATE_TRY(trust_.load(port_, area));
-  // A time that a stolen key had said too far ahead does not outlive that key.
-  if (record().time_s > trust_.keys().not_after_s) {
-    next = record();
-    next.time_s = 0;
-    MOTE_UPDATE_TRY(journal_.commit(next));
-  }
-  return Status::ok;
+  // What a stolen time key had said too far ahead does not outlive that key: the new document bounds both.
+  next = record();
+  if (next.time_s > trust_.keys().not_after_s) next.time_s = 0;
+  if (next.expected_sequence > trust_.keys().highest_sequence) next.expected_sequence = 0;
+  if (next.time_s == record().time_s && next.expected_sequence == record().expected_sequence) return Status::ok;
+  return journal_.commit(next);
 }
 
 Status Agent::take_time(Bytes message) {
@@ -425,14 +470,26 @@ Status Agent::judge(const Plan& plan) {
   return judge_fit(plan);
 }
 
+/// The device lost the very module that it had confirmed. Which one that was it knows, unless it lost its journal, too.
+bool Agent::is_repair(const Plan& plan) const {
+  const Record& now = record();
+  if (has_module() || plan.sequence != now.confirmed_sequence) return false;
+  bool remembered = false;
+  for (const SlotRecord& slot : now.slot) {
+    if (slot.sequence != plan.sequence) continue;
+    if (equal(plan.module_digest, slot.digest)) return true;
+    remembered = true;
+  }
+  return !remembered;
+}
+
 Status Agent::judge_freshness(const Plan& plan) {
   const Record& now = record();
   if (failed_before(plan.module_digest)) return Status::failed_before;
   const bool is_active = has_module() && plan.sequence == now.slot[now.active].sequence &&
                          equal(plan.module_digest, now.slot[now.active].digest);
   if (is_active) return Status::replayed;
-  // Repair: the device lost the very module that it had confirmed.
-  const bool repair = !has_module() && plan.sequence == now.confirmed_sequence;
+  const bool repair = is_repair(plan);
   // An installation that was broken off goes on.
   const bool again = plan.sequence == now.tried_sequence && plan.sequence > now.confirmed_sequence &&
                      equal(plan.module_digest, now.slot[other()].digest);
@@ -449,9 +506,7 @@ Status Agent::judge_fit(const Plan& plan) {
   if (wants.core != has.core || (wants.isa_features & ~has.isa_features) != 0) return Status::wrong_core;
   if (wants.abi != device::kModuleAbi || wants.op_set > device::kOpSet) return Status::wrong_abi;
   if (wants.arena_bytes > has.arena_bytes || wants.stack_bytes > has.stack_bytes) return Status::arena_too_large;
-  if (!is_zero(has.sensor_schema) && !equal(wants.sensor_schema, has.sensor_schema)) return Status::wrong_sensor_schema;
-  if (!is_zero(has.feature_schema) && !equal(wants.feature_schema, has.feature_schema))
-    return Status::wrong_feature_schema;
+  MOTE_UPDATE_TRY(judge_schemas(wants.sensor_schema, wants.feature_schema, has));
   if (wants.firmware_version > has.firmware_version) return Status::wrong_dependency;
   if (plan.module_bytes > port_.layout().capacity()) return Status::module_too_large;
   if (plan.carried_bytes != head_.payload_bytes) return Status::wrong_size;
@@ -489,6 +544,8 @@ Status Agent::carried_step() {
 
 Status Agent::begin_install() {
   const Plan& plan = head_.plan;
+  // While the rest of the parcel was awaited, the module that a delta is against may have turned out to be damaged.
+  if (plan.is_delta) MOTE_UPDATE_TRY(judge_fit(plan));
   Record next = record();
   SlotRecord& target = next.slot[other()];
   const bool goes_on =
@@ -550,7 +607,7 @@ Progress Agent::install_step() {
       status = Status::internal;
       break;
   }
-  if (status == Status::waiting) return Progress::waiting;
+  if (status == Status::waiting) return wait();
   if (status != Status::ok) end(status);
   return Progress::worked;
 }
@@ -616,8 +673,12 @@ Status Agent::verify_step() {
   hash_.finish(digest);
   if (!equal(digest, target.digest)) return Status::digest_mismatch;
   const Port::Runtime& has = port_.runtime();
-  const Status fits = status_of(device::misfit(header_at(port_, slot), target.module_bytes,
-                                               {has.core, has.isa_features, has.arena_bytes, has.arena_align}));
+  const device::ModuleHeader& header = header_at(port_, slot);
+  Status fits = status_of(
+      device::misfit(header, target.module_bytes, {has.core, has.isa_features, has.arena_bytes, has.arena_align}));
+  // A manifest that wants less than its module does not help it in.
+  if (fits == Status::ok && header.stack_bytes > has.stack_bytes) fits = Status::arena_too_large;
+  if (fits == Status::ok) fits = judge_schemas(header.sensor_schema, header.feature_schema, has);
   if (fits != Status::ok) return reject(fits);
   BlockMacs macs(port_, identity().device_key);
   MOTE_UPDATE_TRY(macs.begin(other(), target));
@@ -725,6 +786,7 @@ Status Agent::note_inference(std::uint16_t wanted) {
 }
 
 void Agent::inferred(Bytes input, Bytes output) {
+  if (window_.inferences != 0xffffffff) ++window_.inferences;
   if (phase_ == Phase::trial) {
     static_cast<void>(note_inference(record().trial_wanted));
     if (done_ >= record().trial_wanted) static_cast<void>(confirm());

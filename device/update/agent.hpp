@@ -38,6 +38,11 @@ struct Policy {
   bool mirror = false;            ///< after a confirmation, the other slot becomes a copy for repair
   std::uint32_t stale_after_s =
       0;  ///< by the device's clock; 0: never. Without a time statement for so long, reports say stale
+  /// A parcel is given up when a window passes in which less than one of `windows` parts of it arrived: so it holds the
+  /// inbox for `windows` windows at most. A window is measured by the clock; without one, in inferences. 0: endless.
+  std::uint32_t window_s = 86'400;
+  std::uint32_t window_inferences = 1'000'000;
+  std::uint16_t windows = 256;
 
 #ifdef MOTE_PLANTED_BUGS
   PlantedBug planted = PlantedBug::none;
@@ -114,6 +119,11 @@ class Agent {
   void end(Status status);
   Status reject(Status status);
 
+  void begin_window();
+  bool is_window_over();
+  Progress wait();
+  void watch_module();
+
   Progress idle_step();
   Progress prepare_step();
   Progress check_step();
@@ -122,6 +132,7 @@ class Agent {
   Status take_time(Bytes message);
   Status judge(const Plan& plan);
   Status judge_freshness(const Plan& plan);
+  bool is_repair(const Plan& plan) const;
   Status judge_fit(const Plan& plan);
   Status carried_step();
 
@@ -149,6 +160,12 @@ class Agent {
   std::uint32_t message_offset_ = 0;  // of the bundle that is being worked on
   std::uint32_t block_ = 0;           // of the running module, looked at next
   std::uint16_t done_ = 0, agreed_ = 0;
+  bool took_statement_ = false;  // of this parcel
+  struct {
+    std::uint64_t began_s = 0;     // by the clock
+    std::uint32_t inferences = 0;  // since it began
+    std::uint32_t arrived = 0;     // when it began
+  } window_;
   Inbox inbox_;
   Source* offered_ = nullptr;
   Sha256 hash_;

@@ -46,11 +46,11 @@ struct CoseSignature {
   return reader.finish();
 }
 
-/// [protected, {}, payload or nil, signature], with or without its tag.
-/// @param payload  empty where the payload is detached.
+/// 18([protected, {}, payload or nil, signature]).
+/// @param payload  null where the payload is detached.
 [[nodiscard]] inline Status read_sign1(Bytes message, CoseSignature& out, Bytes& payload) {
   CborReader reader(message);
-  if (reader.peek() == CborType::tag && reader.tag() != kTagSign1) reader.fail(Status::malformed);
+  if (reader.tag() != kTagSign1) reader.fail(Status::malformed);
   if (reader.array() != 4) reader.fail(Status::malformed);
   const Bytes header = reader.bytes();
   if (reader.map() != 0) reader.fail(Status::malformed);

@@ -60,7 +60,7 @@ void Inbox::open(Port& port, const Announcement& announcement) {
   while (next_spare_ > blocks_ && is_blank(next_spare_ - 1)) --next_spare_;
   found_number_ = kNowhere;
   renew_newest_row();
-  missing_ = 0;
+  missing_ = stored_ = 0;
   for (std::uint32_t i = 0; i < blocks_; ++i) missing_ += has(i) ? 0 : 1;
 }
 
@@ -166,6 +166,7 @@ Status Inbox::put(std::uint32_t number, Bytes data) {
   bool written = number < blocks_ && is_blank(number) && write(number, number, data);
   while (!written && next_spare_ < positions_) written = write(next_spare_++, number, data);
   if (!written) return Status::store_full;
+  ++stored_;
   if (number < blocks_) --missing_;
   return Status::ok;
 }

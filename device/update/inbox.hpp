@@ -34,6 +34,8 @@ class Inbox : public Source {
 
   [[nodiscard]] std::uint32_t block_count() const { return blocks_; }
   [[nodiscard]] std::uint32_t missing_count() const { return missing_; }
+  /// Blocks and coded rows that were stored since `open`: whether a sender gets on.
+  [[nodiscard]] std::uint32_t stored_count() const { return stored_; }
   /// Bytes in block `number`: the last one is shorter.
   [[nodiscard]] std::uint32_t block_size(std::uint32_t number) const;
 
@@ -75,6 +77,7 @@ class Inbox : public Source {
   std::uint32_t blocks_ = 0;
   std::uint32_t positions_ = 0;
   std::uint32_t missing_ = 0;
+  std::uint32_t stored_ = 0;
   std::uint32_t next_spare_ = 0;  // behind the last that is not blank: never before one that was written earlier
   // The block that was found last: small reads one after the other do not compute its CRC again.
   mutable std::uint32_t found_number_ = 0xffffffff;

@@ -212,7 +212,7 @@ Status Trust::verify(const BundleHead& head) const {
     CoseSignature signature;
     Bytes payload;
     MOTE_UPDATE_TRY(read_sign1(head.signatures[i], signature, payload));
-    if (payload.size != 0) return Status::malformed;  // SUIT's are detached
+    if (payload.data != nullptr) return Status::malformed;  // SUIT's are detached
     std::uint8_t structure[kMaxStructureBytes + 40];
     MutableBytes to_verify(structure);
     MOTE_UPDATE_TRY(to_be_signed(nullptr, signature, "", head.digest_message, to_verify));
