@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "kernels/requantize.hpp"
+#include "m4/requantizer.hpp"
 
 namespace mote::compile {
 namespace {
@@ -158,6 +160,32 @@ std::string add_channel_arrays(LoweredOp& lowered, const graph::ChannelTables& t
   return fmt::format("channel_params({0}_bias, {0}_multiplier, {0}_shift)", lowered.symbol);
 }
 
+namespace {
+
+/// Channels of one multiplier keep one in common: kernels are simpler where a whole layer has.
+void shorten_multipliers(graph::ChannelTables& tables, const std::vector<std::int64_t>& sums,
+                         const device::ConvGeometry& g) {
+  std::map<std::pair<std::int32_t, std::int8_t>, std::vector<std::size_t>> channels;
+  for (std::size_t c = 0; c < sums.size(); ++c) channels[{tables.multiplier[c], tables.shift[c]}].push_back(c);
+  for (const auto& [numbers, group] : channels) {
+    std::vector<m4::ChannelRule> rules;
+    for (const std::size_t c : group) {
+      const std::int64_t reach = 255 * sums[c];  // an input less its zero point is at most 255
+      rules.push_back(
+          {numbers.first, numbers.second, g.output_zero, g.clamp_low, g.clamp_high, tables.bias[c], -reach, reach});
+    }
+    const bool fits = std::ranges::all_of(rules, [](const m4::ChannelRule& r) {
+      return r.multiplier >= (std::int32_t{1} << 30) &&
+             std::abs(std::int64_t{r.bias}) + r.high < (std::int64_t{1} << 31);
+    });
+    if (!fits) continue;
+    const std::int32_t multiplier = m4::shortest_multiplier(rules);
+    for (const std::size_t c : group) tables.multiplier[c] = multiplier;
+  }
+}
+
+}  // namespace
+
 graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op, const device::ConvGeometry& g) {
   graph::ChannelTables tables = graph::channel_tables(graph, op);
   if (g.weight_zero != 0) return tables;  // a weight of 0 is not nothing then
@@ -172,6 +200,7 @@ graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& o
     tables.multiplier[c] = std::int32_t{1} << 30;
     tables.shift[c] = -1;
   }
+  shorten_multipliers(tables, sums, g);
   return tables;
 }
 

@@ -79,6 +79,35 @@ std::optional<LineForm> place(const Window& w, std::int64_t multiplier, bool wit
   return std::nullopt;
 }
 
+Wide divide_down(Wide a, Wide b) { return -divide_up(-a, b); }
+
+/// As place(), with the bias that has the most trailing zeros.
+std::optional<LineForm> place_shortest(const Window& w, std::int64_t multiplier, bool with_offset) {
+  if (w.empty()) return std::nullopt;
+  if (w.low == -kUnlimited || w.high == kUnlimited) return place(w, multiplier, with_offset, 1);
+  const Wide least = divide_up(w.low, multiplier), most = divide_down(w.high, multiplier);
+  for (int zeros = 30; zeros >= 0; --zeros) {
+    const Wide unit = Wide{1} << zeros, bias = divide_up(least, unit) * unit;
+    if (bias <= most && fits(bias))
+      return LineForm{static_cast<std::int32_t>(multiplier), static_cast<std::int32_t>(bias), 0};
+  }
+  return with_offset ? place(w, multiplier, true, 1000) : std::nullopt;
+}
+
+/// Another line through the steps, with the shortest numbers that are near.
+LineForm shorten(const LineForm& line, const std::vector<LineStep>& steps, std::int32_t scale, std::int32_t shift,
+                 bool with_offset) {
+  for (int zeros = 29; zeros >= 0; --zeros) {
+    const std::int64_t unit = std::int64_t{1} << zeros, below = line.multiplier / unit * unit;
+    for (const std::int64_t multiplier : {below, below + unit}) {
+      if (multiplier < 1 || multiplier > kInt32Max) continue;
+      const auto shorter = place_shortest(window_of(steps, multiplier, scale, shift), multiplier, with_offset);
+      if (shorter) return *shorter;
+    }
+  }
+  return line;
+}
+
 /// x' fits 32 bits over the whole range.
 bool in_range(const ChannelRule& rule, const LineForm& line, std::int32_t scale) {
   return fits(Wide{scale} * rule.low + line.bias) && fits(Wide{scale} * rule.high + line.bias);
@@ -143,9 +172,37 @@ std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, s
   const double slope = rule.low == rule.high
                            ? 1073741824.0
                            : std::ldexp(static_cast<double>(rule.multiplier), 1 + shift + rule.shift) / scale;
-  const auto line = find_line(steps_of(rule), slope, scale, shift, with_offset);
+  const std::vector<LineStep> steps = steps_of(rule);
+  const auto line = find_line(steps, slope, scale, shift, with_offset);
   if (!line || !in_range(rule, *line, scale)) return std::nullopt;
-  return line;
+  const LineForm shorter = shorten(*line, steps, scale, shift, with_offset);
+  return in_range(rule, shorter, scale) ? shorter : *line;
+}
+
+std::int32_t shortest_multiplier(std::span<const ChannelRule> rules) {
+  std::vector<std::vector<LineStep>> steps;
+  for (const ChannelRule& rule : rules) steps.push_back(steps_of(rule));
+  const auto keeps_results = [&](std::int32_t multiplier) {
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      ChannelRule rule = rules[i];
+      rule.multiplier = multiplier;
+      for (const LineStep& s : steps[i]) {
+        if (s.reached && requantized(rule, s.first) < s.y) return false;
+        if (s.not_before && s.first > rule.low && requantized(rule, s.first - 1) >= s.y) return false;
+      }
+    }
+    return true;
+  };
+  const std::int32_t given = rules.front().multiplier;
+  for (int zeros = 29; zeros > 0; --zeros) {
+    const std::int64_t unit = std::int64_t{1} << zeros, below = given / unit * unit;
+    for (const std::int64_t multiplier : {below, below + unit}) {
+      if (multiplier >= std::int64_t{1} << 30 && multiplier <= kInt32Max &&
+          keeps_results(static_cast<std::int32_t>(multiplier)))
+        return static_cast<std::int32_t>(multiplier);
+    }
+  }
+  return given;
 }
 
 }  // namespace mote::compile::m4

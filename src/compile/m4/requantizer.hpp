@@ -16,6 +16,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace mote::compile::m4 {
@@ -38,9 +39,15 @@ struct LineForm {
 /// @param scale  1, or 256 where the accumulator has 8 bits below x's unit.
 /// @param shift  of the final SSAT, 0 to 31.
 /// @param with_offset  whether `offset` may be used (one more register a channel).
+/// Of several lines, one whose multiplier, then bias, has as many trailing zeros as there can be.
 /// Nothing when no such integers exist, or when x' would not fit 32 bits.
 [[nodiscard]] std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift,
                                                 bool with_offset);
+
+/// A multiplier with as many trailing zeros as there can be, with which all of these channels give the same results
+/// over all of their sums; they have one multiplier and shift in common. What a multiplier has below the bits that its
+/// results need follows from a float scale and is noise: a new training changes all of it, and updates carry it.
+[[nodiscard]] std::int32_t shortest_multiplier(std::span<const ChannelRule> rules);
 
 /// One demand on a line: result y is reached at x = first, and not before. A side that is not demanded is switched off.
 struct LineStep {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+
 #include "mote/base/rng.hpp"
 
 namespace mote::compile::m4 {
@@ -66,6 +68,29 @@ TEST(Requantizer, the_exact_form_is_the_definition_for_all_shifts_and_signs) {
     ASSERT_EQ(exact_form(rule, x), requantized(rule, x))
         << x << " * " << rule.multiplier << " >> " << -rule.shift << " + " << rule.output_zero;
   }
+}
+
+TEST(Requantizer, shortest_multipliers_give_the_same_results_and_are_short) {
+  Rng rng(63);
+  int zeros = 0;
+  constexpr int kTrials = 60;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    // Two channels of one multiplier.
+    ChannelRule rule = random_rule(rng, static_cast<std::int32_t>(rng.between(3, 12)), trial % 2 == 0);
+    rule.low = -rng.between(1000, 100'000);
+    ChannelRule other = rule;
+    other.bias = static_cast<std::int32_t>(rng.between(-20000, 20000));
+    const ChannelRule rules[] = {rule, other};
+    ChannelRule shorter = rule, other_shorter = other;
+    shorter.multiplier = other_shorter.multiplier = shortest_multiplier(rules);
+    ASSERT_GE(shorter.multiplier, 1 << 30);
+    zeros += std::countr_zero(static_cast<std::uint32_t>(shorter.multiplier));
+    for (std::int64_t x = rule.low; x <= rule.high; x += rng.between(1, 60)) {
+      ASSERT_EQ(requantized(shorter, x), requantized(rule, x)) << x << ": " << rule.multiplier;
+      ASSERT_EQ(requantized(other_shorter, x), requantized(other, x)) << x << ": " << rule.multiplier;
+    }
+  }
+  EXPECT_GE(zeros, 8 * kTrials);
 }
 
 TEST(Requantizer, never_claims_a_line_that_differs_where_results_go_below_zero) {
