@@ -221,13 +221,14 @@ Status DeltaDecoder::decode_run(Bytes base, Bytes& delta, MutableBytes& module) 
     if (!is_ready()) break;
     std::int8_t values[4] = {};
     delta::code_unit(coder, model_, kind_, written_ + done, period_, values);
-    if (status_ != Status::waiting) return status_;
+    if (status_ != Status::waiting) break;
     add_unit(unit, old, values, module.data + done);
     if (based) old += unit;
   }
   written_ += done;
   left_ -= done;
   advance(module, done);
+  if (status_ != Status::waiting) return status_;
   return done == count ? Status::ok : Status::waiting;
 }
 

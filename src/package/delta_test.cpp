@@ -207,6 +207,28 @@ TEST(Delta, that_ends_early_is_truncated_at_every_byte) {
   }
 }
 
+TEST(Delta, whose_head_announces_too_few_bytes_gives_the_same_part_in_any_pieces) {
+  Rng rng(9);
+  const auto [base, module] = rich_pair(rng);
+  auto delta = encode_delta(base, module);
+  ASSERT_TRUE(delta);
+  for (std::size_t bytes = 20; bytes + 1 < delta->size(); ++bytes) {
+    Bytes part(delta->begin(), delta->begin() + static_cast<std::ptrdiff_t>(bytes));
+    part[12] = static_cast<std::uint8_t>(bytes & 0xff);
+    part[13] = static_cast<std::uint8_t>(bytes >> 8);
+    DeltaDecoder whole, pieces;
+    whole.begin(1 << 20);
+    pieces.begin(1 << 20);
+    Bytes block(2000), decoded;
+    update::Bytes in = view(part);
+    update::MutableBytes out{block.data(), block.size()};
+    ASSERT_EQ(whole.decode(view(base), in, out), Status::truncated) << bytes;
+    ASSERT_EQ(drain(pieces, base, part, decoded, rng), Status::truncated) << bytes;
+    block.resize(whole.written());
+    ASSERT_EQ(decoded, block) << bytes;
+  }
+}
+
 TEST(Delta, with_flipped_bits_or_a_lying_head_stays_within_its_bounds) {
   Rng rng(7);
   const auto [base, module] = rich_pair(rng);

@@ -50,6 +50,19 @@ std::vector<BundleOptions> kinds_of_bundles() {
   return all;
 }
 
+/// Against the base of delta_fuzz.cpp: differences of bytes, pairs and words, small and large, and moved parts.
+void write_deltas(Corpus& corpus) {
+  Bytes base(256);
+  for (std::size_t i = 0; i < base.size(); ++i) base[i] = static_cast<std::uint8_t>(i * 37);
+  for (unsigned trial = 0; trial < 12; ++trial) {
+    Bytes module = base;
+    for (std::size_t i = 0; i < module.size(); i += 1 + trial % 4)
+      module[i] = static_cast<std::uint8_t>(module[i] + (i * i * (trial + 1) >> 3) % (1u << (trial % 8 + 1)));
+    if (trial % 3 == 0) module.insert(module.begin() + 8 * trial, base.begin(), base.begin() + 60);
+    corpus.add("delta", encode_delta(base, module).value(), {static_cast<std::uint8_t>(trial * 7)});
+  }
+}
+
 void write(Corpus& corpus) {
   const SigningKey signers[] = {SigningKey::from_seed({1}), SigningKey::from_seed({2})};
   for (const BundleOptions& options : kinds_of_bundles()) {
@@ -62,7 +75,6 @@ void write(Corpus& corpus) {
       corpus.add(target, manifest, {1});
     }
     corpus.add("cbor", manifest);
-    if (options.delta) corpus.add("delta", options.delta->bytes, {0});
     if (options.encryption) {
       const Bytes info = encrypt_payload(small_module(), *options.encryption).value().info;
       corpus.add("encryption_info", info);
@@ -70,6 +82,7 @@ void write(Corpus& corpus) {
         corpus.add("cose", info, {choice});
     }
   }
+  write_deltas(corpus);
   KeysOptions keys = keys_options();
   keys.version = 2;
   const Bytes document = write_keys(keys, signers).value();
