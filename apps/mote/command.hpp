@@ -46,6 +46,8 @@ struct Command {
 [[nodiscard]] std::vector<Command> compile_commands();  // compile, bench
 [[nodiscard]] std::vector<Command> verify_commands();
 [[nodiscard]] std::vector<Command> device_run_commands();
+[[nodiscard]] std::vector<Command> keys_commands();
+[[nodiscard]] std::vector<Command> package_commands();  // pack, check
 [[nodiscard]] std::vector<Command> completion_commands();
 
 }  // namespace mote::app

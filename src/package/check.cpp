@@ -199,6 +199,23 @@ Verdict check_bundle(ByteSpan rest, const CheckOptions& options, const ImaginedD
   return payload;
 }
 
+Verdict check_envelope(ByteSpan rest, const CoseKey& key, CheckedMessage& out) {
+  update::CborReader whole(view(rest));
+  whole.skip();
+  if (whole.status() != Status::ok) return {whole.status(), ""};
+  out.bytes = whole.offset();
+  const auto envelope = read_suit(rest.first(out.bytes));
+  if (!envelope)
+    return {envelope.error().code() == Code::unsupported ? Status::unsupported_command : Status::malformed,
+            envelope.error().message()};
+  out.sequence = envelope->sequence;
+  if (const auto verified = verify_suit(*envelope, key); !verified)
+    return {Status::bad_signature, verified.error().message()};
+  out.is_verified = true;
+  out.sentence = "a SUIT envelope, sequence " + std::to_string(envelope->sequence) + ", signed by the key given";
+  return {};
+}
+
 /// Whether as many of a document's own root keys signed it as it asks for.
 Verdict check_own_signatures(const CoseMessage& message, const CborValue& document) {
   const CborValue *roles = document.find(2), *keys = document.find(3);
@@ -282,6 +299,7 @@ Verdict check_message(ByteSpan rest, const CheckOptions& options, const Imagined
              : tag == update::kTagMac0       ? "report"
                                              : "?";
   if (out.kind == "?") return {Status::malformed, "no message of a parcel begins like this"};
+  if (out.kind == "bundle" && options.public_key) return check_envelope(rest, *options.public_key, out);
   if (out.kind == "bundle") return check_bundle(rest, options, device, out);
   update::CborReader whole(view(rest));
   whole.skip();
@@ -399,12 +417,11 @@ Result<std::string> describe_parcel(ByteSpan parcel) {
   for (CborValue& value : values) {
     if (auto envelope = read_suit(write_cbor(value)); envelope) {
       value = std::move(envelope->value);
-    } else if (value.is(update::CborType::tag) && value.items[0].is(update::CborType::array)) {
-      // Headers and payloads of COSE messages, where they hold CBOR.
-      for (const std::size_t part : {0u, 2u}) {
-        if (part < value.items[0].items.size() && !value.items[0].items[part].bytes.empty())
-          static_cast<void>(unwrap(value.items[0].items[part]));
-      }
+    } else {
+      name_headers(value);
+      // Payloads of statements are CBOR.
+      if (value.is(update::CborType::tag) && value.items[0].items.size() > 2)
+        static_cast<void>(unwrap(value.items[0].items[2]));
     }
     text += diagnostic(value) + "\n";
   }

@@ -206,7 +206,32 @@ Result<Bytes> decrypt(const CoseMessage& message, ByteSpan key, const CoseContex
   return *std::move(text);
 }
 
+void name_parameters(CborValue& map) {
+  static constexpr std::pair<std::int64_t, const char*> kNames[] = {
+      {1, "algorithm"}, {2, "critical"},   {3, "content-type"},  {4, "key-id"},
+      {5, "iv"},        {6, "partial-iv"}, {-1, "ephemeral-key"}};
+  for (std::size_t i = 0; map.is(CborType::map) && i < map.items.size(); i += 2) {
+    for (const auto& [label, name] : kNames) {
+      if (map.items[i].is_integer(label)) map.items[i].comment = name;
+    }
+  }
+}
+
+/// Headers, content, and perhaps a list of parts, which look the same.
+void name_headers_of(CborValue& body, int depth) {
+  if (!body.is(CborType::array) || body.items.size() < 3 || depth > kMaxRecipientDepth) return;
+  CborValue& header = body.items[0];
+  if (header.is(CborType::bytes) && !header.bytes.empty() && unwrap(header)) name_parameters(header.items[0]);
+  name_parameters(body.items[1]);
+  if (!body.items.back().is(CborType::array)) return;
+  for (CborValue& part : body.items.back().items) name_headers_of(part, depth + 1);
+}
+
 }  // namespace
+
+void name_headers(CborValue& message) {
+  if (message.is(CborType::tag)) name_headers_of(message.items[0], 0);
+}
 
 const CborValue* CoseHeader::find(std::int64_t label) const {
   const CborValue* found = protected_map.find(label);

@@ -141,18 +141,4 @@ Result<EncryptedPayload> encrypt_payload(ByteSpan payload, const EncryptionOptio
   return out;
 }
 
-std::array<std::uint8_t, 32> new_agreement_secret() {
-  std::array<std::uint8_t, 32> secret{};
-  random_bytes(secret);
-  return secret;
-}
-
-AgreementKey agreement_public_key(const std::array<std::uint8_t, 32>& secret) {
-  const auto key = x25519_public(secret);
-  MOTE_CHECK(key.has_value());
-  AgreementKey out{};
-  std::copy(key->begin(), key->end(), out.begin());
-  return out;
-}
-
 }  // namespace mote::package

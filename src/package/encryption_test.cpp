@@ -152,5 +152,26 @@ TEST(Encryption, recipients_are_counted) {
   EXPECT_EQ(encrypt_payload(module_bytes(), options).error().code(), Code::too_large);
 }
 
+TEST(Encryption, keys_come_back_from_their_files_and_no_file_is_replaced) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "mote_encryption_test";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directory(folder);
+  const GroupKey group = new_group_key();
+  const AgreementSecret secret = new_agreement_secret();
+  ASSERT_TRUE(write_group_key(folder / "group.key", group));
+  ASSERT_TRUE(write_agreement_secret(folder / "device.pem", secret));
+  ASSERT_TRUE(write_agreement_key(folder / "device.pub.pem", agreement_public_key(secret)));
+  EXPECT_EQ(read_group_key(folder / "group.key").value(), group);
+  EXPECT_EQ(read_agreement_secret(folder / "device.pem").value(), secret);
+  EXPECT_EQ(read_agreement_key(folder / "device.pub.pem").value(), agreement_public_key(secret));
+  using std::filesystem::perms;
+  for (const char* name : {"group.key", "device.pem"})
+    EXPECT_EQ(std::filesystem::status(folder / name).permissions(), perms::owner_read | perms::owner_write);
+  EXPECT_EQ(write_group_key(folder / "group.key", group).error().code(), Code::io);
+  EXPECT_EQ(read_group_key(folder / "device.pem").error().code(), Code::malformed);
+  EXPECT_EQ(read_agreement_secret(folder / "group.key").error().code(), Code::malformed);
+  std::filesystem::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace mote::package

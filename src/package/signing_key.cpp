@@ -1,28 +1,16 @@
 #include "mote/package/signing_key.hpp"
 
-#include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
-#include "mote/base/file.hpp"
+#include "key_file.hpp"
 #include "mote/base/hash.hpp"
 
 namespace mote::package {
 namespace {
 
-struct Free {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+struct FreeContext {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  void operator()(BIO* bio) const { BIO_free_all(bio); }
 };
-using Key = std::unique_ptr<EVP_PKEY, Free>;
-using Memory = std::unique_ptr<BIO, Free>;
 
 PublicKeyBytes public_of(const EVP_PKEY* key) {
   PublicKeyBytes bytes{};
@@ -31,36 +19,12 @@ PublicKeyBytes public_of(const EVP_PKEY* key) {
   return bytes;
 }
 
-Result<Memory> memory_of(const std::filesystem::path& file, Bytes& content) {
-  MOTE_TRY(content, read_file(file));
-  return Memory(BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
-}
-
 bool is_ed25519(const EVP_PKEY* key) { return key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519; }
-
-/// Creates a file that was not there, with these permissions, and writes it to the end.
-Result<void> create_file(const std::filesystem::path& file, ByteSpan content, mode_t mode) {
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (descriptor < 0) return fail(Code::io, file.string() + ": " + std::strerror(errno));
-  const bool written = ::write(descriptor, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-                       ::fsync(descriptor) == 0;
-  const int reason = errno;
-  ::close(descriptor);
-  if (written) return {};
-  ::unlink(file.c_str());
-  return fail(Code::io, file.string() + ": " + std::strerror(reason));
-}
-
-ByteSpan content_of(BIO* bio) {
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio, &data);
-  return {reinterpret_cast<const std::uint8_t*>(data), static_cast<std::size_t>(size)};
-}
 
 }  // namespace
 
 struct SigningKey::Secret {
-  Key key;
+  EvpKey key;
 };
 
 KeyId key_id(const PublicKeyBytes& key) {
@@ -71,7 +35,7 @@ KeyId key_id(const PublicKeyBytes& key) {
 }
 
 SigningKey SigningKey::from_seed(const std::array<std::uint8_t, 32>& seed) {
-  Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
+  EvpKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
   MOTE_CHECK(key != nullptr);
   SigningKey made;
   made.public_ = public_of(key.get());
@@ -84,15 +48,12 @@ Result<SigningKey> SigningKey::generate() {
   if (key == nullptr) return fail(Code::internal, "no key could be generated: the system gives no random numbers");
   SigningKey made;
   made.public_ = public_of(key);
-  made.secret_ = std::make_shared<Secret>(Secret{Key(key)});
+  made.secret_ = std::make_shared<Secret>(Secret{EvpKey(key)});
   return made;
 }
 
 Result<SigningKey> SigningKey::read(const std::filesystem::path& file) {
-  Bytes content;
-  MOTE_TRY(const Memory bio, memory_of(file, content));
-  Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
-  std::fill(content.begin(), content.end(), std::uint8_t{0});
+  MOTE_TRY(EvpKey key, read_private_pem(file));
   if (!is_ed25519(key.get()))
     return fail(Code::malformed, file.string() + ": no Ed25519 private key in PEM form (`mote keys new` makes one)");
   SigningKey made;
@@ -102,14 +63,11 @@ Result<SigningKey> SigningKey::read(const std::filesystem::path& file) {
 }
 
 Result<void> SigningKey::write(const std::filesystem::path& file) const {
-  const Memory bio(BIO_new(BIO_s_secmem()));
-  if (PEM_write_bio_PKCS8PrivateKey(bio.get(), secret_->key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
-    return fail(Code::internal, "the key cannot be written as PEM");
-  return create_file(file, content_of(bio.get()), 0600);
+  return write_private_pem(file, secret_->key.get());
 }
 
 std::array<std::uint8_t, 64> SigningKey::sign(ByteSpan message) const {
-  const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+  const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
   std::array<std::uint8_t, 64> signature{};
   std::size_t size = signature.size();
   MOTE_CHECK(EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, secret_->key.get()) == 1);
@@ -118,19 +76,14 @@ std::array<std::uint8_t, 64> SigningKey::sign(ByteSpan message) const {
 }
 
 Result<PublicKeyBytes> read_public_key(const std::filesystem::path& file) {
-  Bytes content;
-  MOTE_TRY(const Memory bio, memory_of(file, content));
-  const Key key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
+  MOTE_TRY(const EvpKey key, read_public_pem(file));
   if (!is_ed25519(key.get())) return fail(Code::malformed, file.string() + ": no Ed25519 public key in PEM form");
   return public_of(key.get());
 }
 
 Result<void> write_public_key(const std::filesystem::path& file, const PublicKeyBytes& key) {
-  const Key made(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()));
-  const Memory bio(BIO_new(BIO_s_mem()));
-  if (made == nullptr || PEM_write_bio_PUBKEY(bio.get(), made.get()) != 1)
-    return fail(Code::internal, "the public key cannot be written as PEM");
-  return create_file(file, content_of(bio.get()), 0644);
+  const EvpKey made(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()));
+  return write_public_pem(file, made.get());
 }
 
 }  // namespace mote::package

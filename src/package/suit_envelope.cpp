@@ -142,6 +142,7 @@ Result<void> read_parameters(CborValue& parameters) {
     MOTE_TRY_VOID(unwrap_named(*info, "encryption info"));
     if (auto message = read_cose(info->items[0], CoseKind::encrypt); !message)
       return fail(std::move(message).error(), "encryption info");
+    name_headers(info->items[0]);
   }
   if (CborValue* requirements = parameters.find(-300)) {
     MOTE_TRY_VOID(unwrap_named(*requirements, "requirements"));
@@ -255,6 +256,7 @@ Result<void> read_wrapper(CborValue& wrapper, ByteSpan manifest_with_head, SuitE
     MOTE_TRY(CoseMessage message, read_cose(blocks.items[i].items[0]));
     if (message.content) return malformed("a signature that brings its own payload");
     out.signatures.push_back(std::move(message));
+    name_headers(blocks.items[i].items[0]);
   }
   return {};
 }

@@ -10,6 +10,7 @@
 #include "abi/module.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/hash.hpp"
+#include "mote/package/check.hpp"
 #include "mote/package/parcel.hpp"
 
 namespace mote::package {
@@ -32,28 +33,12 @@ Bytes example(int number) {
   return from_hex(digits).value();
 }
 
-// The last 65 bytes of a P-256 SubjectPublicKeyInfo are 4, x and y.
-CoseKey public_key() {
-  const auto file = read_file(kExamples / "public_key.pem");
-  std::string text(file->begin(), file->end()), base64;
-  std::size_t at = text.find('\n') + 1;
-  for (; at < text.size() && text[at] != '-'; ++at) {
-    if (text[at] != '\n') base64 += text[at];
-  }
-  const Bytes der = from_base64(base64).value();
-  CoseKey key;
-  key.curve = 1;
-  key.x.assign(der.end() - 64, der.end() - 32);
-  key.y.assign(der.end() - 32, der.end());
-  return key;
-}
-
 class SpecificationExample : public testing::TestWithParam<int> {
  protected:
   void SetUp() override {
     if (!fs::exists(kExamples)) GTEST_SKIP() << "no examples in " << kExamples;
     bytes_ = example(GetParam());
-    key_ = public_key();
+    key_ = read_cose_key(kExamples / "public_key.pem").value();
   }
   Bytes bytes_;
   CoseKey key_;
@@ -71,6 +56,18 @@ TEST_P(SpecificationExample, verifies_and_is_encoded_again_byte_for_byte) {
   CoseKey other = key_;
   std::swap(other.x, other.y);
   EXPECT_FALSE(verify_suit(*envelope, other));
+}
+
+TEST_P(SpecificationExample, is_judged_with_the_key_of_whoever_signed) {
+  CheckOptions options;
+  options.public_key = key_;
+  const auto holds = check_parcel(bytes_, options);
+  ASSERT_EQ(holds.size(), 1u);
+  EXPECT_EQ(holds[0].status, update::Status::ok) << holds[0].sentence;
+  EXPECT_TRUE(holds[0].is_verified);
+  options.public_key->x[0] ^= 1;
+  EXPECT_EQ(check_parcel(bytes_, options)[0].status, update::Status::bad_signature);
+  EXPECT_NE(check_parcel(bytes_)[0].status, update::Status::ok) << "no bundle of mote";
 }
 
 TEST_P(SpecificationExample, each_changed_bit_is_refused) {

@@ -55,6 +55,12 @@ TEST(Help, knows_the_commands_of_the_contract) {
                                             "compile",
                                             "bench",
                                             "verify",
+                                            "keys new",
+                                            "keys document",
+                                            "keys sign",
+                                            "keys time",
+                                            "pack",
+                                            "check",
                                             "boards",
                                             "completion"}));
 }

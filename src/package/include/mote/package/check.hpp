@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mote/package/cose_message.hpp"
 #include "mote/package/encryption.hpp"
 #include "mote/package/parcel.hpp"
 #include "update/status.hpp"
@@ -15,9 +16,11 @@ namespace mote::package {
 /// What a checker knows; the more, the more is checked.
 struct CheckOptions {
   std::optional<Bytes> keys;  ///< the keys document in force: signatures are verified with it
+  /// Bundles are judged as SUIT envelopes of anybody, signed by this key, not as those of mote.
+  std::optional<CoseKey> public_key;
   std::optional<Bytes> base;  ///< the module that a delta is against
   std::optional<GroupKey> group_key;
-  std::optional<std::array<std::uint8_t, 32>> agreement_secret;
+  std::optional<AgreementSecret> agreement_secret;
 };
 
 struct CheckedMessage {

@@ -3,6 +3,7 @@
 // small part of it (parcel.hpp); this reads what others wrote, and is held against the vectors of the COSE working
 // group. Absent: countersignatures (passed over), writing.
 
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -45,6 +46,10 @@ struct CoseMessage {
 [[nodiscard]] Result<CoseMessage> read_cose(const CborValue& value, std::optional<CoseKind> untagged = std::nullopt,
                                             const std::vector<CborValue>& understood = {});
 
+/// Unwraps the protected headers of a message and names the parameters, for diagnostic(). The encoding stays the same;
+/// what is no COSE message stays as it is.
+void name_headers(CborValue& message);
+
 /// A key of COSE_Key's kinds 1 (OKP), 2 (EC2), 3 (RSA), 4 (symmetric) and 5 (HSS-LMS).
 struct CoseKey {
   Bytes symmetric;
@@ -53,6 +58,10 @@ struct CoseKey {
   Bytes modulus, exponent;  ///< of RSA
   Bytes hash_tree;          ///< public key of HSS-LMS
 };
+
+/// A public key that verifies, in PEM (SubjectPublicKeyInfo).
+/// @error io, malformed  no file, or no Ed25519 or P-256 key in it.
+[[nodiscard]] Result<CoseKey> read_cose_key(const std::filesystem::path& file);
 
 /// What both sides know without being told.
 struct CoseContext {

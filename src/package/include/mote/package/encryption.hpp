@@ -3,6 +3,7 @@
 // (docs/formats/parcel.md, "Encryption").
 
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace mote::package {
 
 using GroupKey = std::array<std::uint8_t, 16>;
 using AgreementKey = std::array<std::uint8_t, 32>;  ///< X25519, public
+using AgreementSecret = std::array<std::uint8_t, 32>;
 
 /// Whoever is named here can read the payload; at most four in all.
 struct EncryptionOptions {
@@ -31,8 +33,19 @@ struct EncryptedPayload {
 /// @error invalid_argument  no recipient.   @error too_large  more recipients than a device reads.
 [[nodiscard]] Result<EncryptedPayload> encrypt_payload(ByteSpan payload, const EncryptionOptions& options);
 
-/// A new X25519 key pair, or the public half of a secret.
-[[nodiscard]] std::array<std::uint8_t, 32> new_agreement_secret();
-[[nodiscard]] AgreementKey agreement_public_key(const std::array<std::uint8_t, 32>& secret);
+/// From the system's random numbers.
+[[nodiscard]] GroupKey new_group_key();
+[[nodiscard]] AgreementSecret new_agreement_secret();
+[[nodiscard]] AgreementKey agreement_public_key(const AgreementSecret& secret);
+
+/// Files: a group key is 32 hexadecimal digits, the others are PEM as `openssl genpkey` writes them. Secrets are
+/// readable by their owner only; no file is replaced.
+/// @error io, malformed  no file, or no such key in it; it exists, or cannot be written.
+[[nodiscard]] Result<GroupKey> read_group_key(const std::filesystem::path& file);
+[[nodiscard]] Result<void> write_group_key(const std::filesystem::path& file, const GroupKey& key);
+[[nodiscard]] Result<AgreementSecret> read_agreement_secret(const std::filesystem::path& file);
+[[nodiscard]] Result<void> write_agreement_secret(const std::filesystem::path& file, const AgreementSecret& secret);
+[[nodiscard]] Result<AgreementKey> read_agreement_key(const std::filesystem::path& file);
+[[nodiscard]] Result<void> write_agreement_key(const std::filesystem::path& file, const AgreementKey& key);
 
 }  // namespace mote::package
