@@ -53,6 +53,15 @@ Status judge_schemas(const std::uint8_t (&sensor)[8], const std::uint8_t (&featu
   return Status::ok;
 }
 
+/// Whether all vectors lie in the module.
+bool vectors_fit(const device::ModuleHeader& header, std::uint32_t module_bytes) {
+  if (header.vectors_count == 0) return true;
+  if (header.vectors_offset > module_bytes || header.input_bytes > module_bytes || header.output_bytes > module_bytes)
+    return false;
+  const std::uint32_t pair = header.input_bytes + header.output_bytes;  // of two numbers below 2^31
+  return header.vectors_count <= (module_bytes - header.vectors_offset) / (pair == 0 ? 1 : pair);
+}
+
 /// Index of the largest int8 value; the first one of equals.
 std::uint32_t first_class(Bytes output) {
   std::uint32_t best = 0;
@@ -76,8 +85,9 @@ void clear_parcel(Record& record) {
 
 Status Agent::start(ResetCause cause) {
   const Status mounted = journal_.mount(port_);
+  const Status loaded = trust_.load(port_, record().keys_area);
   if (mounted == Status::flash_failed) return mounted;
-  MOTE_UPDATE_TRY(trust_.load(port_, record().keys_area));
+  MOTE_UPDATE_TRY(loaded);
   if (mounted == Status::malformed) MOTE_UPDATE_TRY(recover());
   done_ = record().done;
   agreed_ = record().agreed;
@@ -114,7 +124,7 @@ Status Agent::start(ResetCause cause) {
 /// A journal that is lost, or of a new device: the tables behind the modules say which of them are this device's.
 Status Agent::recover() {
   BlockMacs macs(port_, identity().device_key);
-  Record found;
+  Record& found = journal_.edit();
   for (unsigned slot = 0; slot < 2; ++slot) {
     bool matches = false;
     if (macs.identify(slot, found.slot[slot]) != Status::ok) continue;
@@ -130,15 +140,15 @@ Status Agent::recover() {
     }
   }
   found.confirmed_sequence = found.tried_sequence;
-  return journal_.commit(found);
+  return journal_.commit();
 }
 
 Status Agent::count_trial_start(ResetCause cause) {
-  Record next = record();
+  Record& next = journal_.edit();
   if (cause != ResetCause::power_on) ++next.faults;
   ++next.starts;
   if (next.faults >= policy_.trial_faults || next.starts > policy_.trial_starts) return reject(Status::not_confirmed);
-  return journal_.commit(next);
+  return journal_.commit();
 }
 
 /// Whoever is to be run is whole, or is replaced by one that is.
@@ -152,7 +162,7 @@ Status Agent::check_active() {
 }
 
 Status Agent::replace_damaged() {
-  Record next = record();
+  Record& next = journal_.edit();
   const unsigned spare = other();
   bool matches = false;
   if (next.slot[spare].proven != 0 &&
@@ -161,7 +171,7 @@ Status Agent::replace_damaged() {
   next.active = matches ? static_cast<std::uint8_t>(spare) : kNoSlot;
   next.last_status = Status::module_damaged;
   next.last_sequence = record().slot[record().active].sequence;
-  return journal_.commit(next);
+  return journal_.commit();
 }
 
 /// The slot for what comes next. Without an active module: the one whose module was never proven.
@@ -210,15 +220,12 @@ Status Agent::announce(const Announcement& announcement) {
   }
   if (phase_ != Phase::idle) return Status::busy;
   MOTE_UPDATE_TRY(Inbox::check(port_.layout(), announcement));
-  Record next = record();
-  next.phase = Phase::preparing;
+  Record& next = journal_.edit();
   copy(next.inbox_id, announcement.id);
   next.inbox_total_bytes = announcement.total_bytes;
   next.inbox_block_bytes = announcement.block_bytes;
   next.from_inbox = 1;
-  MOTE_UPDATE_TRY(journal_.commit(next));
-  phase_ = Phase::preparing;
-  at_ = 0;
+  MOTE_UPDATE_TRY(enter(Phase::preparing));
   return Status::waiting;
 }
 
@@ -235,25 +242,44 @@ void Agent::abandon(Status reason) {
   if (phase_ == Phase::preparing || phase_ == Phase::receiving || phase_ == Phase::checking) end(reason);
 }
 
+/// Commits the record under edit, with this phase in it.
+Status Agent::enter(Phase phase) {
+  journal_.draft().phase = phase;
+  MOTE_UPDATE_TRY(journal_.commit());
+  phase_ = phase;
+  at_ = 0;
+  return Status::ok;
+}
+
+/// The same, without the parcel that was under way.
+Status Agent::finish_parcel(Phase phase) {
+  clear_parcel(journal_.draft());
+  MOTE_UPDATE_TRY(enter(phase));
+  close_parcel();
+  return Status::ok;
+}
+
+void Agent::close_parcel() {
+  inbox_.close();
+  offered_ = nullptr;
+}
+
 /// The parcel under way is over. What it left in the other slot is not to be run.
 void Agent::end(Status status) {
-  Record next = record();
-  next.phase = Phase::idle;
+  Record& next = journal_.edit();
   next.last_status = status;
   next.last_sequence = head_.plan.sequence;
   next.progress = 0;  // what was written is not gone on with: perhaps it was what failed
-  clear_parcel(next);
   // A commit that fails leaves the old record: after a start the parcel is judged again.
-  static_cast<void>(journal_.commit(next));
+  static_cast<void>(finish_parcel(Phase::idle));
   phase_ = Phase::idle;
-  inbox_.close();
-  offered_ = nullptr;
-  head_ = {};
+  close_parcel();
+  head_.clear();
 }
 
 /// The module that was to prove itself did not.
 Status Agent::reject(Status status) {
-  Record next = record();
+  Record& next = journal_.edit();
   const unsigned failed = phase_ == Phase::trial ? next.active : other();
   for (unsigned i = kFailedCount - 1; i > 0; --i) copy(next.failed[i], next.failed[i - 1]);
   copy(next.failed[0], {next.slot[failed].digest, sizeof(next.failed[0])});
@@ -261,14 +287,8 @@ Status Agent::reject(Status status) {
   if (phase_ == Phase::trial)
     next.active = next.slot[1 - failed].proven != 0 ? static_cast<std::uint8_t>(1 - failed) : kNoSlot;
   next.slot[failed] = {};
-  next.phase = Phase::idle;
   next.last_status = status;
-  clear_parcel(next);
-  MOTE_UPDATE_TRY(journal_.commit(next));
-  phase_ = Phase::idle;
-  inbox_.close();
-  offered_ = nullptr;
-  return Status::ok;
+  return finish_parcel(Phase::idle);
 }
 
 bool Agent::failed_before(Bytes digest) const {
@@ -358,10 +378,8 @@ Progress Agent::prepare_step() {
     at_ += layout.sector_bytes;
     return Progress::worked;
   }
-  Record next = record();
-  next.phase = Phase::receiving;
-  if (journal_.commit(next) != Status::ok) return Progress::waiting;
-  phase_ = Phase::receiving;
+  journal_.edit();
+  if (enter(Phase::receiving) != Status::ok) return Progress::waiting;
   open_inbox();
   return Progress::worked;
 }
@@ -433,26 +451,26 @@ Status Agent::take_keys(Bytes message) {
   MOTE_UPDATE_TRY(trust_.verify_keys(message));
   const std::uint8_t area = record().keys_area == 0 ? 1 : 0;
   MOTE_UPDATE_TRY(trust_.store_keys(port_, area, message));
-  Record next = record();
+  Record& next = journal_.edit();
   next.keys_area = area;
-  MOTE_UPDATE_TRY(journal_.commit(next));
+  MOTE_UPDATE_TRY(journal_.commit());
   MOTE_UPDATE_TRY(trust_.load(port_, area));
   // What a stolen time key had said too far ahead does not outlive that key: the new document bounds both.
   next = record();
   if (next.time_s > trust_.keys().not_after_s) next.time_s = 0;
   if (next.expected_sequence > trust_.keys().highest_sequence) next.expected_sequence = 0;
   if (next.time_s == record().time_s && next.expected_sequence == record().expected_sequence) return Status::ok;
-  return journal_.commit(next);
+  return journal_.commit();
 }
 
 Status Agent::take_time(Bytes message) {
   TimeStatement statement;
   MOTE_UPDATE_TRY(trust_.read_time(message, statement));
   if (statement.time_s <= record().time_s) return Status::replayed;
-  Record next = record();
+  Record& next = journal_.edit();
   next.time_s = statement.time_s;
   if (statement.expected_sequence > next.expected_sequence) next.expected_sequence = statement.expected_sequence;
-  return journal_.commit(next);
+  return journal_.commit();
 }
 
 std::uint64_t Agent::now_s() const {
@@ -546,7 +564,7 @@ Status Agent::begin_install() {
   const Plan& plan = head_.plan;
   // While the rest of the parcel was awaited, the module that a delta is against may have turned out to be damaged.
   if (plan.is_delta) MOTE_UPDATE_TRY(judge_fit(plan));
-  Record next = record();
+  Record& next = journal_.edit();
   SlotRecord& target = next.slot[other()];
   const bool goes_on =
       target.proven == 0 && target.sequence == plan.sequence && equal(target.digest, plan.module_digest);
@@ -565,7 +583,7 @@ Status Agent::begin_install() {
   next.shadow_permille = plan.requirements.shadow_permille;
   next.trial_wanted = plan.requirements.trial_inferences;
   next.done = next.agreed = 0;
-  MOTE_UPDATE_TRY(journal_.commit(next));
+  MOTE_UPDATE_TRY(journal_.commit());
   Bytes base;
   if (plan.is_delta) base = {port_.map(module_offset()), plan.base_bytes};
   MOTE_UPDATE_TRY(payload_.begin(source(), message_offset_ + head_.payload_offset, plan, identity(), base));
@@ -584,11 +602,8 @@ Status Agent::resume_install() {
     phase_ = Phase::checking;
     return Status::ok;
   }
-  Record next = record();
-  next.phase = Phase::idle;
-  MOTE_UPDATE_TRY(journal_.commit(next));
-  phase_ = Phase::idle;
-  return Status::ok;
+  journal_.edit();
+  return enter(Phase::idle);
 }
 
 Progress Agent::install_step() {
@@ -638,9 +653,8 @@ Status Agent::write_step() {
     return Status::flash_failed;
   MOTE_UPDATE_TRY(payload_.next({page_, count}));
   if (policy_.plants(PlantedBug::good_before_last_write) && at_ + count == target.module_bytes) {
-    Record early = record();
-    early.phase = Phase::testing;
-    MOTE_UPDATE_TRY(journal_.commit(early));
+    journal_.edit().phase = Phase::testing;
+    MOTE_UPDATE_TRY(journal_.commit());
   }
   if (at_ >= resume) {
     const std::uint32_t unit = layout.write_unit_bytes;
@@ -654,9 +668,9 @@ Status Agent::write_step() {
     at_ = 0;
     hash_ = Sha256();
   } else if (at_ > resume && at_ % stride() == 0) {
-    Record next = record();
+    Record& next = journal_.edit();
     next.progress = static_cast<std::uint8_t>(at_ / stride());
-    MOTE_UPDATE_TRY(journal_.commit(next));
+    MOTE_UPDATE_TRY(journal_.commit());
   }
   return Status::ok;
 }
@@ -694,16 +708,8 @@ Status Agent::table_step() {
   MOTE_UPDATE_TRY(macs.write(other(), target, at_, done));
   at_ += done;
   if (at_ < BlockMacs::count(target.module_bytes)) return Status::ok;
-  Record next = record();
-  next.phase = Phase::testing;
-  clear_parcel(next);
-  next.progress = 0;
-  MOTE_UPDATE_TRY(journal_.commit(next));
-  inbox_.close();
-  offered_ = nullptr;
-  phase_ = Phase::testing;
-  at_ = 0;
-  return Status::ok;
+  journal_.edit().progress = 0;
+  return finish_parcel(Phase::testing);
 }
 
 // ---- proving
@@ -713,15 +719,13 @@ Progress Agent::test_step() {
   const std::uint32_t slot = port_.layout().slot(other());
   const device::ModuleHeader& header = header_at(port_, slot);
   const SlotRecord& target = record().slot[other()];
-  const std::uint64_t pair = std::uint64_t{header.input_bytes} + header.output_bytes;
-  if (header.vectors_count != 0 &&
-      (header.vectors_offset > target.module_bytes ||
-       header.vectors_count > (target.module_bytes - header.vectors_offset) / (pair == 0 ? 1 : pair))) {
+  if (!vectors_fit(header, target.module_bytes)) {
     static_cast<void>(reject(Status::malformed));
     return Progress::worked;
   }
+  const std::uint32_t pair = header.input_bytes + header.output_bytes;
   if (at_ < header.vectors_count) {
-    const std::uint8_t* vector = port_.map(slot + header.vectors_offset + at_ * static_cast<std::uint32_t>(pair));
+    const std::uint8_t* vector = port_.map(slot + header.vectors_offset + at_ * pair);
     const std::uint8_t* output = port_.invoke(slot, true, {vector, header.input_bytes});
     if (output == nullptr ||
         !equal({output, header.output_bytes}, {vector + header.input_bytes, header.output_bytes})) {
@@ -737,39 +741,36 @@ Progress Agent::test_step() {
     static_cast<void>(begin_trial());
     return Progress::worked;
   }
-  Record next = record();
-  next.phase = Phase::shadowing;
-  next.done = next.agreed = 0;
-  if (journal_.commit(next) == Status::ok) {
-    phase_ = Phase::shadowing;
-    done_ = agreed_ = 0;
-  }
+  journal_.edit();
+  static_cast<void>(begin_proving(Phase::shadowing));
   return Progress::worked;
 }
 
-Status Agent::begin_trial() {
-  Record next = record();
-  next.active = static_cast<std::uint8_t>(other());
-  next.phase = Phase::trial;
-  next.starts = next.faults = 0;
+/// With the record under edit: nothing has been inferred in this phase yet.
+Status Agent::begin_proving(Phase phase) {
+  Record& next = journal_.draft();
   next.done = next.agreed = 0;
-  MOTE_UPDATE_TRY(journal_.commit(next));
-  phase_ = Phase::trial;
+  MOTE_UPDATE_TRY(enter(phase));
   done_ = agreed_ = 0;
+  return Status::ok;
+}
+
+Status Agent::begin_trial() {
+  Record& next = journal_.edit();
+  next.active = static_cast<std::uint8_t>(other());
+  next.starts = next.faults = 0;
+  MOTE_UPDATE_TRY(begin_proving(Phase::trial));
   block_ = 0;
   return record().trial_wanted == 0 ? confirm() : Status::ok;
 }
 
 Status Agent::confirm() {
-  Record next = record();
-  next.phase = Phase::idle;
+  Record& next = journal_.edit();
   next.confirmed_sequence = next.slot[next.active].sequence;
   next.slot[next.active].proven = 1;
   next.last_status = Status::ok;
   next.last_sequence = next.confirmed_sequence;
-  MOTE_UPDATE_TRY(journal_.commit(next));
-  phase_ = Phase::idle;
-  return Status::ok;
+  return enter(Phase::idle);
 }
 
 /// Counts an inference towards `wanted`; every eighth is noted in flash, so that a device that is switched off daily
@@ -778,11 +779,11 @@ Status Agent::note_inference(std::uint16_t wanted) {
   ++done_;
   const auto eighth = static_cast<std::uint16_t>(wanted / 8 + 1);
   if (done_ >= wanted || done_ % eighth != 0) return Status::ok;
-  Record next = record();
+  Record& next = journal_.edit();
   next.done = done_;
   next.agreed = agreed_;
   next.starts = 0;
-  return journal_.commit(next);
+  return journal_.commit();
 }
 
 void Agent::inferred(Bytes input, Bytes output) {
@@ -808,9 +809,9 @@ void Agent::inferred(Bytes input, Bytes output) {
 }
 
 std::size_t Agent::report(MutableBytes to) {
-  Record next = record();
+  Record& next = journal_.edit();
   ++next.report_number;
-  if (journal_.commit(next) != Status::ok) return 0;
+  if (journal_.commit() != Status::ok) return 0;
   ReportContent content;
   content.number = record().report_number;
   content.device = identity().device;

@@ -116,6 +116,9 @@ class Agent {
 
   void open_inbox();
   void begin_messages(std::uint32_t offset);
+  Status enter(Phase phase);
+  Status finish_parcel(Phase phase);
+  void close_parcel();
   void end(Status status);
   Status reject(Status status);
 
@@ -143,6 +146,7 @@ class Agent {
   Status table_step();
 
   Progress test_step();
+  Status begin_proving(Phase phase);
   Status begin_trial();
   Status confirm();
   Status note_inference(std::uint16_t wanted);

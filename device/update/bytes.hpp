@@ -45,6 +45,21 @@ constexpr bool equal(Bytes a, Bytes b) {
   return true;
 }
 
+/// For plain values all of whose members begin as zero: in a few instructions, whatever their number.
+template <class T>
+void set_zero(T& value) {
+  static_assert(__is_trivially_copyable(T), "a plain value");
+  __builtin_memset(static_cast<void*>(&value), 0, sizeof(value));
+}
+
+/// The characters of a text, without the zero behind them.
+constexpr std::size_t length(const char* text) {
+  std::size_t size = 0;
+  while (text[size] != 0) ++size;
+  return size;
+}
+inline Bytes bytes_of_text(const char* text) { return {reinterpret_cast<const std::uint8_t*>(text), length(text)}; }
+
 inline void copy(std::uint8_t* to, Bytes from) {
   for (std::size_t i = 0; i < from.size; ++i) to[i] = from.data[i];
 }

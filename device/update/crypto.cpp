@@ -49,8 +49,8 @@ void hkdf_sha256(MutableBytes out, Bytes salt, Bytes secret, Bytes info) {
   wipe(key);
 }
 
-bool verify_ed25519(const std::uint8_t (&key)[32], const std::uint8_t (&signature)[64], Bytes message) {
-  return mote_verify_ed25519(key, signature, message.data, message.size) != 0;
+bool verify_ed25519(const std::uint8_t (&key)[32], const std::uint8_t (&signature)[64], Bytes message, Bytes rest) {
+  return mote_verify_ed25519(key, signature, message.data, message.size, rest.data, rest.size) != 0;
 }
 
 bool verify_es256(const std::uint8_t (&key)[64], const std::uint8_t (&signature)[64],

@@ -36,8 +36,9 @@ class HmacSha256 {
 };
 
 /// Ed25519 (RFC 8032, 5.1.7, without cofactor). False for a scalar that is not below the group's order, for a point
-/// that is not encoded in its one way, for a key of small order, and for whatever was not signed.
-[[nodiscard]] bool verify_ed25519(const std::uint8_t (&key)[32], const std::uint8_t (&signature)[64], Bytes message);
+/// that is not encoded in its one way, for a key of small order, and for whatever was not signed: `message`, `rest`.
+[[nodiscard]] bool verify_ed25519(const std::uint8_t (&key)[32], const std::uint8_t (&signature)[64], Bytes message,
+                                  Bytes rest = {});
 
 /// ECDSA on P-256 over a SHA-256 digest. `key` is x and y, `signature` r and s, big endian. False also for a point that
 /// does not lie on the curve.

@@ -16,52 +16,53 @@ struct EncryptHeader {
 
 struct Recipient {
   Bytes protected_header;
-  std::int64_t algorithm = 0;
+  std::int32_t algorithm = 0;
   Bytes ephemeral_key;
   Bytes wrapped_key;
 };
 
 /// {1: algorithm}, and nothing else.
-std::int64_t read_algorithm(CborReader& outer, Bytes header) {
+std::int32_t read_algorithm(CborReader& outer, Bytes header) {
   CborReader reader(header);
-  if (header.size > kMaxProtectedBytes || reader.map() != 1 || reader.unsigned_int() != 1)
-    reader.fail(Status::malformed);
-  const std::int64_t algorithm = reader.integer();
-  if (const Status status = reader.finish(); status != Status::ok) outer.fail(status);
+  if (header.size > kMaxProtectedBytes) reader.fail(Status::malformed);
+  reader.map(1);
+  reader.number(1);
+  const std::int32_t algorithm = reader.integer32();
+  outer.fail(reader.finish());
   return algorithm;
 }
 
 /// COSE_Key of an X25519 public key: {1: 1, -1: 4, -2: x}.
 Bytes read_ephemeral_key(CborReader& reader) {
-  const auto pair = [&](std::int64_t key, std::int64_t value) {
-    if (reader.integer() != key || reader.integer() != value) reader.fail(Status::malformed);
-  };
-  if (reader.map() != 3) reader.fail(Status::malformed);
-  pair(1, 1);
-  pair(-1, 4);
-  if (reader.integer() != -2) reader.fail(Status::malformed);
+  reader.map(3);
+  reader.number(1);
+  reader.number(1);
+  if (reader.integer32() != -1) reader.fail(Status::malformed);
+  reader.number(4);
+  if (reader.integer32() != -2) reader.fail(Status::malformed);
   return reader.bytes(32);
 }
 
-Status read_header(CborReader& reader, EncryptHeader& out) {
-  if (reader.tag() != kTagEncrypt || reader.array() != 4) reader.fail(Status::malformed);
+void read_header(CborReader& reader, EncryptHeader& out) {
+  if (reader.tag() != kTagEncrypt) reader.fail(Status::malformed);
+  reader.array(4);
   out.protected_header = reader.bytes();
   if (read_algorithm(reader, out.protected_header) != kAlgorithmChaCha20Poly1305)
     reader.fail(Status::unsupported_algorithm);
-  if (reader.map() != 1 || reader.unsigned_int() != 5) reader.fail(Status::malformed);
+  reader.map(1);
+  reader.number(5);
   out.nonce = reader.bytes(sizeof(ContentKey::nonce));
   reader.null();  // the ciphertext is the payload
-  return reader.status();
 }
 
 /// RFC 9053, 6.2.1 and 6.4.1: key wrap protects its own header, so it has none; key agreement protects it by the KDF.
-Status read_recipient(CborReader& reader, Recipient& out) {
-  if (reader.array() != 3) reader.fail(Status::malformed);
+void read_recipient(CborReader& reader, Recipient& out) {
+  reader.array(3);
   out.protected_header = reader.bytes();
   if (out.protected_header.size != 0) out.algorithm = read_algorithm(reader, out.protected_header);
   for (CborKeys keys(reader); keys.next();) {
     if (keys.key() == 1 && out.algorithm == 0) {
-      out.algorithm = reader.integer();
+      out.algorithm = reader.integer32();
       if (out.algorithm != kAlgorithmA128KW) reader.fail(Status::unsupported_algorithm);
     } else if (keys.key() == 4) {
       reader.bytes();  // for people
@@ -72,11 +73,10 @@ Status read_recipient(CborReader& reader, Recipient& out) {
     }
   }
   out.wrapped_key = reader.bytes(kWrappedBytes);
-  MOTE_UPDATE_TRY(reader.status());
   const bool agrees = out.algorithm == kAlgorithmEcdhEsA128KW;
   if (!agrees && (out.algorithm != kAlgorithmA128KW || out.protected_header.size != 0))
-    return Status::unsupported_algorithm;
-  return agrees == (out.ephemeral_key.size != 0) ? Status::ok : Status::malformed;
+    reader.fail(Status::unsupported_algorithm);
+  if (agrees != (out.ephemeral_key.size != 0)) reader.fail(Status::malformed);
 }
 
 /// COSE_KDF_Context of a recipient, RFC 9053, 5.2: [A128KW, [nil, nil, nil], [nil, nil, nil], [128, protected]].
@@ -119,15 +119,15 @@ bool unwrap(const Recipient& recipient, const Identity& identity, ContentKey& ou
 
 Status find(Bytes encryption_info, const Identity& identity, EncryptHeader& header, ContentKey& out) {
   CborReader reader(encryption_info);
-  MOTE_UPDATE_TRY(read_header(reader, header));
-  const std::uint64_t count = reader.array();
+  read_header(reader, header);
+  const std::uint32_t count = reader.array();
   if (count > kMaxRecipients) reader.fail(Status::too_large);
   bool found = false;
-  for (std::uint64_t i = 0; i < count && reader.status() == Status::ok; ++i) {
+  for (std::uint32_t i = 0; i < count && reader.status() == Status::ok; ++i) {
     Recipient recipient;
-    MOTE_UPDATE_TRY(read_recipient(reader, recipient));
+    read_recipient(reader, recipient);
     // The form of what follows is looked at all the same.
-    found = found || unwrap(recipient, identity, out);
+    if (reader.status() == Status::ok) found = found || unwrap(recipient, identity, out);
   }
   MOTE_UPDATE_TRY(reader.finish());
   copy(out.nonce, header.nonce);

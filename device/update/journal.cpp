@@ -15,11 +15,14 @@ struct AreaHeader {
   std::uint32_t crc;
 };
 
-struct Entry {
-  Record record;
-  std::uint32_t crc;
-  std::uint32_t reserved;
-};
+/// Programs a value with what is missing to whole write units filled by 0xff.
+bool program_padded(Port& port, std::uint32_t offset, Bytes value) {
+  std::uint8_t padded[kMaxUnit];
+  const std::uint32_t unit = port.layout().write_unit_bytes;
+  for (std::uint8_t& byte : padded) byte = 0xff;
+  copy(padded, value);
+  return port.program(offset, {padded, (value.size + unit - 1) / unit * unit});
+}
 
 template <class T>
 Bytes bytes_of(const T& value, std::size_t count = sizeof(T)) {
@@ -31,23 +34,12 @@ MutableBytes into(T& value) {
   return {reinterpret_cast<std::uint8_t*>(&value), sizeof(T)};
 }
 
-/// Programs a value with what is missing to whole write units filled by 0xff.
-template <class T>
-bool program_padded(Port& port, std::uint32_t offset, const T& value, std::uint32_t padded_bytes) {
-  std::uint8_t padded[sizeof(T) + kMaxUnit];
-  for (std::size_t i = sizeof(T); i < padded_bytes; ++i) padded[i] = 0xff;
-  copy(padded, bytes_of(value));
-  return port.program(offset, {padded, padded_bytes});
-}
-
 bool blank(Bytes bytes) {
   for (std::size_t i = 0; i < bytes.size; ++i) {
     if (bytes[i] != 0xff) return false;
   }
   return true;
 }
-
-bool same(const Entry& a, const Entry& b) { return equal(bytes_of(a), bytes_of(b)); }
 
 }  // namespace
 
@@ -60,14 +52,14 @@ std::uint32_t Journal::area_offset(unsigned area) const {
 }
 std::uint32_t Journal::commit_offset(unsigned area) const { return area_offset(area) + up(sizeof(AreaHeader)); }
 std::uint32_t Journal::entry_offset(unsigned area, std::uint32_t entry) const {
-  return commit_offset(area) + up(sizeof(kSeal)) + entry * (up(sizeof(Entry)) + up(sizeof(kSeal)));
+  return commit_offset(area) + up(sizeof(kSeal)) + entry * (sizeof(Entry) + up(sizeof(kSeal)));
 }
 std::uint32_t Journal::entry_count() const {
   return (port_->layout().journal_area_bytes - up(sizeof(AreaHeader)) - up(sizeof(kSeal))) /
-         (up(sizeof(Entry)) + up(sizeof(kSeal)));
+         (sizeof(Entry) + up(sizeof(kSeal)));
 }
 
-void Journal::read_area(unsigned area, Area& found) const {
+void Journal::read_area(unsigned area, Area& found) {
   AreaHeader header{};
   port_->read(area_offset(area), into(header));
   if (header.magic != kAreaMagic || header.crc != crc32(bytes_of(header, 8))) return;
@@ -75,16 +67,16 @@ void Journal::read_area(unsigned area, Area& found) const {
   found.generation = header.generation;
   std::uint32_t newest = 0;  // entry of the newest record, from 1
   bool sealed = false;
-  for (std::uint32_t i = 0; i < entry_count(); ++i) {
-    Entry entry;
+  std::uint32_t offset = entry_offset(area, 0);
+  for (std::uint32_t i = 1; i <= entry_count(); ++i, offset += sizeof(Entry) + up(sizeof(kSeal))) {
     std::uint32_t seal = 0;
-    port_->read(entry_offset(area, i), into(entry));
-    port_->read(entry_offset(area, i) + up(sizeof(Entry)), into(seal));
-    if (!blank(bytes_of(entry)) || !blank(bytes_of(seal))) found.next = i + 1;
-    if (entry.crc != crc32(bytes_of(entry.record))) continue;
-    newest = i + 1;
+    port_->read(offset, into(draft_));
+    port_->read(offset + sizeof(Entry), into(seal));
+    if (!blank(bytes_of(draft_)) || !blank(bytes_of(seal))) found.next = i;
+    if (draft_.crc != crc32(bytes_of(draft_.record))) continue;
+    newest = i;
     sealed = !blank(bytes_of(seal));
-    found.newest = entry.record;
+    found.newest = draft_.record;
   }
   std::uint32_t commit = 0;
   port_->read(commit_offset(area), into(commit));
@@ -93,26 +85,27 @@ void Journal::read_area(unsigned area, Area& found) const {
   found.certain = newest > 1 && sealed && newest == found.next;
 }
 
-Status Journal::append(unsigned area, std::uint32_t entry_index, const Record& record) const {
-  const Entry entry{record, crc32(bytes_of(record)), 0xffffffff};
-  const std::uint32_t offset = entry_offset(area, entry_index);
-  if (!program_padded(*port_, offset, entry, up(sizeof(Entry)))) return Status::flash_failed;
-  Entry written;
-  port_->read(offset, into(written));
-  if (!same(entry, written)) return Status::flash_failed;
-  if (!program_padded(*port_, offset + up(sizeof(Entry)), kSeal, up(sizeof(kSeal)))) return Status::flash_failed;
-  return Status::ok;
+Status Journal::seal(std::uint32_t offset) {
+  return program_padded(*port_, offset, bytes_of(kSeal)) ? Status::ok : Status::flash_failed;
 }
 
-Status Journal::begin_area(unsigned area, std::uint32_t generation, const Record& record) {
+/// Writes the draft.
+Status Journal::append(unsigned area, std::uint32_t entry_index) {
+  const std::uint32_t offset = entry_offset(area, entry_index);
+  if (!port_->program(offset, bytes_of(draft_)) || !equal({port_->map(offset), sizeof(Entry)}, bytes_of(draft_)))
+    return Status::flash_failed;
+  return seal(offset + sizeof(Entry));
+}
+
+Status Journal::begin_area(unsigned area, std::uint32_t generation) {
   for (std::uint32_t at = 0; at < port_->layout().journal_area_bytes; at += port_->layout().sector_bytes) {
     if (!port_->erase_sector(area_offset(area) + at)) return Status::flash_failed;
   }
-  MOTE_UPDATE_TRY(append(area, 0, record));
+  MOTE_UPDATE_TRY(append(area, 0));
   AreaHeader header{kAreaMagic, generation, 0};
   header.crc = crc32(bytes_of(header, 8));
-  if (!program_padded(*port_, area_offset(area), header, up(sizeof(header)))) return Status::flash_failed;
-  if (!program_padded(*port_, commit_offset(area), kSeal, up(sizeof(kSeal)))) return Status::flash_failed;
+  if (!program_padded(*port_, area_offset(area), bytes_of(header))) return Status::flash_failed;
+  MOTE_UPDATE_TRY(seal(commit_offset(area)));
   area_ = area;
   generation_ = generation;
   next_ = 1;
@@ -150,17 +143,25 @@ Status Journal::mount(Port& port) {
   next_ = areas[best].next + 1;
   const bool abandoned = other.begun && static_cast<std::int32_t>(other.generation - generation_) > 0;
   if (abandoned) next_ = entry_count();
-  return areas[best].certain && !abandoned ? Status::ok : commit(record_);
+  if (areas[best].certain && !abandoned) return Status::ok;
+  edit();
+  return commit();
 }
 
-Status Journal::commit(const Record& record) {
-  Record numbered = record;
-  numbered.number = record_.number + 1;
+Record& Journal::edit() {
+  draft_.record = record_;
+  draft_.reserved = 0xffffffff;
+  return draft_.record;
+}
+
+Status Journal::commit() {
+  draft_.record.number = record_.number + 1;
+  draft_.crc = crc32(bytes_of(draft_.record));
   Status status = Status::flash_failed;
   // An entry that does not read back as written is left behind.
-  while (next_ < entry_count() && status != Status::ok) status = append(area_, next_++, numbered);
-  if (status != Status::ok) status = begin_area(1 - area_, generation_ + 1, numbered);
-  if (status == Status::ok) record_ = numbered;
+  while (next_ < entry_count() && status != Status::ok) status = append(area_, next_++);
+  if (status != Status::ok) status = begin_area(1 - area_, generation_ + 1);
+  if (status == Status::ok) record_ = draft_.record;
   return status;
 }
 

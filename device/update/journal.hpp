@@ -93,10 +93,14 @@ class Journal {
 
   [[nodiscard]] const Record& record() const { return record_; }
 
-  /// Puts the record in place of the one before; its number is set here. When this returns ok, the new one is what
-  /// every later start finds.
+  /// A copy of the record, to be changed and then committed. The next call begins anew.
+  Record& edit();
+  /// What edit() returned last.
+  Record& draft() { return draft_.record; }
+  /// Puts the edited record in place of the one before; its number is set here. When this returns ok, the new one is
+  /// what every later start finds.
   /// @return flash_failed  both areas refuse; the old record stays.
-  [[nodiscard]] Status commit(const Record& record);
+  [[nodiscard]] Status commit();
 
  private:
   struct Area {
@@ -107,9 +111,18 @@ class Journal {
     std::uint32_t next = 0;  // behind the last entry that is not blank
     Record newest;
   };
-  void read_area(unsigned area, Area& found) const;
-  Status append(unsigned area, std::uint32_t entry, const Record& record) const;
-  Status begin_area(unsigned area, std::uint32_t generation, const Record& record);
+  /// As it lies in flash, in whole write units of any size.
+  struct Entry {
+    Record record;
+    std::uint32_t crc = 0;
+    std::uint32_t reserved = 0xffffffff;
+  };
+  static_assert(sizeof(Entry) == 224, "a multiple of every write unit");
+
+  void read_area(unsigned area, Area& found);
+  Status append(unsigned area, std::uint32_t entry);
+  Status begin_area(unsigned area, std::uint32_t generation);
+  Status seal(std::uint32_t offset);
   std::uint32_t area_offset(unsigned area) const;
   std::uint32_t commit_offset(unsigned area) const;
   std::uint32_t entry_offset(unsigned area, std::uint32_t entry) const;
@@ -118,6 +131,7 @@ class Journal {
 
   Port* port_ = nullptr;
   Record record_;
+  Entry draft_;
   unsigned area_ = 0;
   std::uint32_t generation_ = 0;
   std::uint32_t next_ = 0;

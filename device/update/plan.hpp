@@ -42,12 +42,15 @@ struct Plan {
   std::uint32_t base_bytes = 0;
 
   std::uint64_t use_before_s = 0;  ///< 0: does not expire
-  unsigned minimum_battery_percent = 0;
+  std::uint32_t minimum_battery_percent = 0;
   Requirements requirements;
 };
 
 /// The head of a SUIT envelope. Everything borrowed from the bytes it was read from.
 struct BundleHead {
+  BundleHead() { clear(); }
+  void clear() { set_zero(*this); }
+
   Plan plan;
   Bytes digest_message;           ///< the encoded SUIT_Digest: what the signatures cover
   Bytes digest;                   ///< SHA-256 of the manifest with its bstr header: compared with the manifest already

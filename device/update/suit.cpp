@@ -1,5 +1,7 @@
 #include "update/suit.hpp"
 
+#include <cstddef>
+
 #include "update/cose.hpp"
 #include "update/crypto.hpp"
 
@@ -9,8 +11,8 @@ namespace {
 constexpr std::size_t kIdBytes = 16, kDigestBytes = 32;
 
 // Numbers of the draft's registries, section 11, and of draft-ietf-suit-update-management.
-enum ManifestKey : std::int64_t { kVersion = 1, kSequence = 2, kCommon = 3, kValidate = 7, kInstall = 20 };
-enum Condition : std::int64_t {
+enum ManifestKey : std::int32_t { kVersion = 1, kSequence = 2, kCommon = 3, kValidate = 7, kInstall = 20 };
+enum Condition : std::int32_t {
   kVendorCondition = 1,
   kClassCondition = 2,
   kImageMatch = 3,
@@ -18,8 +20,8 @@ enum Condition : std::int64_t {
   kDeviceCondition = 24,
   kBatteryCondition = 26
 };
-enum Directive : std::int64_t { kSetComponentIndex = 12, kOverrideParameters = 20, kFetch = 21, kCopy = 22 };
-enum Parameter : std::int64_t {
+enum Directive : std::int32_t { kSetComponentIndex = 12, kOverrideParameters = 20, kFetch = 21, kCopy = 22 };
+enum Parameter : std::int32_t {
   kVendorId = 1,
   kClassId = 2,
   kImageDigest = 3,
@@ -34,7 +36,7 @@ enum Parameter : std::int64_t {
   kDeltaInfo = -301
 };
 
-/// What a sequence has done so far; each may be done once.
+/// What the manifest has said and done so far; each may be done once.
 enum Fact : std::uint32_t {
   vendor_matched = 1u << 0,
   class_matched = 1u << 1,
@@ -46,70 +48,74 @@ enum Fact : std::uint32_t {
   validated = 1u << 7,
   not_expired = 1u << 8,
   battery_matched = 1u << 9,
+  has_uri = 1u << 10,
+  has_source = 1u << 11,
+  has_requirements = 1u << 12,
 };
 
 enum class Sequence { shared, install, validate };
 
-/// [-16, bytes]: the only digest algorithm.
-Bytes read_digest(Bytes encoded, Status& status) {
+constexpr std::uint8_t kModuleKey[] = {'#', 'm', 'o', 'd', 'u', 'l', 'e'};
+
+/// [-16, bytes]: the only digest algorithm. What is wrong with it is wrong with what it stands in, `outer`.
+Bytes read_digest(CborReader& outer, Bytes encoded) {
   CborReader reader(encoded);
-  if (reader.array() != 2) reader.fail(Status::malformed);
-  if (reader.integer() != kAlgorithmSha256) reader.fail(Status::unsupported_algorithm);
+  reader.array(2);
+  if (reader.integer32() != kAlgorithmSha256) reader.fail(Status::unsupported_algorithm);
   const Bytes digest = reader.bytes(kDigestBytes);
-  if (status == Status::ok) status = reader.finish();
+  outer.fail(reader.finish());
   return digest;
 }
 
-Status read_requirements(Bytes encoded, Requirements& out) {
+/// Of the requirements that are numbers: where, and how large they may be. By key; the two without a limit are schemas.
+struct NumberField {
+  std::uint8_t offset;
+  std::uint8_t is_short;
+  std::uint16_t limit;  ///< of a short one
+};
+#define MOTE_LONG(field) \
+  { offsetof(Requirements, field), 0, 0 }
+#define MOTE_SHORT(field, limit) \
+  { offsetof(Requirements, field), 1, limit }
+constexpr NumberField kRequirementFields[] = {
+    MOTE_LONG(core),
+    MOTE_LONG(isa_features),
+    MOTE_LONG(abi),
+    MOTE_LONG(op_set),
+    MOTE_LONG(arena_bytes),
+    MOTE_LONG(stack_bytes),
+    MOTE_LONG(sensor_schema),
+    MOTE_LONG(feature_schema),
+    MOTE_LONG(firmware_version),
+    MOTE_SHORT(shadow_inferences, 0xffff),
+    MOTE_SHORT(shadow_permille, 1000),
+    MOTE_SHORT(trial_inferences, 0xffff),
+};
+#undef MOTE_LONG
+#undef MOTE_SHORT
+constexpr std::int32_t kSensorSchema = 7, kFeatureSchema = 8, kLastRequirement = 12;
+
+void read_requirements(CborReader& outer, Bytes encoded, Requirements& out) {
   CborReader reader(encoded);
-  std::uint32_t present = 0;
-  for (CborKeys keys(reader); keys.next();) {
-    constexpr std::uint64_t k32 = 0xffffffff, k16 = 0xffff;
-    if (keys.key() >= 1 && keys.key() <= 12) present |= 1u << keys.key();
-    switch (keys.key()) {
-      case 1:
-        out.core = static_cast<std::uint32_t>(reader.unsigned_int(k32));
-        break;
-      case 2:
-        out.isa_features = static_cast<std::uint32_t>(reader.unsigned_int(k32));
-        break;
-      case 3:
-        out.abi = static_cast<std::uint32_t>(reader.unsigned_int(k32));
-        break;
-      case 4:
-        out.op_set = static_cast<std::uint32_t>(reader.unsigned_int(k32));
-        break;
-      case 5:
-        out.arena_bytes = static_cast<std::uint32_t>(reader.unsigned_int(k32));
-        break;
-      case 6:
-        out.stack_bytes = static_cast<std::uint32_t>(reader.unsigned_int(k32));
-        break;
-      case 7:
-        copy(out.sensor_schema, reader.bytes(sizeof(out.sensor_schema)));
-        break;
-      case 8:
-        copy(out.feature_schema, reader.bytes(sizeof(out.feature_schema)));
-        break;
-      case 9:
-        out.firmware_version = static_cast<std::uint32_t>(reader.unsigned_int(k32));
-        break;
-      case 10:
-        out.shadow_inferences = static_cast<std::uint16_t>(reader.unsigned_int(k16));
-        break;
-      case 11:
-        out.shadow_permille = static_cast<std::uint16_t>(reader.unsigned_int(1000));
-        break;
-      case 12:
-        out.trial_inferences = static_cast<std::uint16_t>(reader.unsigned_int(k16));
-        break;
-      default:
-        reader.fail(Status::unsupported_command);  // a need that is not understood cannot be met
-        break;
+  unsigned count = 0;
+  for (CborKeys keys(reader); keys.next(); ++count) {
+    // A need that is not understood cannot be met.
+    if (keys.key() < 1 || keys.key() > kLastRequirement) {
+      reader.fail(Status::unsupported_command);
+      break;
+    }
+    const NumberField& field = kRequirementFields[keys.key() - 1];
+    std::uint8_t* const to = reinterpret_cast<std::uint8_t*>(&out) + field.offset;
+    if (keys.key() == kSensorSchema || keys.key() == kFeatureSchema) {
+      reader.copy_bytes({to, sizeof(out.sensor_schema)});
+    } else if (field.is_short != 0) {
+      *reinterpret_cast<std::uint16_t*>(to) = static_cast<std::uint16_t>(reader.unsigned_int(field.limit));
+    } else {
+      *reinterpret_cast<std::uint32_t*>(to) = reader.unsigned_int(0xffffffff);
     }
   }
-  if (present != 0x1ffe) reader.fail(Status::malformed);
-  return reader.finish();
+  if (count != kLastRequirement) reader.fail(Status::malformed);
+  outer.fail(reader.finish());
 }
 
 class Manifest {
@@ -119,11 +125,12 @@ class Manifest {
   Status read(Bytes manifest) {
     CborReader reader(manifest);
     Bytes common, validate, install;
+    bool has_version = false;
     for (CborKeys keys(reader); keys.next();) {
       switch (keys.key()) {
         case kVersion:
-          version_ = reader.unsigned_int();
-          if (version_ != 1) reader.fail(Status::unsupported_version);
+          has_version = true;
+          if (reader.unsigned_int() != 1) reader.fail(Status::unsupported_version);
           break;
         case kSequence:
           plan_.sequence = reader.unsigned_int();
@@ -142,262 +149,228 @@ class Manifest {
           break;
       }
     }
+    const bool whole =
+        has_version && plan_.sequence != 0 && common.size != 0 && install.size != 0 && validate.size != 0;
+    if (!whole) reader.fail(Status::malformed);
     MOTE_UPDATE_TRY(reader.finish());
-    if (version_ != 1 || plan_.sequence == 0) return Status::malformed;
-    if (common.size == 0 || install.size == 0 || validate.size == 0) return Status::malformed;
-    MOTE_UPDATE_TRY(read_common(common));
+    const Bytes shared = read_common(reader, common);
+    MOTE_UPDATE_TRY(reader.status());
+    MOTE_UPDATE_TRY(run(shared, Sequence::shared));
     MOTE_UPDATE_TRY(run(install, Sequence::install));
     MOTE_UPDATE_TRY(run(validate, Sequence::validate));
     return complete();
   }
 
  private:
-  Status read_common(Bytes common) {
+  /// @return the shared sequence.
+  static Bytes read_common(CborReader& outer, Bytes common) {
     CborReader reader(common);
-    if (reader.map() != 2) reader.fail(Status::malformed);
-    if (reader.unsigned_int() != 2) reader.fail(Status::malformed);
+    reader.map(2);
+    reader.number(2);
     if (reader.array() != 2) reader.fail(Status::unsupported_command);
     for (std::uint8_t component = 0; component < 2; ++component) {
       if (reader.array() != 1) reader.fail(Status::unsupported_command);
       const Bytes id = reader.bytes(1);
-      if (reader.status() == Status::ok && id[0] != component) reader.fail(Status::unsupported_command);
+      if (id.size != 0 && id[0] != component) reader.fail(Status::unsupported_command);
     }
-    if (reader.unsigned_int() != 4) reader.fail(Status::malformed);
+    reader.number(4);
     const Bytes shared = reader.bytes();
-    MOTE_UPDATE_TRY(reader.finish());
-    return run(shared, Sequence::shared);
+    outer.fail(reader.finish());
+    return shared;
   }
 
   Status run(Bytes commands, Sequence sequence) {
     CborReader reader(commands);
-    const std::uint64_t count = reader.array();
-    if (count % 2 != 0) return Status::malformed;
+    const std::uint32_t count = reader.array();
+    if (count % 2 != 0) reader.fail(Status::malformed);
     component_ = 0;
-    for (std::uint64_t i = 0; i < count && reader.status() == Status::ok; i += 2) {
-      const std::int64_t command = reader.integer();
-      if (reader.status() != Status::ok) break;
+    for (std::uint32_t i = 0; i < count && reader.status() == Status::ok; i += 2) {
+      const std::int32_t command = reader.integer32();
       if (command == kOverrideParameters && sequence != Sequence::validate) {
-        MOTE_UPDATE_TRY(override_parameters(reader));
+        override_parameters(reader);
         continue;
       }
-      if (!is_known(command)) return Status::unsupported_command;  // before its argument, which may be anything
+      if (!is_known(command)) reader.fail(Status::unsupported_command);  // before its argument, which may be anything
       // An index, or a reporting policy of four bits.
-      const std::uint64_t argument = reader.unsigned_int(15);
-      if (reader.status() != Status::ok) break;
-      MOTE_UPDATE_TRY(command == kSetComponentIndex ? select(argument) : execute(command, sequence));
+      const std::uint32_t argument = reader.unsigned_int(15);
+      if (command == kSetComponentIndex && argument <= 1) {
+        component_ = argument;
+      } else {
+        execute(reader, command, sequence);
+      }
     }
     return reader.finish();
   }
 
-  static bool is_known(std::int64_t command) {
-    switch (command) {
-      case kVendorCondition:
-      case kClassCondition:
-      case kImageMatch:
-      case kUseBeforeCondition:
-      case kDeviceCondition:
-      case kBatteryCondition:
-      case kSetComponentIndex:
-      case kFetch:
-      case kCopy:
-        return true;
-      default:
-        return false;
-    }
+  static bool is_known(std::int32_t command) {
+    constexpr std::uint32_t kKnown = 1u << kVendorCondition | 1u << kClassCondition | 1u << kImageMatch |
+                                     1u << kUseBeforeCondition | 1u << kDeviceCondition | 1u << kBatteryCondition |
+                                     1u << kSetComponentIndex | 1u << kFetch | 1u << kCopy;
+    return command >= 0 && command < 32 && (kKnown >> command & 1) != 0;
   }
 
-  Status select(std::uint64_t index) {
-    if (index > 1) return Status::unsupported_command;
-    component_ = static_cast<unsigned>(index);
-    return Status::ok;
-  }
-
-  Status once(Fact fact, bool ready) {
-    if (!ready || (facts_ & fact) != 0) return Status::malformed;
+  /// @param ready  what has to be so before.
+  void once(CborReader& reader, Fact fact, bool ready) {
+    if (!ready || (facts_ & fact) != 0) reader.fail(Status::malformed);
     facts_ |= fact;
-    return Status::ok;
   }
   bool did(Fact fact) const { return (facts_ & fact) != 0; }
 
-  Status execute(std::int64_t command, Sequence sequence) {
+  void execute(CborReader& reader, std::int32_t command, Sequence sequence) {
     const bool install = sequence == Sequence::install;
     switch (command) {
       case kVendorCondition:
-        return once(vendor_matched, plan_.vendor.size != 0);
+        return once(reader, vendor_matched, plan_.vendor.size != 0);
       case kClassCondition:
-        return once(class_matched, plan_.klass.size != 0);
+        return once(reader, class_matched, plan_.klass.size != 0);
       case kDeviceCondition:
-        return once(device_matched, plan_.device.size != 0);
+        return once(reader, device_matched, plan_.device.size != 0);
       case kUseBeforeCondition:
-        return once(not_expired, plan_.use_before_s != 0);
+        return once(reader, not_expired, plan_.use_before_s != 0);
       case kBatteryCondition:
-        return once(battery_matched, plan_.minimum_battery_percent != 0);
+        return once(reader, battery_matched, plan_.minimum_battery_percent != 0);
       case kFetch:
-        return once(fetched, install && component_ == 0 && has_uri_ && plan_.carried_digest.size != 0);
+        return once(reader, fetched, install && component_ == 0 && did(has_uri) && plan_.carried_digest.size != 0);
       case kCopy:
-        return once(copied, install && component_ == 1 && has_source_ && did(carried_matched));
+        return once(reader, copied, install && component_ == 1 && did(has_source) && did(carried_matched));
       case kImageMatch:
-        if (sequence == Sequence::validate) return once(validated, component_ == 1 && plan_.module_digest.size != 0);
-        if (component_ == 0) return once(carried_matched, install && did(fetched));
-        return once(module_matched, install && did(copied) && plan_.module_digest.size != 0);
+        if (sequence == Sequence::validate)
+          return once(reader, validated, component_ == 1 && plan_.module_digest.size != 0);
+        if (component_ == 0) return once(reader, carried_matched, install && did(fetched));
+        return once(reader, module_matched, install && did(copied) && plan_.module_digest.size != 0);
       default:
-        return Status::unsupported_command;
+        reader.fail(Status::unsupported_command);
     }
   }
 
-  /// A parameter is set once: what a condition was asked about cannot be replaced afterwards.
-  Status set_bytes(Bytes& to, Bytes value) {
-    if (to.size != 0 || value.size == 0) return Status::malformed;
+  // A parameter is set once: what a condition was asked about cannot be replaced afterwards.
+  static void set(CborReader& reader, Bytes& to, Bytes value) {
+    if (to.size != 0 || value.size == 0) reader.fail(Status::malformed);
     to = value;
-    return Status::ok;
+  }
+  static void set(CborReader& reader, std::uint32_t& to, std::uint32_t limit) {
+    if (to != 0) reader.fail(Status::malformed);
+    to = reader.unsigned_int(limit);
   }
 
-  Status override_parameters(CborReader& reader) {
-    Status status = Status::ok;
+  void override_parameters(CborReader& reader) {
+    const bool carried = component_ == 0;
     for (CborKeys keys(reader); keys.next();) {
       switch (keys.key()) {
         case kVendorId:
-          status = set_bytes(plan_.vendor, reader.bytes(kIdBytes));
+          set(reader, plan_.vendor, reader.bytes(kIdBytes));
           break;
         case kClassId:
-          status = set_bytes(plan_.klass, reader.bytes(kIdBytes));
+          set(reader, plan_.klass, reader.bytes(kIdBytes));
           break;
         case kDeviceId:
-          status = set_bytes(plan_.device, reader.bytes(kIdBytes));
+          set(reader, plan_.device, reader.bytes(kIdBytes));
           break;
-        case kImageDigest: {
-          const Bytes encoded = reader.bytes();
-          if (reader.status() != Status::ok) return reader.status();
-          const Bytes digest = read_digest(encoded, status);
-          if (status == Status::ok)
-            status = set_bytes(component_ == 0 ? plan_.carried_digest : plan_.module_digest, digest);
+        case kImageDigest:
+          set(reader, carried ? plan_.carried_digest : plan_.module_digest, read_digest(reader, reader.bytes()));
           break;
-        }
-        case kImageSize: {
-          std::uint32_t& size = component_ == 0 ? plan_.carried_bytes : plan_.module_bytes;
-          if (size != 0) return Status::malformed;
-          size = static_cast<std::uint32_t>(reader.unsigned_int(0x7fffffff));
+        case kImageSize:
+          set(reader, carried ? plan_.carried_bytes : plan_.module_bytes, 0x7fffffff);
           break;
-        }
         case kUseBefore:
-          if (plan_.use_before_s != 0) return Status::malformed;
+          if (plan_.use_before_s != 0) reader.fail(Status::malformed);
           plan_.use_before_s = reader.unsigned_int();
           break;
         case kMinimumBattery:
-          if (plan_.minimum_battery_percent != 0) return Status::malformed;
-          plan_.minimum_battery_percent = static_cast<unsigned>(reader.unsigned_int(100));
+          set(reader, plan_.minimum_battery_percent, 100);
           break;
         case kUri:
-          if (component_ != 0 || has_uri_) return Status::malformed;
-          has_uri_ = true;
-          if (const Bytes uri = reader.text(); reader.status() == Status::ok && !equal(uri, kModuleUri))
-            return Status::unsupported_command;
+          once(reader, has_uri, carried);
+          if (!equal(reader.text(), kModuleKey)) reader.fail(Status::unsupported_command);
           break;
         case kSourceComponent:
-          if (component_ != 1 || has_source_) return Status::malformed;
-          has_source_ = true;
-          if (reader.unsigned_int() != 0) return Status::unsupported_command;
+          once(reader, has_source, !carried);
+          if (reader.unsigned_int() != 0) reader.fail(Status::unsupported_command);
           break;
         case kEncryptionInfo:
-          if (component_ != 1) return Status::malformed;
-          status = set_bytes(plan_.encryption_info, reader.bytes());
+          if (carried) reader.fail(Status::malformed);
+          set(reader, plan_.encryption_info, reader.bytes());
           break;
-        case kRequirements: {
-          const Bytes encoded = reader.bytes();
-          if (reader.status() != Status::ok) return reader.status();
-          if (has_requirements_) return Status::malformed;
-          has_requirements_ = true;
-          status = read_requirements(encoded, plan_.requirements);
+        case kRequirements:
+          once(reader, has_requirements, true);
+          read_requirements(reader, reader.bytes(), plan_.requirements);
           break;
-        }
-        case kDeltaInfo: {
-          const Bytes encoded = reader.bytes();
-          if (reader.status() != Status::ok) return reader.status();
-          if (component_ != 1 || plan_.is_delta) return Status::malformed;
-          status = read_delta_info(encoded);
+        case kDeltaInfo:
+          if (carried || plan_.is_delta) reader.fail(Status::malformed);
+          read_delta_info(reader, reader.bytes());
           break;
-        }
         default:
-          return reader.status() != Status::ok ? reader.status() : Status::unsupported_command;
+          reader.fail(Status::unsupported_command);
+          break;
       }
-      if (reader.status() != Status::ok) return reader.status();
-      MOTE_UPDATE_TRY(status);
     }
-    return reader.status();
   }
 
-  Status read_delta_info(Bytes encoded) {
+  void read_delta_info(CborReader& outer, Bytes encoded) {
     CborReader reader(encoded);
-    if (reader.map() != 3) reader.fail(Status::malformed);
-    if (reader.unsigned_int() != 1) reader.fail(Status::malformed);
-    plan_.delta_format = static_cast<std::uint32_t>(reader.unsigned_int(0xffffffff));
-    if (reader.unsigned_int() != 2) reader.fail(Status::malformed);
+    reader.map(3);
+    reader.number(1);
+    plan_.delta_format = reader.unsigned_int(0xffffffff);
+    reader.number(2);
     plan_.base_digest = reader.bytes(kDigestBytes);
-    if (reader.unsigned_int() != 3) reader.fail(Status::malformed);
-    plan_.base_bytes = static_cast<std::uint32_t>(reader.unsigned_int(0x7fffffff));
-    MOTE_UPDATE_TRY(reader.finish());
+    reader.number(3);
+    plan_.base_bytes = reader.unsigned_int(0x7fffffff);
     plan_.is_delta = true;
-    return plan_.delta_format == 1 ? Status::ok : Status::unsupported_version;
+    outer.fail(reader.finish());
+    if (plan_.delta_format != 1) outer.fail(Status::unsupported_version);
   }
 
   Status complete() const {
-    constexpr std::uint32_t kNeeded =
-        vendor_matched | class_matched | fetched | carried_matched | copied | module_matched | validated;
+    constexpr std::uint32_t kNeeded = vendor_matched | class_matched | fetched | carried_matched | copied |
+                                      module_matched | validated | has_requirements;
     // What has a parameter has its condition, too: one that is set and not asked about would be silently ignored.
     const bool asked = (plan_.device.size != 0) == did(device_matched) &&
                        (plan_.use_before_s != 0) == did(not_expired) &&
                        (plan_.minimum_battery_percent != 0) == did(battery_matched);
     const bool sized = plan_.carried_bytes != 0 && plan_.module_bytes != 0;
-    return (facts_ & kNeeded) == kNeeded && asked && sized && has_requirements_ ? Status::ok : Status::malformed;
+    return (facts_ & kNeeded) == kNeeded && asked && sized ? Status::ok : Status::malformed;
   }
 
-  static constexpr std::uint8_t kModuleUri[] = {'#', 'm', 'o', 'd', 'u', 'l', 'e'};
-
   Plan& plan_;
-  std::uint64_t version_ = 0;
   std::uint32_t facts_ = 0;
   unsigned component_ = 0;
-  bool has_uri_ = false, has_source_ = false, has_requirements_ = false;
 };
 
 /// The authentication wrapper: digest of the manifest, then who signed it.
-Status read_authentication(Bytes wrapper, BundleHead& out) {
+void read_authentication(CborReader& outer, Bytes wrapper, BundleHead& out) {
   CborReader reader(wrapper);
-  const std::uint64_t count = reader.array();
+  const std::uint32_t count = reader.array();
   if (count < 2) reader.fail(Status::threshold_not_met);
   if (count > 1 + kMaxSigners) reader.fail(Status::too_large);
   out.digest_message = reader.bytes();
-  for (std::uint64_t i = 1; i < count && reader.status() == Status::ok; ++i)
+  while (reader.status() == Status::ok && out.signature_count + 1 < count)
     out.signatures[out.signature_count++] = reader.bytes();
-  return reader.finish();
+  outer.fail(reader.finish());
+  out.digest = read_digest(outer, out.digest_message);
 }
 
 }  // namespace
 
 Status read_bundle_head(Bytes head, std::uint32_t total_bytes, BundleHead& out) {
-  out = BundleHead{};
+  out.clear();
   CborReader reader(head);
   if (reader.tag() != kTagSuitEnvelope) reader.fail(Status::malformed);
-  if (reader.map() != 3) reader.fail(Status::malformed);
-  if (reader.unsigned_int() != 2) reader.fail(Status::malformed);
+  reader.map(3);
+  reader.number(2);
   const Bytes authentication = reader.bytes();
-  if (reader.unsigned_int() != 3) reader.fail(Status::malformed);
+  reader.number(3);
   const Bytes manifest_with_head = reader.wrapped_with_head();
-  const Bytes key = reader.text();
-  static constexpr std::uint8_t kModuleKey[] = {'#', 'm', 'o', 'd', 'u', 'l', 'e'};
-  if (reader.status() == Status::ok && !equal(key, kModuleKey)) reader.fail(Status::malformed);
+  if (!equal(reader.text(), kModuleKey)) reader.fail(Status::malformed);
   const CborHead payload = reader.head();
-  if (reader.status() == Status::ok && payload.type != CborType::bytes) reader.fail(Status::malformed);
+  if (payload.type != CborType::bytes) reader.fail(Status::malformed);
   if (reader.status() == Status::truncated && total_bytes > head.size) return Status::too_large;
   MOTE_UPDATE_TRY(reader.status());
   out.payload_offset = static_cast<std::uint32_t>(reader.offset());
   if (payload.value > total_bytes - out.payload_offset) return Status::truncated;
   out.payload_bytes = static_cast<std::uint32_t>(payload.value);
 
-  MOTE_UPDATE_TRY(read_authentication(authentication, out));
-  Status status = Status::ok;
-  out.digest = read_digest(out.digest_message, status);
-  MOTE_UPDATE_TRY(status);
+  read_authentication(reader, authentication, out);
+  MOTE_UPDATE_TRY(reader.status());
   Sha256 hash;
   hash.update(manifest_with_head);
   std::uint8_t digest[kDigestBytes];

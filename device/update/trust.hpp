@@ -26,24 +26,22 @@ constexpr std::uint32_t kIdentityMagic = 0x31444d4d;  // "MMD1"
 enum class Role : std::uint8_t { root = 1, release = 2, time = 3 };
 constexpr unsigned kMaxKeys = 10;
 
-struct PublicKey {
-  std::uint8_t id[8] = {};      ///< first bytes of the SHA-256 of the key
-  std::uint8_t bytes[32] = {};  ///< Ed25519
-};
-
 struct RoleRecord {
   std::uint8_t threshold = 0;
   std::uint16_t members = 0;  ///< bit i: keys[i]
 };
 
-/// What a keys document says.
+/// What a keys document says. The keys themselves are borrowed from it.
 struct Keys {
   std::uint32_t version = 0;
+  unsigned count = 0;
   std::uint64_t not_after_s = 0;
   std::uint64_t highest_sequence = 0;
   RoleRecord roles[4];  // by Role
-  PublicKey keys[kMaxKeys];
-  unsigned count = 0;
+  Bytes items;          ///< `count` keys as they are encoded: an algorithm and 32 bytes each, checked
+
+  /// Ed25519; its id is the first bytes of its SHA-256.
+  [[nodiscard]] const std::uint8_t (&key(unsigned index) const)[32];
 };
 
 /// What a time statement says.
@@ -54,10 +52,11 @@ struct TimeStatement {
 
 class Trust {
  public:
-  /// Reads identity and the keys document in force. @return malformed: no identity.
+  /// Finds identity and the keys document in force, which are read where they lie in flash.
+  /// @return malformed: no identity.
   [[nodiscard]] Status load(Port& port, std::uint8_t keys_area);
 
-  [[nodiscard]] const Identity& identity() const { return identity_; }
+  [[nodiscard]] const Identity& identity() const { return *identity_; }
   [[nodiscard]] const Keys& keys() const { return keys_; }
 
   /// Whether enough distinct keys of the release role signed. @return unknown_key, wrong_role, bad_signature,
@@ -74,7 +73,7 @@ class Trust {
   [[nodiscard]] Status store_keys(Port& port, std::uint8_t area, Bytes message) const;
 
  private:
-  Identity identity_;
+  const Identity* identity_ = nullptr;
   Keys keys_;
 };
 

@@ -10,6 +10,7 @@
 #include "update/cose.hpp"
 #include "update/message.hpp"
 #include "update/payload.hpp"
+#include "update/suit.hpp"
 #include "update/trust.hpp"
 
 namespace mote::package {

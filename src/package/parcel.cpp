@@ -367,28 +367,32 @@ Result<Report> read_report(ByteSpan report, const std::array<std::uint8_t, 32>& 
   if (!update::equal_constant_time(expected, tag)) return refuse(update::Status::bad_signature);
 
   update::CborReader reader(payload);
-  std::uint64_t key = 0;
-  const auto number = [&](std::uint64_t limit = ~std::uint64_t{0}) {
-    if (reader.unsigned_int() != ++key) reader.fail(update::Status::malformed);
+  unsigned key = 0;
+  const auto number = [&] {
+    reader.number(++key);
+    return reader.unsigned_int();
+  };
+  const auto limited = [&](std::uint32_t limit) {
+    reader.number(++key);
     return reader.unsigned_int(limit);
   };
   const auto bytes = [&] {
-    if (reader.unsigned_int() != ++key) reader.fail(update::Status::malformed);
+    reader.number(++key);
     return reader.bytes();
   };
   if (reader.map() != 11) reader.fail(update::Status::malformed);
   Report out;
-  out.number = static_cast<std::uint32_t>(number(0xffffffff));
+  out.number = limited(0xffffffff);
   const update::Bytes device = bytes();
-  out.phase = static_cast<update::Phase>(number(7));
+  out.phase = static_cast<update::Phase>(limited(7));
   out.active_sequence = number();
   const update::Bytes digest = bytes();
   out.confirmed_sequence = number();
-  out.last_status = static_cast<update::Status>(number(127));
+  out.last_status = static_cast<update::Status>(limited(127));
   out.last_sequence = number();
   out.time_s = number();
-  out.keys_version = static_cast<std::uint32_t>(number(0xffffffff));
-  out.is_stale = number(1) != 0;
+  out.keys_version = limited(0xffffffff);
+  out.is_stale = limited(1) != 0;
   if (device.size != out.device.size()) reader.fail(update::Status::malformed);
   if (reader.finish() != update::Status::ok) return refuse(reader.status());
   std::copy_n(device.data, device.size, out.device.begin());

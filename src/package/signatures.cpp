@@ -19,17 +19,15 @@ Bytes protected_header(const SigningKey& key) {
 }
 
 /// The bytes a signature covers, by the device's own function.
-Bytes structure(const Bytes* body_protected, ByteSpan header, const char* external_aad, ByteSpan payload) {
+Bytes structure(bool of_document, ByteSpan header, const char* external_aad, ByteSpan payload) {
   update::CoseSignature signature;
   signature.protected_header = view(header);
-  Bytes bytes(payload.size() + header.size() + 128);
+  Bytes bytes(header.size() + 128);
   update::MutableBytes out(bytes.data(), bytes.size());
-  update::Bytes body;
-  if (body_protected != nullptr) body = view(*body_protected);
-  const update::Status status =
-      update::to_be_signed(body_protected != nullptr ? &body : nullptr, signature, external_aad, view(payload), out);
+  const update::Status status = update::to_be_signed(of_document, signature, external_aad, payload.size(), out);
   MOTE_CHECK(status == update::Status::ok);
   bytes.resize(out.size);
+  bytes.insert(bytes.end(), payload.begin(), payload.end());
   return bytes;
 }
 
@@ -37,7 +35,7 @@ Bytes structure(const Bytes* body_protected, ByteSpan header, const char* extern
 
 Bytes sign1(ByteSpan payload, bool detached, const char* external_aad, const SigningKey& key) {
   const Bytes header = protected_header(key);
-  const auto signature = key.sign(structure(nullptr, header, external_aad, payload));
+  const auto signature = key.sign(structure(false, header, external_aad, payload));
   return cbor([&](CborWriter& w) {
     w.tag(update::kTagSign1);
     w.array(4);
@@ -53,8 +51,8 @@ Bytes sign1(ByteSpan payload, bool detached, const char* external_aad, const Sig
 }
 
 Bytes sign_document(ByteSpan payload, const char* external_aad, const SigningKey& key) {
-  const Bytes header = protected_header(key), body_protected;
-  const auto signature = key.sign(structure(&body_protected, header, external_aad, payload));
+  const Bytes header = protected_header(key);
+  const auto signature = key.sign(structure(true, header, external_aad, payload));
   return cbor([&](CborWriter& w) {
     w.array(3);
     w.bytes(view(header));

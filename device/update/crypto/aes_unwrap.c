@@ -1,21 +1,93 @@
-// AES key unwrap over BearSSL's bit-sliced AES, which looks nothing up in tables.
+// AES key unwrap (RFC 3394), with an AES made small: nothing is looked up in tables, the S-box is computed for the four
+// bytes of a column at once. A quarter of the size of BearSSL's bit-sliced one, and about ten times its instructions,
+// which a device spends once for each encrypted parcel.
 
 #include "inner.h"
 #include "update/crypto/parts.h"
 
+// Four elements of GF(2^8) side by side.
+
+static const uint32_t kOnes = 0x01010101;
+
+static uint32_t doubled(uint32_t a) { return (a & 0x7f * kOnes) << 1 ^ (a >> 7 & kOnes) * 0x1b; }
+
+static uint32_t product(uint32_t a, uint32_t b) {
+  uint32_t sum = 0;
+  for (unsigned bit = 0; bit < 8; ++bit) {
+    sum ^= a & (b >> bit & kOnes) * 0xff;
+    a = doubled(a);
+  }
+  return sum;
+}
+
+/// a^254: the inverse, and 0 for 0.
+static uint32_t inverse(uint32_t a) {
+  uint32_t power = a;  // a^(2^n - 1)
+  for (unsigned n = 1; n < 7; ++n) power = product(product(power, power), a);
+  return product(power, power);
+}
+
+/// The sum of `a` rotated left, in each byte, by the numbers of the bits of `by`.
+static uint32_t rotations(uint32_t a, unsigned by) {
+  uint32_t sum = 0;
+  for (; by != 0; by >>= 1) {
+    if (by & 1) sum ^= a;
+    a = (a & 0x7f * kOnes) << 1 | (a >> 7 & kOnes);
+  }
+  return sum;
+}
+
+static uint32_t substituted(uint32_t a) { return rotations(inverse(a), 0x1f) ^ 0x63 * kOnes; }
+static uint32_t substituted_back(uint32_t a) { return inverse(rotations(a, 0x4a) ^ 0x05 * kOnes); }
+
+static uint32_t turned(uint32_t column, unsigned bytes) { return column >> 8 * bytes | column << (32 - 8 * bytes); }
+
+static uint32_t mixed_back(uint32_t a) {
+  a ^= doubled(doubled(a ^ turned(a, 2)));
+  return doubled(a ^ turned(a, 1)) ^ turned(a, 1) ^ turned(a, 2) ^ turned(a, 3);
+}
+
+/// FIPS 197, 5.2. @return rounds.
+static unsigned expand_key(uint32_t* schedule, const uint8_t* key, unsigned key_words) {
+  const unsigned rounds = key_words + 6;
+  br_range_dec32le(schedule, key_words, key);
+  uint32_t constant = 1;
+  unsigned place = 0;  // i % key_words
+  for (unsigned i = key_words; i < 4 * (rounds + 1); ++i) {
+    uint32_t word = schedule[i - 1];
+    if (place == 0) {
+      word = substituted(turned(word, 1)) ^ constant;
+      constant = doubled(constant);
+    } else if (place == 4 && key_words == 8) {
+      word = substituted(word);
+    }
+    schedule[i] = schedule[i - key_words] ^ word;
+    if (++place == key_words) place = 0;
+  }
+  return rounds;
+}
+
+/// FIPS 197, 5.3.
 static void decrypt_block(const uint32_t* schedule, unsigned rounds, uint8_t* block) {
-  uint32_t q[8] = {0};  // two blocks side by side; the other one stays unused
-  for (unsigned i = 0; i < 4; ++i) q[2 * i] = br_dec32le(block + 4 * i);
-  br_aes_ct_ortho(q);
-  br_aes_ct_bitslice_decrypt(rounds, schedule, q);
-  br_aes_ct_ortho(q);
-  for (unsigned i = 0; i < 4; ++i) br_enc32le(block + 4 * i, q[2 * i]);
+  uint32_t columns[4], shifted[4];
+  br_range_dec32le(columns, 4, block);
+  for (unsigned c = 0; c < 4; ++c) columns[c] ^= schedule[4 * rounds + c];
+  while (rounds-- > 0) {
+    for (unsigned c = 0; c < 4; ++c) {
+      shifted[c] = 0;
+      for (unsigned row = 0; row < 4; ++row) shifted[c] |= columns[(c - row) & 3] & 0xffu << 8 * row;
+    }
+    for (unsigned c = 0; c < 4; ++c) {
+      columns[c] = substituted_back(shifted[c]) ^ schedule[4 * rounds + c];
+      if (rounds != 0) columns[c] = mixed_back(columns[c]);
+    }
+  }
+  br_range_enc32le(block, columns, 4);
 }
 
 int mote_aes_unwrap(uint8_t* key, unsigned blocks, const uint8_t* kek, size_t kek_bytes, const uint8_t* wrapped) {
-  uint32_t compressed[60], schedule[120];
-  const unsigned rounds = br_aes_ct_keysched(compressed, kek, kek_bytes);
-  br_aes_ct_skey_expand(schedule, rounds, compressed);
+  uint32_t schedule[60];
+  const unsigned rounds = expand_key(schedule, kek, (unsigned)kek_bytes / 4);
   uint8_t block[16];
   memcpy(block, wrapped, 8);
   memcpy(key, wrapped + 8, 8 * blocks);

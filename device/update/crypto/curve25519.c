@@ -5,14 +5,6 @@
 #include "hash/sha2big.c"
 #include "update/crypto/parts.h"
 
-int mote_x25519(uint8_t* shared, const uint8_t* private_key, const uint8_t* public_key) {
-  memcpy(shared, public_key, 32);
-  api_mul(shared, 32, private_key, 32, BR_EC_curve25519);
-  unsigned any = 0;
-  for (unsigned i = 0; i < 32; ++i) any |= shared[i];
-  return any != 0;
-}
-
 typedef uint32_t Field[9];
 
 static const Field kD = {0x135978a3, 0x17ad3728, 0x141d8ab7, 0x1c029350, 0x39e89800,
@@ -109,17 +101,71 @@ static int decode_point(Point* p, const uint8_t* encoded) {
   return 1;
 }
 
+/// d = 1/z, and 0 for 0: z^(p - 2) = (z^(2^252 - 3))^8 z^3. d is not z.
+static void invert(Field d, const Field z) {
+  power_2_252_minus_3(d, z);
+  square_times(d, 3);
+  for (unsigned i = 0; i < 3; ++i) f255_mul(d, d, z);
+}
+
 static void encode_point(uint8_t* encoded, const Point* p) {
-  Field inverse, x, y;  // z^(p - 2) = (z^(2^252 - 3))^8 z^3
-  power_2_252_minus_3(inverse, p->z);
-  square_times(inverse, 3);
-  for (unsigned i = 0; i < 3; ++i) f255_mul(inverse, inverse, p->z);
+  Field inverse, x, y;
+  invert(inverse, p->z);
   f255_mul(x, p->x, inverse);
   f255_mul(y, p->y, inverse);
   reduce_final_f255(x);
   reduce_final_f255(y);
   le30_to_le8(encoded, 32, y);
   encoded[31] |= (uint8_t)(x[0] << 7);
+}
+
+/// RFC 7748, section 5, with its names.
+int mote_x25519(uint8_t* shared, const uint8_t* private_key, const uint8_t* public_key) {
+  static const Field kA24 = {121665};
+  Field x1, x2 = {1}, z2 = {0}, x3, z3 = {1}, sum, difference, e;
+  uint8_t bytes[32];
+  memcpy(bytes, public_key, sizeof bytes);
+  bytes[31] &= 0x7f;
+  x1[8] = le8_to_le30(x1, bytes, 32);
+  memcpy(x3, x1, sizeof x1);
+  memcpy(bytes, private_key, sizeof bytes);
+  bytes[0] &= 0xf8;
+  bytes[31] = (bytes[31] & 0x7f) | 0x40;
+  uint32_t swapped = 0;
+  for (unsigned bit = 255; bit-- > 0;) {
+    const uint32_t wanted = bytes[bit >> 3] >> (bit & 7) & 1u;
+    cswap(x2, x3, swapped ^ wanted);
+    cswap(z2, z3, swapped ^ wanted);
+    swapped = wanted;
+
+    f255_add(sum, x3, z3);
+    f255_sub(difference, x3, z3);
+    f255_add(x3, x2, z2);  // A
+    f255_sub(z3, x2, z2);  // B
+    f255_mul(difference, difference, x3);
+    f255_mul(sum, sum, z3);
+    f255_square(x3, x3);  // AA
+    f255_square(z3, z3);  // BB
+    f255_mul(x2, x3, z3);
+    f255_sub(e, x3, z3);
+    f255_mul(z2, e, kA24);
+    f255_add(z2, z2, x3);
+    f255_mul(z2, z2, e);
+    f255_add(x3, difference, sum);
+    f255_square(x3, x3);
+    f255_sub(z3, difference, sum);
+    f255_square(z3, z3);
+    f255_mul(z3, z3, x1);
+  }
+  cswap(x2, x3, swapped);
+  cswap(z2, z3, swapped);
+  invert(e, z2);
+  f255_mul(x2, x2, e);
+  reduce_final_f255(x2);
+  le30_to_le8(shared, 32, x2);
+  uint32_t any = 0;
+  for (unsigned i = 0; i < 9; ++i) any |= x2[i];
+  return any != 0;
 }
 
 static void complete(Point* p, const Field e, const Field f, const Field g, const Field h) {
@@ -240,21 +286,69 @@ static int has_small_order(const Point* a) {
   return is_zero(p.x);
 }
 
-static void hash_of(uint8_t* hash, const uint8_t* key, const uint8_t* signature, const uint8_t* message, size_t bytes) {
-  br_sha512_context context;
-  context.vtable = 0;  // see sha256.c
-  memcpy(context.val, IV512, sizeof IV512);
-  context.count = 0;
-  br_sha512_update(&context, signature, 32);
-  br_sha512_update(&context, key, 32);
-  br_sha512_update(&context, message, bytes);
-  br_sha512_out(&context, hash);
+// SHA-512 (FIPS 180-4), with the last 16 words of its schedule instead of all 80, and with the library's constants.
+
+typedef struct {
+  uint64_t value[8];
+  uint8_t block[128];
+  uint32_t bytes;
+} Sha512;
+
+__attribute__((noinline)) static uint64_t turned(uint64_t a, unsigned by) { return a >> by | a << (64 - by); }
+__attribute__((noinline)) static uint64_t mixed(uint64_t a, unsigned by, unsigned also_by) {
+  return turned(a, by) ^ turned(a, also_by);
 }
 
-int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint8_t* message, size_t message_bytes) {
+static void hash_block(Sha512* hash) {
+  uint64_t w[16], v[8];
+  br_range_dec64be(w, 16, hash->block);
+  memcpy(v, hash->value, sizeof v);
+  for (unsigned i = 0; i < 80; ++i) {
+    if (i >= 16) {
+      const uint64_t near = w[(i - 2) & 15], far = w[(i - 15) & 15];
+      w[i & 15] += (mixed(near, 19, 61) ^ near >> 6) + w[(i - 7) & 15] + (mixed(far, 1, 8) ^ far >> 7);
+    }
+    const uint64_t a = v[0], e = v[4];
+    const uint64_t first = v[7] + (mixed(e, 14, 18) ^ turned(e, 41)) + (v[6] ^ (e & (v[5] ^ v[6]))) + K[i] + w[i & 15];
+    const uint64_t second = (mixed(a, 28, 34) ^ turned(a, 39)) + ((a & v[1]) | ((a | v[1]) & v[2]));
+    memmove(v + 1, v, 7 * sizeof v[0]);
+    v[4] += first;
+    v[0] = first + second;
+  }
+  for (unsigned i = 0; i < 8; ++i) hash->value[i] += v[i];
+}
+
+static void hash_bytes(Sha512* hash, const uint8_t* data, size_t bytes) {
+  while (bytes-- > 0) {
+    hash->block[hash->bytes++ % 128] = *data++;
+    if (hash->bytes % 128 == 0) hash_block(hash);
+  }
+}
+
+static void end_hash(Sha512* hash, uint8_t* digest) {
+  static const uint8_t kEnd[1] = {0x80}, kFill[1] = {0};
+  const uint64_t bits = (uint64_t)hash->bytes * 8;
+  hash_bytes(hash, kEnd, 1);
+  while (hash->bytes % 128 != 120) hash_bytes(hash, kFill, 1);  // the upper half of the length is zero
+  br_enc64be(hash->block + 120, bits);
+  hash_block(hash);
+  br_range_enc64be(digest, hash->value, 8);
+}
+
+int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint8_t* message, size_t message_bytes,
+                        const uint8_t* rest, size_t rest_bytes) {
   uint8_t hash[64];
-  hash_of(hash, key, signature, message, message_bytes);
   uint32_t s[8], h[8], difference[8];
+  {
+    Sha512 context;
+    memcpy(context.value, IV512, sizeof IV512);
+    context.bytes = 0;
+    hash_bytes(&context, signature, 32);
+    hash_bytes(&context, key, 32);
+    hash_bytes(&context, message, message_bytes);
+    hash_bytes(&context, rest, rest_bytes);
+    end_hash(&context, hash);
+  }
   reduce_scalar(h, hash);
   br_range_dec32le(s, 8, signature + 32);
   if (!minus_order(difference, s)) return 0;  // a second encoding of the same signature

@@ -14,7 +14,9 @@ void mote_sha256_begin(uint64_t* state);
 void mote_sha256_update(uint64_t* state, const uint8_t* data, size_t bytes);
 void mote_sha256_end(const uint64_t* state, uint8_t* digest);
 
-int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint8_t* message, size_t message_bytes);
+/// Of `message`, with `rest` behind it.
+int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint8_t* message, size_t message_bytes,
+                        const uint8_t* rest, size_t rest_bytes);
 int mote_verify_es256(const uint8_t* key, const uint8_t* signature, const uint8_t* digest);
 int mote_x25519(uint8_t* shared, const uint8_t* private_key, const uint8_t* public_key);
 
