@@ -56,7 +56,6 @@ class BoardPort : public update::Port {
     runtime_.firmware_version = 1;
   }
 
-  const update::Layout& layout() const override { return layout_; }
   void read(std::uint32_t offset, MutableBytes to) override { update::copy(to.data, {map(offset), to.size}); }
   bool program(std::uint32_t offset, Bytes data) override {
     return controller_.program(board().update_offset + offset, data.data, static_cast<std::uint32_t>(data.size)) ==
@@ -81,7 +80,6 @@ class BoardPort : public update::Port {
     mote_infer_end();
     return status == 0 ? arena + header.output_offset : nullptr;
   }
-  const Runtime& runtime() const override { return runtime_; }
   unsigned battery_percent() override { return battery; }
   std::uint64_t clock_s() override { return clock; }
 
@@ -90,8 +88,6 @@ class BoardPort : public update::Port {
 
  private:
   device::FlashController controller_;
-  update::Layout layout_;
-  Runtime runtime_;
 };
 
 /// A parcel that the host holds, as a card in a slot.

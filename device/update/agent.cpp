@@ -2,6 +2,7 @@
 
 #include "abi/misfit.hpp"
 #include "update/block_macs.hpp"
+#include "update/flash.hpp"
 #include "update/message.hpp"
 #include "update/suit.hpp"
 
@@ -282,7 +283,7 @@ Status Agent::reject(Status status) {
   Record& next = journal_.edit();
   const unsigned failed = phase_ == Phase::trial ? next.active : other();
   for (unsigned i = kFailedCount - 1; i > 0; --i) copy(next.failed[i], next.failed[i - 1]);
-  copy(next.failed[0], {next.slot[failed].digest, sizeof(next.failed[0])});
+  copy(next.failed[0], Bytes(next.slot[failed].digest).part(0, sizeof(next.failed[0])));
   next.last_sequence = next.slot[failed].sequence;
   if (phase_ == Phase::trial)
     next.active = next.slot[1 - failed].proven != 0 ? static_cast<std::uint8_t>(1 - failed) : kNoSlot;
@@ -633,14 +634,6 @@ std::uint32_t Agent::stride() const {
   return (record().slot[other()].module_bytes / 8 / sector + 1) * sector;
 }
 
-bool Agent::is_blank(std::uint32_t offset) {
-  const std::uint8_t* sector = port_.map(offset);
-  for (std::uint32_t i = 0; i < port_.layout().sector_bytes; ++i) {
-    if (sector[i] != 0xff) return false;
-  }
-  return true;
-}
-
 Status Agent::write_step() {
   const Layout& layout = port_.layout();
   const SlotRecord& target = record().slot[other()];
@@ -649,7 +642,8 @@ Status Agent::write_step() {
   // A page a step; pages that are written already cost no flash, only decoding.
   const std::uint32_t count = target.module_bytes - at_ < kPageBytes ? target.module_bytes - at_ : kPageBytes;
   if (at_ >= resume && at_ % layout.sector_bytes == 0 &&
-      !(policy_.plants(PlantedBug::trusts_half_erased) && is_blank(slot + at_)) && !port_.erase_sector(slot + at_))
+      !(policy_.plants(PlantedBug::trusts_half_erased) && is_blank({port_.map(slot + at_), layout.sector_bytes})) &&
+      !port_.erase_sector(slot + at_))
     return Status::flash_failed;
   MOTE_UPDATE_TRY(payload_.next({page_, count}));
   if (policy_.plants(PlantedBug::good_before_last_write) && at_ + count == target.module_bytes) {

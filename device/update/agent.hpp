@@ -105,7 +105,6 @@ class Agent {
   std::uint64_t now_s() const;
   std::uint32_t stride() const;
   bool failed_before(Bytes digest) const;
-  bool is_blank(std::uint32_t offset);
   void slot_matches(unsigned slot, const SlotRecord& module, bool& matches);
 
   Status recover();

@@ -1,5 +1,7 @@
 #include "update/block_macs.hpp"
 
+#include "update/flash.hpp"
+
 namespace mote::update {
 namespace {
 
@@ -35,9 +37,7 @@ void BlockMacs::block_mac(unsigned slot, const SlotRecord& module, std::uint32_t
 
 Status BlockMacs::begin(unsigned slot, const SlotRecord& module) {
   const Layout& layout = port_.layout();
-  for (std::uint32_t at = 0; at < layout.table_bytes(); at += layout.sector_bytes) {
-    if (!port_.erase_sector(layout.table(slot) + at)) return Status::flash_failed;
-  }
+  if (!erase(port_, layout.table(slot), layout.table_bytes())) return Status::flash_failed;
   TableHeader header;
   header.sequence = module.sequence;
   header.magic = kTableMagic;

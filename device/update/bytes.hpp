@@ -45,6 +45,12 @@ constexpr bool equal(Bytes a, Bytes b) {
   return true;
 }
 
+/// Arrays of one size, without a detour by two Bytes.
+template <std::size_t N>
+bool equal(const std::uint8_t (&a)[N], const std::uint8_t (&b)[N]) {
+  return __builtin_memcmp(a, b, N) == 0;
+}
+
 /// For plain values all of whose members begin as zero: in a few instructions, whatever their number.
 template <class T>
 void set_zero(T& value) {
@@ -62,6 +68,10 @@ inline Bytes bytes_of_text(const char* text) { return {reinterpret_cast<const st
 
 inline void copy(std::uint8_t* to, Bytes from) {
   for (std::size_t i = 0; i < from.size; ++i) to[i] = from.data[i];
+}
+template <std::size_t N>
+void copy(std::uint8_t (&to)[N], const std::uint8_t (&from)[N]) {
+  __builtin_memcpy(to, from, N);
 }
 
 }  // namespace mote::update

@@ -117,6 +117,8 @@ void DeltaDecoder::begin(std::uint32_t room) {
   input_first_ = input_count_ = 0;
   left_ = 0;
   shift_ = 0;
+  kind_ = Kind::copy;
+  period_ = 2;
   status_ = Status::waiting;
   model_.reset();
 }

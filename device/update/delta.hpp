@@ -47,27 +47,28 @@ class DeltaDecoder {
   std::uint8_t next();
   [[nodiscard]] bool is_ready() const;
 
-  std::uint32_t room_ = 0;
-  std::uint32_t base_bytes_ = 0;
-  std::uint32_t module_bytes_ = 0;
-  std::uint32_t delta_bytes_ = 0;
-  std::uint32_t taken_ = 0;
-  std::uint32_t written_ = 0;
+  // All of it is set by begin().
+  std::uint32_t room_;
+  std::uint32_t base_bytes_;
+  std::uint32_t module_bytes_;
+  std::uint32_t delta_bytes_;
+  std::uint32_t taken_;
+  std::uint32_t written_;
 
   // The range decoder, and what was taken but not used yet.
-  std::uint32_t range_ = 0;
-  std::uint32_t code_ = 0;
-  std::uint8_t input_[32] = {};
-  std::uint8_t input_first_ = 0;
-  std::uint8_t input_count_ = 0;
+  std::uint32_t range_;
+  std::uint32_t code_;
+  std::uint8_t input_[32];
+  std::uint8_t input_first_;
+  std::uint8_t input_count_;
 
   // The segment under way.
-  delta::Kind kind_ = delta::Kind::copy;
-  std::uint8_t period_ = 2;
-  std::uint32_t left_ = 0;  ///< bytes
-  std::int32_t shift_ = 0;
+  delta::Kind kind_;
+  std::uint8_t period_;
+  std::uint32_t left_;  ///< bytes
+  std::int32_t shift_;
 
-  Status status_ = Status::waiting;
+  Status status_;
   delta::Model model_;
 };
 

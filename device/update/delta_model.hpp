@@ -48,11 +48,16 @@ constexpr unsigned kLongestPeriod = 64;
 /// Three decisions that make a size of 0 to 7, and how fast they learn: slower each time that `left` uses are over, of
 /// which there are 3, 12, 48, 192.
 struct SizeTree {
-  Chance node[8] = {0, 32768, 32768, 32768, 32768, 32768, 32768, 32768};  ///< from 1; the next are 2n and 2n + 1
-  std::uint8_t shift = kFirstShift;
-  std::uint8_t left = 3;
+  Chance node[8];  ///< from 1; the next are 2n and 2n + 1
+  std::uint8_t shift;
+  std::uint8_t left;
 
   static constexpr unsigned kFirstShift = 2, kLastShift = 6;
+  constexpr void reset() {
+    for (Chance& chance : node) chance = 32768;
+    shift = kFirstShift;
+    left = 3;
+  }
   constexpr void count_use() {
     if (--left != 0 || shift == kLastShift) return;
     ++shift;
@@ -75,12 +80,12 @@ template <class Bits>
 /// All that is learnt, and the sizes of the latest values.
 struct Model {
   SizeTree trees[2][kLevels];  ///< [without base, or in words][how large the neighbours are]
-  std::uint8_t recent[kRecent] = {};
+  std::uint8_t recent[kRecent];
 
-  /// Nothing learnt; without a second model on the stack.
+  /// Nothing learnt: how a model begins.
   constexpr void reset() {
     for (auto& set : trees) {
-      for (SizeTree& tree : set) tree = SizeTree{};
+      for (SizeTree& tree : set) tree.reset();
     }
     for (std::uint8_t& size : recent) size = 0;
   }

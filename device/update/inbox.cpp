@@ -1,6 +1,7 @@
 #include "update/inbox.hpp"
 
 #include "update/crc32.hpp"
+#include "update/flash.hpp"
 
 namespace mote::update {
 namespace {
@@ -14,25 +15,13 @@ struct Trailer {
   std::uint32_t number;
   std::uint32_t crc;  // over number, then data as padded to write units
 };
-constexpr std::uint32_t kMaxUnit = 32;
+
+constexpr std::uint8_t kErased[1] = {0xff};
 
 std::uint32_t up(std::uint32_t bytes, std::uint32_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 std::uint32_t crc_of(std::uint32_t number, std::uint32_t crc = 0) {
   return crc32({reinterpret_cast<const std::uint8_t*>(&number), sizeof(number)}, crc);
-}
-
-/// Calls f(offset, piece) for a region of flash in pieces.
-template <class F>
-void for_pieces(Port& port, std::uint32_t offset, std::uint32_t bytes, F f) {
-  std::uint8_t piece[64];
-  while (bytes != 0) {
-    const std::uint32_t count = bytes < sizeof(piece) ? bytes : static_cast<std::uint32_t>(sizeof(piece));
-    port.read(offset, {piece, count});
-    if (!f(Bytes{piece, count})) return;
-    offset += count;
-    bytes -= count;
-  }
 }
 
 }  // namespace
@@ -72,18 +61,9 @@ void Inbox::renew_newest_row() {
   } while (!is_sound(newest));
   const std::uint32_t number = number_at(newest);
   if (number < kCodedRows || number == kSeal) return;
-  const std::uint32_t unit = port_->layout().write_unit_bytes;
+  const Bytes row{port_->map(offset_of(newest)), announcement_.block_bytes};
   bool copied = false;
-  while (!copied && next_spare_ < positions_) {
-    copied = true;
-    for (std::uint32_t at = 0; at < stride_ && copied; at += unit) {
-      std::uint8_t piece[kMaxUnit];
-      port_->read(offset_of(newest) + at, {piece, unit});
-      copied = port_->program(offset_of(next_spare_) + at, {piece, unit});
-    }
-    copied = copied && is_sound(next_spare_);
-    ++next_spare_;
-  }
+  while (!copied && next_spare_ < positions_) copied = write(next_spare_++, number, row);
   if (next_spare_ < positions_) static_cast<void>(write(next_spare_++, kSeal, {}));
 }
 
@@ -102,24 +82,14 @@ std::uint32_t Inbox::number_at(std::uint32_t position) const {
 }
 
 bool Inbox::is_blank(std::uint32_t position) const {
-  bool blank = true;
-  for_pieces(*port_, offset_of(position), stride_, [&](Bytes piece) {
-    for (std::size_t i = 0; i < piece.size; ++i) blank = blank && piece[i] == 0xff;
-    return blank;
-  });
-  return blank;
+  return update::is_blank({port_->map(offset_of(position)), stride_});
 }
 
 bool Inbox::is_sound(std::uint32_t position) const {
   const std::uint32_t data_bytes = up(announcement_.block_bytes, port_->layout().write_unit_bytes);
   Trailer trailer{};
   port_->read(offset_of(position) + data_bytes, {reinterpret_cast<std::uint8_t*>(&trailer), sizeof(trailer)});
-  std::uint32_t crc = crc_of(trailer.number);
-  for_pieces(*port_, offset_of(position), data_bytes, [&](Bytes piece) {
-    crc = crc32(piece, crc);
-    return true;
-  });
-  return crc == trailer.crc;
+  return trailer.crc == crc32({port_->map(offset_of(position)), data_bytes}, crc_of(trailer.number));
 }
 
 std::uint32_t Inbox::find(std::uint32_t number) const {
@@ -143,20 +113,14 @@ std::uint32_t Inbox::next_missing(std::uint32_t from) const {
 }
 
 bool Inbox::write(std::uint32_t position, std::uint32_t number, Bytes data) {
-  const std::uint32_t unit = port_->layout().write_unit_bytes;
-  const std::uint32_t data_bytes = up(announcement_.block_bytes, unit);
-  Trailer trailer{number, crc_of(number)};
-  for (std::uint32_t at = 0; at < data_bytes; at += kMaxUnit) {
-    std::uint8_t piece[kMaxUnit];
-    const std::uint32_t count = data_bytes - at < kMaxUnit ? data_bytes - at : kMaxUnit;
-    for (std::uint32_t i = 0; i < count; ++i) piece[i] = at + i < data.size ? data[at + i] : std::uint8_t{0xff};
-    trailer.crc = crc32({piece, count}, trailer.crc);
-    if (!port_->program(offset_of(position) + at, {piece, count})) return false;
-  }
-  std::uint8_t padded[kMaxUnit];
-  for (std::uint8_t& byte : padded) byte = 0xff;
-  copy(padded, {reinterpret_cast<const std::uint8_t*>(&trailer), sizeof(trailer)});
-  return port_->program(offset_of(position) + data_bytes, {padded, up(sizeof(trailer), unit)}) && is_sound(position);
+  const std::uint32_t data_bytes = up(announcement_.block_bytes, port_->layout().write_unit_bytes);
+  Trailer trailer{number, crc32(data, crc_of(number))};
+  for (std::size_t at = data.size; at < data_bytes; ++at) trailer.crc = crc32(kErased, trailer.crc);
+  const std::uint32_t offset = offset_of(position);
+  return program_padded(*port_, offset, data) &&
+         program_padded(*port_, offset + data_bytes,
+                        {reinterpret_cast<const std::uint8_t*>(&trailer), sizeof(trailer)}) &&
+         is_sound(position);
 }
 
 Status Inbox::put(std::uint32_t number, Bytes data) {

@@ -1,28 +1,20 @@
 #include "update/journal.hpp"
 
 #include "update/crc32.hpp"
+#include "update/flash.hpp"
 
 namespace mote::update {
 namespace {
 
 constexpr std::uint32_t kAreaMagic = 0x314a454d;  // "MEJ1"
 constexpr std::uint32_t kSeal = 0x4c414553;       // "SEAL"
-constexpr std::uint32_t kMaxUnit = 32;
+constexpr std::uint32_t kBlankWord = 0xffffffff;
 
 struct AreaHeader {
   std::uint32_t magic;
   std::uint32_t generation;
   std::uint32_t crc;
 };
-
-/// Programs a value with what is missing to whole write units filled by 0xff.
-bool program_padded(Port& port, std::uint32_t offset, Bytes value) {
-  std::uint8_t padded[kMaxUnit];
-  const std::uint32_t unit = port.layout().write_unit_bytes;
-  for (std::uint8_t& byte : padded) byte = 0xff;
-  copy(padded, value);
-  return port.program(offset, {padded, (value.size + unit - 1) / unit * unit});
-}
 
 template <class T>
 Bytes bytes_of(const T& value, std::size_t count = sizeof(T)) {
@@ -32,13 +24,6 @@ Bytes bytes_of(const T& value, std::size_t count = sizeof(T)) {
 template <class T>
 MutableBytes into(T& value) {
   return {reinterpret_cast<std::uint8_t*>(&value), sizeof(T)};
-}
-
-bool blank(Bytes bytes) {
-  for (std::size_t i = 0; i < bytes.size; ++i) {
-    if (bytes[i] != 0xff) return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -52,11 +37,11 @@ std::uint32_t Journal::area_offset(unsigned area) const {
 }
 std::uint32_t Journal::commit_offset(unsigned area) const { return area_offset(area) + up(sizeof(AreaHeader)); }
 std::uint32_t Journal::entry_offset(unsigned area, std::uint32_t entry) const {
-  return commit_offset(area) + up(sizeof(kSeal)) + entry * (sizeof(Entry) + up(sizeof(kSeal)));
+  return commit_offset(area) + up(sizeof(kSeal)) + entry * (kEntryBytes + up(sizeof(kSeal)));
 }
 std::uint32_t Journal::entry_count() const {
   return (port_->layout().journal_area_bytes - up(sizeof(AreaHeader)) - up(sizeof(kSeal))) /
-         (sizeof(Entry) + up(sizeof(kSeal)));
+         (kEntryBytes + up(sizeof(kSeal)));
 }
 
 void Journal::read_area(unsigned area, Area& found) {
@@ -68,19 +53,19 @@ void Journal::read_area(unsigned area, Area& found) {
   std::uint32_t newest = 0;  // entry of the newest record, from 1
   bool sealed = false;
   std::uint32_t offset = entry_offset(area, 0);
-  for (std::uint32_t i = 1; i <= entry_count(); ++i, offset += sizeof(Entry) + up(sizeof(kSeal))) {
+  for (std::uint32_t i = 1; i <= entry_count(); ++i, offset += kEntryBytes + up(sizeof(kSeal))) {
     std::uint32_t seal = 0;
     port_->read(offset, into(draft_));
-    port_->read(offset + sizeof(Entry), into(seal));
-    if (!blank(bytes_of(draft_)) || !blank(bytes_of(seal))) found.next = i;
+    port_->read(offset + kEntryBytes, into(seal));
+    if (!is_blank(bytes_of(draft_)) || seal != kBlankWord) found.next = i;
     if (draft_.crc != crc32(bytes_of(draft_.record))) continue;
     newest = i;
-    sealed = !blank(bytes_of(seal));
+    sealed = seal != kBlankWord;
     found.newest = draft_.record;
   }
   std::uint32_t commit = 0;
   port_->read(commit_offset(area), into(commit));
-  found.complete = newest > 1 || (newest == 1 && !blank(bytes_of(commit)));
+  found.complete = newest > 1 || (newest == 1 && commit != kBlankWord);
   // With the first entry alone, the commit unit itself may be in doubt.
   found.certain = newest > 1 && sealed && newest == found.next;
 }
@@ -92,15 +77,13 @@ Status Journal::seal(std::uint32_t offset) {
 /// Writes the draft.
 Status Journal::append(unsigned area, std::uint32_t entry_index) {
   const std::uint32_t offset = entry_offset(area, entry_index);
-  if (!port_->program(offset, bytes_of(draft_)) || !equal({port_->map(offset), sizeof(Entry)}, bytes_of(draft_)))
+  if (!port_->program(offset, bytes_of(draft_)) || !equal({port_->map(offset), kEntryBytes}, bytes_of(draft_)))
     return Status::flash_failed;
-  return seal(offset + sizeof(Entry));
+  return seal(offset + kEntryBytes);
 }
 
 Status Journal::begin_area(unsigned area, std::uint32_t generation) {
-  for (std::uint32_t at = 0; at < port_->layout().journal_area_bytes; at += port_->layout().sector_bytes) {
-    if (!port_->erase_sector(area_offset(area) + at)) return Status::flash_failed;
-  }
+  if (!erase(*port_, area_offset(area), port_->layout().journal_area_bytes)) return Status::flash_failed;
   MOTE_UPDATE_TRY(append(area, 0));
   AreaHeader header{kAreaMagic, generation, 0};
   header.crc = crc32(bytes_of(header, 8));

@@ -117,7 +117,8 @@ class Journal {
     std::uint32_t crc = 0;
     std::uint32_t reserved = 0xffffffff;
   };
-  static_assert(sizeof(Entry) == 224, "a multiple of every write unit");
+  static constexpr std::uint32_t kEntryBytes = 224;
+  static_assert(sizeof(Entry) == kEntryBytes && kEntryBytes % 32 == 0, "whole write units of any size");
 
   void read_area(unsigned area, Area& found);
   Status append(unsigned area, std::uint32_t entry);

@@ -60,7 +60,7 @@ constexpr Layout arrange(std::uint32_t sector_bytes, std::uint32_t write_unit_by
 
 class Port {
  public:
-  virtual const Layout& layout() const = 0;
+  const Layout& layout() const { return layout_; }
 
   /// Flash. A read inside of the layout cannot fail; a program is of whole write units that are erased, an erase of one
   /// sector. False: the flash refused or wore out; the agent gives up what it is doing there, and nothing else.
@@ -87,7 +87,7 @@ class Port {
     std::uint8_t sensor_schema[8] = {};   ///< zeros: any
     std::uint8_t feature_schema[8] = {};  ///< zeros: any
   };
-  virtual const Runtime& runtime() const = 0;
+  const Runtime& runtime() const { return runtime_; }
 
   virtual unsigned battery_percent() = 0;
   /// Seconds since 1970, or 0 where there is no clock.
@@ -95,6 +95,10 @@ class Port {
 
  protected:
   ~Port() = default;  // never deleted through this type, and device code has no operator delete
+
+  // To be filled in before the agent is started.
+  Layout layout_;
+  Runtime runtime_;
 };
 
 /// Where the bytes of a parcel come from: the inbox, an SD card, a courier's memory.

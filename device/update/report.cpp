@@ -4,31 +4,27 @@ namespace mote::update {
 namespace {
 
 void write_payload(CborWriter& w, const ReportContent& content) {
-  unsigned last = 0;
-  const auto key = [&] { w.unsigned_int(++last); };
+  const std::uint64_t numbers[] = {content.number,
+                                   static_cast<unsigned>(content.phase),
+                                   content.active_sequence,
+                                   content.confirmed_sequence,
+                                   static_cast<unsigned>(content.last_status),
+                                   content.last_sequence,
+                                   content.time_s,
+                                   content.keys_version,
+                                   content.is_stale};
+  const std::uint64_t* number = numbers;
   w.map(11);
-  key();
-  w.unsigned_int(content.number);
-  key();
-  w.bytes(content.device);
-  key();
-  w.unsigned_int(static_cast<unsigned>(content.phase));
-  key();
-  w.unsigned_int(content.active_sequence);
-  key();
-  w.bytes(content.active_digest);
-  key();
-  w.unsigned_int(content.confirmed_sequence);
-  key();
-  w.unsigned_int(static_cast<unsigned>(content.last_status));
-  key();
-  w.unsigned_int(content.last_sequence);
-  key();
-  w.unsigned_int(content.time_s);
-  key();
-  w.unsigned_int(content.keys_version);
-  key();
-  w.unsigned_int(content.is_stale ? 1 : 0);
+  for (unsigned key = 1; key <= 11; ++key) {
+    w.unsigned_int(key);
+    if (key == 2) {
+      w.bytes(content.device);
+    } else if (key == 5) {
+      w.bytes(content.active_digest);
+    } else {
+      w.unsigned_int(*number++);
+    }
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "update/cose.hpp"
 #include "update/crc32.hpp"
 #include "update/crypto.hpp"
+#include "update/flash.hpp"
 
 namespace mote::update {
 namespace {
@@ -267,17 +268,10 @@ Status Trust::store_keys(Port& port, std::uint8_t area_index, Bytes message) con
   const Layout& layout = port.layout();
   if (message.size > layout.keys_area_bytes - sizeof(StoredKeys)) return Status::too_large;
   const std::uint32_t area = layout.keys + area_index * layout.keys_area_bytes;
-  for (std::uint32_t at = 0; at < layout.keys_area_bytes; at += layout.sector_bytes) {
-    if (!port.erase_sector(area + at)) return Status::flash_failed;
-  }
+  if (!erase(port, area, layout.keys_area_bytes)) return Status::flash_failed;
   const StoredKeys stored{kKeysMagic, static_cast<std::uint32_t>(message.size), crc32(message), {}};
-  if (!port.program(area, bytes_of(stored))) return Status::flash_failed;
-  for (std::size_t at = 0; at < message.size; at += 32) {
-    std::uint8_t piece[32];
-    for (std::uint8_t& byte : piece) byte = 0xff;
-    copy(piece, message.part(at, sizeof(piece)));
-    if (!port.program(area + static_cast<std::uint32_t>(sizeof(StoredKeys) + at), piece)) return Status::flash_failed;
-  }
+  if (!port.program(area, bytes_of(stored)) || !program_padded(port, area + sizeof(StoredKeys), message))
+    return Status::flash_failed;
   return equal({port.map(area + sizeof(StoredKeys)), message.size}, message) ? Status::ok : Status::flash_failed;
 }
 

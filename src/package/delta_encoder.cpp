@@ -70,6 +70,7 @@ class RangeCoder {
 Bytes encode(const DeltaInput& input, const std::vector<DeltaSegment>& segments) {
   RangeCoder coder;
   delta::Model model;
+  model.reset();
   std::int32_t shift = 0;
   for (const DeltaSegment& s : segments) {
     const delta::Segment head{static_cast<std::uint8_t>(s.kind), s.bytes / delta::unit_of(s.kind), s.period, s.shift};

@@ -285,6 +285,7 @@ class Search {
 double set_periods(const DeltaInput& input, std::vector<DeltaSegment>& segments) {
   CostCoder total;
   delta::Model model;
+  model.reset();
   std::int32_t shift = 0;
   for (DeltaSegment& s : segments) {
     if (s.kind != Kind::copy) {

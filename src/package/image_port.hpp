@@ -11,8 +11,7 @@ namespace mote::package {
 /// `image` is borrowed.
 class ImagePort : public update::Port {
  public:
-  ImagePort(const update::Layout& layout, Bytes& image) : layout_(layout), image_(image) {}
-  const update::Layout& layout() const override { return layout_; }
+  ImagePort(const update::Layout& layout, Bytes& image) : image_(image) { layout_ = layout; }
   void read(std::uint32_t offset, update::MutableBytes to) override {
     std::copy_n(image_.begin() + offset, to.size, to.data);
   }
@@ -26,14 +25,11 @@ class ImagePort : public update::Port {
   }
   const std::uint8_t* map(std::uint32_t offset) override { return image_.data() + offset; }
   const std::uint8_t* invoke(std::uint32_t, bool, update::Bytes) override { return nullptr; }
-  const Runtime& runtime() const override { return runtime_; }
   unsigned battery_percent() override { return 100; }
   std::uint64_t clock_s() override { return 0; }
 
  private:
-  update::Layout layout_;
   Bytes& image_;
-  Runtime runtime_;
 };
 
 }  // namespace mote::package

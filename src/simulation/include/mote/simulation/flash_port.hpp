@@ -19,27 +19,24 @@ class FlashPort : public update::Port {
   using Invoke = std::function<const std::uint8_t*(ByteSpan module, bool fresh, ByteSpan input)>;
 
   /// `flash` is borrowed and may be shared by ports of consecutive starts.
-  FlashPort(board::NorFlash& flash, const update::Layout& layout) : flash_(flash), layout_(layout) {}
+  FlashPort(board::NorFlash& flash, const update::Layout& layout) : flash_(flash) { layout_ = layout; }
 
-  const update::Layout& layout() const override { return layout_; }
   void read(std::uint32_t offset, update::MutableBytes to) override;
   /// @throws PowerLost
   bool program(std::uint32_t offset, update::Bytes data) override;
   bool erase_sector(std::uint32_t offset) override;
   const std::uint8_t* map(std::uint32_t offset) override { return flash_.bytes().data() + offset; }
   const std::uint8_t* invoke(std::uint32_t offset, bool fresh, update::Bytes input) override;
-  const Runtime& runtime() const override { return runtime_; }
   unsigned battery_percent() override { return battery; }
   std::uint64_t clock_s() override { return clock; }
 
   Invoke run;
-  Runtime runtime_;
+  using Port::runtime_;
   unsigned battery = 100;
   std::uint64_t clock = 0;  ///< 0: no clock
 
  private:
   board::NorFlash& flash_;
-  update::Layout layout_;
 };
 
 }  // namespace mote::simulation
