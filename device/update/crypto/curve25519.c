@@ -259,14 +259,14 @@ static void triple(uint32_t* d, const uint32_t* a) {
 
 static int bit_of(const uint32_t* a, unsigned bit) { return (int)(a[bit >> 5] >> (bit & 31) & 1u); }
 
-/// p = s B - h A, with both scalars in non-adjacent form: its digits are the differences of the bits of 3k and k.
+/// p = s B - h p, with both scalars in non-adjacent form: its digits are the differences of the bits of 3k and k.
 /// Not inlined: 330 bytes of stack less for 24 bytes of code.
-__attribute__((noinline)) static void combine(Point* p, const uint32_t* s, const uint32_t* h, const Point* a) {
+__attribute__((noinline)) static void combine(Point* p, const uint32_t* s, const uint32_t* h) {
   Addend base, key;
-  Point b = kBase;
-  f255_mul(b.t, b.x, b.y);
-  make_addend(&base, &b);
-  make_addend(&key, a);
+  make_addend(&key, p);
+  *p = kBase;
+  f255_mul(p->t, p->x, p->y);
+  make_addend(&base, p);
   uint32_t s3[8], h3[8];
   triple(s3, s);
   triple(h3, h);
@@ -280,10 +280,12 @@ __attribute__((noinline)) static void combine(Point* p, const uint32_t* s, const
   }
 }
 
-static int has_small_order(const Point* a) {
-  Point p = *a;
-  for (unsigned i = 0; i < 3; ++i) double_point(&p);
-  return is_zero(p.x);
+/// The key's point. 0 if there is none, or if it has small order. Not inlined, as combine.
+__attribute__((noinline)) static int decode_key(Point* p, const uint8_t* key) {
+  if (!decode_point(p, key)) return 0;
+  Point multiple = *p;
+  for (unsigned i = 0; i < 3; ++i) double_point(&multiple);
+  return !is_zero(multiple.x);
 }
 
 // SHA-512 (FIPS 180-4), with the last 16 words of its schedule instead of all 80, and with the library's constants.
@@ -352,9 +354,9 @@ int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint
   reduce_scalar(h, hash);
   br_range_dec32le(s, 8, signature + 32);
   if (!minus_order(difference, s)) return 0;  // a second encoding of the same signature
-  Point a, r;
-  if (!decode_point(&a, key) || has_small_order(&a)) return 0;
-  combine(&r, s, h, &a);
-  encode_point(hash, &r);
+  Point p;
+  if (!decode_key(&p, key)) return 0;
+  combine(&p, s, h);
+  encode_point(hash, &p);
   return memcmp(hash, signature, 32) == 0;
 }

@@ -1,0 +1,68 @@
+// What the update agent takes of a Cortex-M4's flash, from the linker's map of device/boards/agent_size_main.cpp: all
+// that is kept of the archives of agent and cryptography, what those make it take from libgcc, and the inline functions
+// of theirs that landed in the program's object. The table of docs/updates.md, "Size", comes from here.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "mote/base/file.hpp"
+
+namespace mote::simulation {
+namespace {
+
+constexpr unsigned kRecordedFlashBytes = 29600;  // of gcc 12.2; another compiler may differ a little
+
+/// Bytes in flash of each object of the archives that matter.
+std::map<std::string, unsigned> sizes_of(const std::string& map) {
+  std::map<std::string, unsigned> sizes;
+  std::istringstream lines(map.substr(map.find("Linker script and memory map")));
+  std::string section;
+  for (std::string line; std::getline(lines, line);) {
+    // " .text.name  address  bytes  file", where a long name has a line of its own.
+    std::istringstream words(line);
+    std::string word, address, bytes, file;
+    words >> word;
+    if (line.size() > 1 && line[0] == ' ' && line[1] == '.') {
+      section = word;
+      words >> word;
+    }
+    address = word;
+    words >> bytes;
+    std::getline(words >> std::ws, file);
+    const bool in_flash = section.rfind(".text", 0) == 0 || section.rfind(".rodata", 0) == 0;
+    const bool counts =
+        file.find("libmote_update") != std::string::npos || file.find("libgcc.a") != std::string::npos ||
+        section.find("N4mote6update") != std::string::npos || section.find("NK4mote6update") != std::string::npos;
+    if (in_flash && counts && address.rfind("0x", 0) == 0 && bytes.rfind("0x", 0) == 0) {
+      const std::size_t from = file.rfind('(');
+      sizes[file.substr(from + 1, file.rfind(')') - from - 1)] += static_cast<unsigned>(std::stoul(bytes, nullptr, 16));
+    }
+  }
+  return sizes;
+}
+
+TEST(AgentSize, flash_on_a_cortex_m4_is_as_recorded) {
+  const std::string path = MOTE_AGENT_MAP;
+  if (!std::filesystem::exists(path)) GTEST_SKIP() << "no compiler for cortex-m4f";
+  const std::map<std::string, unsigned> sizes = sizes_of(read_text(path).value());
+  unsigned total = 0;
+  for (const auto& [object, bytes] : sizes) {
+    std::cout << object << " " << bytes << "\n";
+    total += bytes;
+  }
+  std::cout << "total " << total << "\n";
+  // Every part is there: what the linker dropped would make the agent look small.
+  for (const char* object : {"agent.cpp.o", "block_macs.cpp.o", "cbor.cpp.o", "cose.cpp.o", "delta.cpp.o",
+                             "encryption.cpp.o", "inbox.cpp.o", "journal.cpp.o", "report.cpp.o", "suit.cpp.o",
+                             "trust.cpp.o", "aes_unwrap.c.o", "chacha20_poly1305.c.o", "curve25519.c.o"})
+    EXPECT_GT(sizes.count(object), 0u) << object;
+  EXPECT_EQ(sizes.count("es256.c.o"), 0u) << "devices check Ed25519 only";
+  EXPECT_LE(total, kRecordedFlashBytes);
+}
+
+}  // namespace
+}  // namespace mote::simulation
