@@ -70,6 +70,10 @@ std::uint32_t CborReader::counted(CborType type) {
   return 0;
 }
 
+void CborReader::counted(CborType type, unsigned count) {
+  if (counted(type) != count) fail(Status::malformed);
+}
+
 Bytes CborReader::take(std::uint64_t size) {
   if (size > bytes_.size - at_) fail(Status::truncated);
   if (status_ != Status::ok) return {};

@@ -51,8 +51,8 @@ class CborReader {
   std::uint32_t map() { return counted(CborType::map); }
   std::uint64_t tag() { return expect(CborType::tag); }
   /// These must be what comes: an array or a map of so many, the number itself, a small one.
-  void array(unsigned count) { expect(CborType::array, count); }
-  void map(unsigned count) { expect(CborType::map, count); }
+  void array(unsigned count) { counted(CborType::array, count); }
+  void map(unsigned count) { counted(CborType::map, count); }
   void number(unsigned value) { expect(CborType::unsigned_int, value); }
   void null() { expect(CborType::simple, kCborNull); }
 
@@ -83,6 +83,7 @@ class CborReader {
   std::uint64_t expect(CborType type);
   void expect(CborType type, unsigned value);
   std::uint32_t counted(CborType type);
+  void counted(CborType type, unsigned count);
   Bytes string(CborType type);
   Bytes take(std::uint64_t size);
 

@@ -5,16 +5,18 @@ namespace mote::update {
 Status read_protected(Bytes header, CoseSignature& out) {
   out.protected_header = header;
   CborReader reader(header);
+  bool has_algorithm = false;
   for (CborKeys keys(reader); keys.next();) {
     if (keys.key() == 1) {
       out.algorithm = reader.integer32();
+      has_algorithm = true;
     } else if (keys.key() == 4) {
       out.key_id = reader.bytes();
     } else {
       reader.fail(Status::malformed);  // critical or not: what is not understood is not accepted
     }
   }
-  if (out.algorithm == 0) reader.fail(Status::malformed);
+  if (!has_algorithm) reader.fail(Status::malformed);
   return reader.finish();
 }
 

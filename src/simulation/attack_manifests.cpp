@@ -64,7 +64,7 @@ void add_commands(Attacks& all) {
   });
   command("fetch before anything is known", Status::malformed, [](Manifest& m) { append(m.shared(), 21, number(2)); });
   command("copy in the shared sequence", Status::malformed, [](Manifest& m) { append(m.shared(), 22, number(2)); });
-  command("parameters when validating", Status::malformed, [](Manifest& m) {
+  command("parameters when validating", Status::unsupported_command, [](Manifest& m) {
     append(m.validate(), 20, map_of({number(14), number(1)}));
   });
   command("by its name", Status::malformed, [](Manifest& m) {
@@ -131,9 +131,9 @@ void add_omissions(Attacks& all) {
           [](Manifest& m) { set(Manifest::parameters(m.shared()), 24, CborValue::bytes_of(package::Uuid{9})); });
   without("condition of use-before", [](Manifest& m) { set(Manifest::parameters(m.shared()), 4, number(1)); });
   without("condition of a battery", [](Manifest& m) { set(Manifest::parameters(m.shared()), 26, number(90)); });
-  add(all, "left out: common", Status::truncated, [](Manifest& m) { remove(m.map, 3); });
-  add(all, "left out: install", Status::truncated, [](Manifest& m) { remove(m.map, 20); });
-  add(all, "left out: validate", Status::truncated, [](Manifest& m) { remove(m.map, 7); });
+  add(all, "left out: common", Status::malformed, [](Manifest& m) { remove(m.map, 3); });
+  add(all, "left out: install", Status::malformed, [](Manifest& m) { remove(m.map, 20); });
+  add(all, "left out: validate", Status::malformed, [](Manifest& m) { remove(m.map, 7); });
   for (const int key : {1, 5, 7, 12}) {
     add(all, "left out: requirement " + std::to_string(key), Status::malformed,
         [key](Manifest& m) { remove(m.requirements(), key); });
