@@ -85,11 +85,23 @@ Windows rows_of(const ConvLayer& layer, std::size_t bytes, bool bands) {
 /// A job of fewer tiles than this spends more on reading straight code than on turns of loops: measured.
 constexpr std::int32_t kFewTilesOfColumns = 24, kFewTilesOfRows = 12;
 
-m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w) {
+bool few_tiles(const Windows& w, Unroll unroll) {
+  switch (unroll) {
+    case Unroll::more:
+      return false;
+    case Unroll::less:
+      return true;
+    case Unroll::usual:
+      break;
+  }
+  return w.form == Windows::Form::columns ? w.block < 2 * kFewTilesOfColumns
+                                          : w.block * w.columns < 2 * kFewTilesOfRows;
+}
+
+m4::ConvTile tile_of(const ConvLayer& layer, const Windows& w, Unroll unroll) {
   const device::ConvGeometry& g = layer.g;
   m4::ConvTile t;
-  t.few =
-      w.form == Windows::Form::columns ? w.block < 2 * kFewTilesOfColumns : w.block * w.columns < 2 * kFewTilesOfRows;
+  t.few = few_tiles(w, unroll);
   t.segments = w.segments;
   t.steps = w.steps;
   t.channels = std::min(g.out_c, 4);
@@ -121,12 +133,12 @@ std::optional<Windows> choose_windows(const ConvLayer& layer, const LoweringOpti
   if (g.out_h * g.out_w < 2) return std::nullopt;
   const bool one_by_one = g.kernel_h * g.kernel_w == 1;
   // Flash above all: columns serve every geometry with one function.
-  if (!one_by_one && g.dilation_w == 1 && !least_flash) {
+  if (!one_by_one && g.dilation_w == 1 && !least_flash && !options.other_layout) {
     Windows rows = rows_of(layer, bytes, options.bands);
-    if (m4::can_emit(tile_of(layer, rows))) return rows;
+    if (m4::can_emit(tile_of(layer, rows, options.unroll))) return rows;
   }
   Windows columns = columns_of(layer, bytes, options);
-  if (m4::can_emit(tile_of(layer, columns))) return columns;
+  if (m4::can_emit(tile_of(layer, columns, options.unroll))) return columns;
   return std::nullopt;
 }
 
@@ -329,7 +341,7 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
                                "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, *panels});
   lowered.constants.push_back({symbol + "_params", "std::uint32_t",
                                "biases, multipliers and offsets of each group of 4 channels", 4, true, params.words()});
-  m4::ConvTile tile = tile_of(layer, *windows);
+  m4::ConvTile tile = tile_of(layer, *windows, options.unroll);
   if (windows->form == Windows::Form::columns) {
     m4::ConvTile shared = tile;
     shared.shared = true;
@@ -371,7 +383,10 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   // A band copies the weights of each group anew.
   const std::int64_t panel_cycles =
       device::tile_groups(g.out_c) * (std::int64_t{9} * windows->steps * windows->segments + 100);
-  const char* end = params.all_exact() ? "exact" : params.any_exact() ? "mixed" : "saturating";
+  const std::string end =
+      params.all_exact()   ? "exact"
+      : params.any_exact() ? fmt::format("saturating ({} groups exact)", std::ranges::count(params.exact_groups(), 1))
+                           : "saturating";
   if (windows->form == Windows::Form::columns) {
     const bool pointwise = windows->quads && g.stride_h == 1 && g.stride_w == 1 && g.in_w == g.out_w;
     if (pointwise) lowered.functions.push_back(m4::emit_widen_pairs());

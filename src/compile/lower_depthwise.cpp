@@ -65,9 +65,9 @@ m4::DepthwiseTile tile_of(const device::ConvGeometry& g, bool columns) {
   return t;
 }
 
-/// Rows or columns as a plane's lines: places beyond a multiple of four cost more than those of a whole tile. Nothing
-/// when neither can be emitted.
-std::optional<bool> choose_columns(const device::ConvGeometry& g, bool bands) {
+/// Rows or columns as a plane's lines: places beyond a multiple of four cost more than those of a whole tile. `other`:
+/// what is not the usual choice, if it can be emitted. Nothing when neither can be emitted.
+std::optional<bool> choose_columns(const device::ConvGeometry& g, bool bands, bool other) {
   std::optional<bool> best;
   std::int32_t least = 0;
   for (const bool columns : {false, true}) {
@@ -76,7 +76,7 @@ std::optional<bool> choose_columns(const device::ConvGeometry& g, bool bands) {
     // Measured for 3x3: about 56 cycles a tile, 22 and 11 a place for what is left, 12 a line.
     const std::int32_t cost =
         line.out * (12 + place.out / 4 * 56 + (place.out % 4 > 0 ? 22 + 11 * (place.out % 4) : 0));
-    if (best && cost >= least) continue;
+    if (best && (cost >= least) != other) continue;
     best = columns;
     least = cost;
   }
@@ -177,7 +177,7 @@ std::int32_t band_lines(const device::ConvGeometry& g, bool columns, std::size_t
 
 std::optional<LoweredOp> tiled(const DepthwiseLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
-  const std::optional<bool> columns = choose_columns(g, options.bands);
+  const std::optional<bool> columns = choose_columns(g, options.bands, options.other_layout);
   if (!columns || g.multiplier != 1 || g.in_c < 4) return std::nullopt;
   std::vector<m4::ChannelRule> rules;
   for (std::int32_t c = 0; c < g.out_c; ++c) {

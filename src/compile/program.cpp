@@ -1,10 +1,10 @@
-#include "mote/compile/program.hpp"
+// The steps of a model and its arena, from operators whose forms are chosen.
+
+#include "program_builder.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <map>
 #include <memory>
 #include <numeric>
 
@@ -344,242 +344,20 @@ class ProgramBuilder {
   std::size_t raw_buffer_ = kNever;
 };
 
-/// Scratch that operators may use, in bytes: more makes kernels faster or lets them work in place, and takes RAM.
-constexpr std::array<std::size_t, 10> kScratchSizes{768, 1536, 2432, 3072, 4608, 6144, 12288, 16384, 24576, 49152};
-constexpr std::size_t kUsualSize = 3;
-
-/// Which form of an operator.
-struct Choice {
-  std::size_t size = kUsualSize;  ///< index in kScratchSizes
-  bool share = false;
-  bool bands = false;  ///< one that can compute some of the rows
-  auto operator<=>(const Choice&) const = default;
-};
-
-/// Every operator lowered in each form that was asked for.
-class Variants {
- public:
-  Variants(const Graph& graph, const ProgramOptions& options)
-      : graph_(graph), options_(options), lowered_(graph.ops().size()) {}
-
-  Result<const LoweredOp*> get(std::size_t op, const Choice& choice) {
-    auto& slot = lowered_[op][choice];
-    if (!slot) {
-      LoweringOptions lowering = options_.lowering;
-      lowering.share = choice.share;
-      lowering.bands = choice.bands;
-      lowering.scratch_bytes = kScratchSizes[choice.size];
-      MOTE_TRY(LoweredOp made, lower(graph_, op, lowering));
-      slot = std::make_unique<LoweredOp>(std::move(made));
-    }
-    return slot.get();
-  }
-
- private:
-  const Graph& graph_;
-  const ProgramOptions& options_;
-  std::vector<std::map<Choice, std::unique_ptr<LoweredOp>>> lowered_;
-};
-
-/// Chooses each operator's form: first as little RAM as possible, then as much scratch as that, or the budget, leaves.
-/// Where the budget is less than that, groups of operators are computed row by row.
-class FormSearch {
- public:
-  FormSearch(const Graph& graph, const ProgramOptions& options)
-      : graph_(graph), options_(options), variants_(graph, options) {}
-
-  Result<Program> run() {
-    choice_.assign(graph_.ops().size(), Choice{kUsualSize, options_.lowering.share, false});
-    MOTE_TRY_VOID(share_small_layers());
-    MOTE_TRY(ArenaPlan plan, this->plan(kQuick));
-    MOTE_TRY_VOID(shrink(plan));
-    MOTE_TRY(plan, this->plan(kThorough));
-    if (options_.arena_budget > 0 && plan.arena_bytes > options_.arena_budget) {
-      MOTE_TRY_VOID(group_rows(plan));
-      MOTE_TRY(plan, this->plan(kThorough));
-    }
-    MOTE_TRY_VOID(grow(std::max(usual_limit(plan.arena_bytes), options_.arena_budget)));
-    MOTE_TRY(const auto ops, chosen());
-    ProgramBuilder builder(graph_, options_, ops, groups_);
-    MOTE_TRY_VOID(builder.plan(kThorough));
-    return builder.finish();
-  }
-
- private:
-  Result<std::vector<const LoweredOp*>> chosen() {
-    std::vector<const LoweredOp*> ops;
-    for (std::size_t i = 0; i < choice_.size(); ++i) {
-      MOTE_TRY(const LoweredOp* op, variants_.get(i, choice_[i]));
-      ops.push_back(op);
-    }
-    return ops;
-  }
-  /// Without a budget: a twelfth more than needed, but not past the next multiple of 8 KiB, in which people plan RAM.
-  [[nodiscard]] std::size_t usual_limit(std::size_t least) const {
-    if (options_.arena_budget > 0) return 0;
-    constexpr std::size_t kBank = 8192;
-    return std::min(least + least / 12, (least + kBank - 1) / kBank * kBank);
-  }
-
-  static constexpr std::size_t kQuick = 20, kThorough = 1500;  // rounds of improvement
-
-  Result<ArenaPlan> plan(std::size_t rounds) {
-    MOTE_TRY(const auto ops, chosen());
-    ProgramBuilder builder(graph_, options_, ops, groups_);
-    MOTE_TRY(const ArenaPlan* plan, builder.plan(rounds));
-    return *plan;
-  }
-
-  /// A function of its own is worth its flash to the layers that use it, or they take shared ones.
-  Result<void> share_small_layers() {
-    struct Users {
-      std::size_t bytes = 0;
-      std::int64_t cycles = 0;
-      std::vector<std::size_t> ops;
-    };
-    std::map<std::string, Users> functions;
-    for (std::size_t op = 0; op < choice_.size(); ++op) {
-      MOTE_TRY(const LoweredOp* lowered, variants_.get(op, choice_[op]));
-      if (lowered->share_cycles < 0 || choice_[op].share) continue;
-      // All functions of an operator together: a layer of which some groups need another end has two.
-      Users& users = functions[lowered->functions.front().name];
-      users.bytes = 0;
-      for (const AssemblyFunction& f : lowered->functions) users.bytes += f.common ? 0 : f.bytes;
-      users.cycles += lowered->share_cycles;
-      users.ops.push_back(op);
-    }
-    for (const auto& [name, users] : functions) {
-      if (users.cycles > options_.lowering.cycles_a_byte * static_cast<std::int64_t>(users.bytes)) continue;
-      for (const std::size_t op : users.ops) choice_[op].share = true;
-    }
-    return {};
-  }
-
-  /// At the fuller steps, tries every size; until nothing helps.
-  Result<void> shrink(ArenaPlan& best) {
-    const std::size_t features = options_.features ? 1 : 0;
-    for (bool helped = true; helped;) {
-      helped = false;
-      for (std::size_t op = 0; op < choice_.size(); ++op) {
-        if (best.live_bytes[op + features] * 5 < best.arena_bytes * 4) continue;
-        std::size_t chosen = choice_[op].size;
-        for (std::size_t size = 0; size < kScratchSizes.size(); ++size) {
-          choice_[op].size = size;
-          MOTE_TRY(ArenaPlan candidate, plan(kQuick));
-          if (candidate.arena_bytes >= best.arena_bytes) continue;
-          best = std::move(candidate);
-          chosen = size;
-          helped = true;
-        }
-        choice_[op].size = chosen;
-      }
-    }
-    return {};
-  }
-
-  /// A group with the operators' forms and what it costs.
-  struct Candidate {
-    RowGroup group;
-    std::vector<Choice> choice;
-    std::size_t arena_bytes = 0;
-    std::int64_t cycles = 0;
-  };
-  [[nodiscard]] bool better(const Candidate& a, const Candidate& b) const {
-    const bool fits = a.arena_bytes <= options_.arena_budget;
-    if (fits != (b.arena_bytes <= options_.arena_budget)) return fits;
-    return fits ? std::pair(a.cycles, a.arena_bytes) < std::pair(b.cycles, b.arena_bytes)
-                : std::pair(a.arena_bytes, a.cycles) < std::pair(b.arena_bytes, b.cycles);
-  }
-
-  /// Adds groups around the fullest step, the cheapest that fits or the one that helps most, until the budget is met or
-  /// nothing helps.
-  Result<void> group_rows(ArenaPlan best) {
-    while (best.arena_bytes > options_.arena_budget) {
-      std::optional<Candidate> chosen;
-      for (std::size_t first = 0; first < graph_.ops().size(); ++first) {
-        MOTE_TRY_VOID(try_groups_from(first, chosen));
-      }
-      if (!chosen || chosen->arena_bytes >= best.arena_bytes) return {};
-      choice_ = std::move(chosen->choice);
-      groups_.push_back(std::move(chosen->group));
-      MOTE_TRY(best, plan(kQuick));
-    }
-    return {};
-  }
-
-  static constexpr std::size_t kLongestGroup = 24;
-
-  /// Groups that begin with an operator, of any length and pace.
-  Result<void> try_groups_from(std::size_t first, std::optional<Candidate>& best) {
-    const std::vector<Choice> before = choice_;
-    for (std::size_t last = first; last < std::min(graph_.ops().size(), first + kLongestGroup); ++last) {
-      if (std::ranges::any_of(groups_, [&](const RowGroup& g) { return g.contains(last); })) break;
-      choice_[last] = {0, before[last].share, true};
-      MOTE_TRY(const LoweredOp* lowered, variants_.get(last, choice_[last]));
-      if (lowered->row_form == RowForm::none || lowered->row_step < 1) break;
-      for (const std::int32_t rows : {1, 2, 4}) {
-        MOTE_TRY(auto made, try_group(first, last, rows));
-        if (!made) break;
-        if (!best || better(*made, *best)) best = std::move(made);
-      }
-    }
-    choice_ = before;
-    return {};
-  }
-
-  /// A group of operators whose forms are the smallest, then, within the budget, larger ones.
-  Result<std::optional<Candidate>> try_group(std::size_t first, std::size_t last, std::int32_t rows) {
-    const std::vector<Choice> smallest = choice_;
-    std::optional<Candidate> made;
-    for (std::size_t size = 0; size < kScratchSizes.size(); ++size) {
-      for (std::size_t op = first; op <= last; ++op) choice_[op].size = size;
-      MOTE_TRY(const auto ops, chosen());
-      auto group = plan_rows(graph_, ops, first, last, rows);
-      if (!group) break;
-      groups_.push_back(*group);
-      auto candidate = plan(kQuick);
-      groups_.pop_back();
-      MOTE_TRY_VOID(candidate);
-      Candidate next{std::move(*group), choice_, candidate->arena_bytes, 0};
-      next.cycles = turn_cycles(next.group, ops);
-      const bool fits = next.arena_bytes <= options_.arena_budget;
-      if (!made || better(next, *made)) made = std::move(next);
-      if (!fits) break;
-    }
-    choice_ = smallest;
-    return made;
-  }
-
-  Result<void> grow(std::size_t limit) {
-    for (std::size_t op = 0; op < choice_.size(); ++op) {
-      MOTE_TRY(const LoweredOp* now, variants_.get(op, choice_[op]));
-      if (now->scratch_bytes == 0) continue;
-      const std::size_t least = choice_[op].size;
-      for (std::size_t size = kScratchSizes.size(); size-- > least;) {
-        choice_[op].size = size;
-        // Where the budget is tight a plan that meets it takes longer to find.
-        MOTE_TRY(const ArenaPlan candidate, plan(groups_.empty() ? kQuick : kThorough));
-        if (size == least || candidate.arena_bytes <= limit) break;
-      }
-    }
-    return {};
-  }
-
-  const Graph& graph_;
-  const ProgramOptions& options_;
-  Variants variants_;
-  std::vector<Choice> choice_;
-  std::vector<RowGroup> groups_;
-};
-
 }  // namespace
 
-Result<Program> make_program(const Graph& graph, const ProgramOptions& options) {
-  if (graph.inputs().size() != 1 || graph.outputs().size() != 1) {
-    return fail(Code::unsupported, fmt::format("the model has {} inputs and {} outputs; one of each is compiled",
-                                               graph.inputs().size(), graph.outputs().size()));
-  }
-  return FormSearch(graph, options).run();
+Result<ArenaPlan> plan_program(const Graph& graph, const ProgramOptions& options, std::vector<const LoweredOp*> ops,
+                               const std::vector<RowGroup>& groups, PlanRounds rounds) {
+  ProgramBuilder builder(graph, options, std::move(ops), groups);
+  MOTE_TRY(const ArenaPlan* plan, builder.plan(static_cast<std::size_t>(rounds)));
+  return *plan;
+}
+
+Result<Program> build_program(const Graph& graph, const ProgramOptions& options, std::vector<const LoweredOp*> ops,
+                              const std::vector<RowGroup>& groups) {
+  ProgramBuilder builder(graph, options, std::move(ops), groups);
+  MOTE_TRY_VOID(builder.plan(static_cast<std::size_t>(PlanRounds::thorough)));
+  return builder.finish();
 }
 
 }  // namespace mote::compile

@@ -63,6 +63,7 @@ class RowPlanner {
       if (!add_member(op)) return std::nullopt;
     }
     if (group_.members.size() < 2 || group_.members.size() > kMostMembers) return std::nullopt;
+    group_.rows = rows;
     find_windows();
     plan_turns(rows);
     return std::move(group_);

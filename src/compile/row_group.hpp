@@ -19,6 +19,10 @@ namespace mote::compile {
 [[nodiscard]] std::optional<RowGroup> plan_rows(const graph::Graph& graph, std::span<const LoweredOp* const> ops,
                                                 std::size_t first, std::size_t last, std::int32_t rows);
 
+/// The groups of a choice.  @error invalid_argument  where plan_rows finds none.
+[[nodiscard]] Result<std::vector<RowGroup>> row_groups(const graph::Graph& graph, std::span<const LoweredOp* const> ops,
+                                                       const FormChoice& choice);
+
 /// Cycles that taking turns adds, by count: what each call of an operator costs again.
 [[nodiscard]] std::int64_t turn_cycles(const RowGroup& group, std::span<const LoweredOp* const> ops);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <vector>
 
 #include "kernels/requantize.hpp"
@@ -165,7 +166,9 @@ std::optional<LineForm> find_line(const std::vector<LineStep>& steps, double slo
   return std::nullopt;
 }
 
-std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
+namespace {
+
+std::optional<LineForm> search_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
   if (rule.low > rule.high || rule.low + rule.bias < -kInt32Max - 1 || rule.high + rule.bias > kInt32Max)
     return std::nullopt;
   // The slope that the definition has; for a single x any will do.
@@ -203,6 +206,24 @@ std::int32_t shortest_multiplier(std::span<const ChannelRule> rules) {
     }
   }
   return given;
+}
+
+}  // namespace
+
+std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
+  // A layer is lowered in many forms, each of which asks for the same lines: half of the time of compiling.
+  struct Question {
+    ChannelRule rule;
+    std::int32_t scale, shift;
+    bool with_offset;
+    auto operator<=>(const Question&) const = default;
+  };
+  constexpr std::size_t kMostAnswers = 1 << 16;
+  thread_local std::map<Question, std::optional<LineForm>> answers;
+  if (answers.size() >= kMostAnswers) answers.clear();
+  const auto [answer, is_new] = answers.try_emplace({rule, scale, shift, with_offset});
+  if (is_new) answer->second = search_line(rule, scale, shift, with_offset);
+  return answer->second;
 }
 
 }  // namespace mote::compile::m4

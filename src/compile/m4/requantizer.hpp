@@ -14,6 +14,7 @@
 // use SMMLAR and a correction by the sign.
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -28,6 +29,7 @@ struct ChannelRule {
   std::int32_t output_zero = 0, clamp_low = -128, clamp_high = 127;
   std::int32_t bias = 0;           ///< added to x by the definition
   std::int64_t low = 0, high = 0;  ///< least and greatest x (without bias)
+  auto operator<=>(const ChannelRule&) const = default;
 };
 
 struct LineForm {

@@ -40,17 +40,32 @@ struct ConstantArray {
 /// A byte of flash is worth more than any number of cycles.
 constexpr std::int64_t kLeastFlash = std::int64_t{1} << 40;
 
-struct LoweringOptions {
+/// How much code the loop over a layer's tiles has: more takes fewer turns, less is read from flash in less time.
+enum class Unroll : std::uint8_t {
+  usual,  ///< by a rule: less where a job has few tiles
+  more,
+  less,
+};
+
+/// What can be chosen for each operator by itself. An operator that knows no such form takes its usual one.
+struct Form {
+  std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel
+                                     ///< wants; the least it needs is always taken
+  bool share = false;     ///< take the functions that layers of other geometry can use, too: less flash, more cycles
+  bool bands = false;     ///< take forms that can compute some rows of a layer (RowForm), where there are such
+  bool winograd = false;  ///< 3x3 convolutions in Winograd's form: fewer cycles, five times the flash for filters
+  bool weights_in_ram = false;  ///< of dense layers, which read each weight once: flash is what they wait for
+  bool other_layout = false;    ///< convolutions: columns where rows are usual; depthwise: the other axis as lines
+  Unroll unroll = Unroll::usual;
+  auto operator<=>(const Form&) const = default;
+};
+
+/// For all operators of a model, and what they take when nothing else is chosen for one.
+struct LoweringOptions : Form {
   Target target = Target::armv7em;
   std::int64_t cycles_a_byte =
       24;                ///< a layer gets a function of its own when that saves so many cycles for every byte of it
   bool compact = false;  ///< C++ kernels that are one copy for all layers, instead of emitted ones
-  bool share = false;    ///< take the functions that layers of other geometry can use, too: less flash, more cycles
-  bool weights_in_ram = false;  ///< of dense layers, which read each weight once: flash is what they wait for
-  bool winograd = false;        ///< 3x3 convolutions in Winograd's form: fewer cycles, five times the flash for filters
-  bool bands = false;           ///< take forms that can compute some rows of a layer (RowForm), where there are such
-  std::size_t scratch_bytes = 3072;  ///< most RAM an operator may use to bring its inputs into the form its kernel
-                                     ///< wants; the least it needs is always taken
 };
 
 /// A kernel in assembly, emitted for a geometry. Equal names are equal functions: one copy serves all layers that ask
@@ -80,9 +95,8 @@ struct LoweredOp {
   std::vector<ConstantArray> constants;
   std::string geometry;  ///< definition of a geometry constant, printed before the function; may be empty
   std::vector<AssemblyFunction> functions;
-  std::int64_t share_cycles =
-      -1;            ///< what sharing its functions would cost (LoweringOptions::share); negative: it cannot
-  std::string body;  ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
+  std::int64_t share_cycles = -1;  ///< what sharing its functions would cost (Form::share); negative: it cannot
+  std::string body;                ///< statements; `x0`, `x1`, `y` and `scratch` are in scope
   RowForm row_form = RowForm::none;
   std::size_t elements = 0;      ///< of the output
   std::int32_t row_step = 1;     ///< rows are computed in multiples of these; 0: only all together

@@ -24,11 +24,24 @@ struct FeatureStage {
   std::string schema;  ///< canonical text of its configuration; hashed into the module
 };
 
+/// Operators one behind the other that are computed together, `rows` rows of the last one at a time.
+struct RowChoice {
+  std::size_t first = 0, last = 0;
+  std::int32_t rows = 1;
+};
+
+/// A form for each operator of the graph, and which are computed row by row.
+struct FormChoice {
+  std::vector<Form> forms;
+  std::vector<RowChoice> rows;
+};
+
 struct ProgramOptions {
   LoweringOptions lowering;  ///< its scratch_bytes is chosen for each operator
   std::optional<FeatureStage> features;
   std::size_t arena_budget = 0;  ///< bytes the arena may have: for speed's sake, or, where it needs more, by computing
                                  ///< layers row by row; 0: up to a twelfth more than it needs at least, within 8 KiB
+  std::optional<FormChoice> forms;  ///< taken as they are, whatever the budget is; nothing: chosen by estimate
 };
 
 /// A buffer of the arena for reports: which tensors share it, where it lies, and when.
@@ -87,6 +100,7 @@ struct RowGroup {
     graph::TensorId tensor = graph::kNoTensor;
     std::size_t offset = 0;
   };
+  std::int32_t rows = 1;        ///< of the last operator, that a turn gives
   std::vector<Member> members;  ///< operators one behind the other
   std::vector<Turn> turns;
   std::vector<Window> windows;
@@ -117,6 +131,7 @@ struct Program {
   std::vector<LoweredOp> ops;  ///< one an operator of the graph
   std::vector<Step> steps;     ///< views left out
   std::vector<RowGroup> row_groups;
+  FormChoice forms;  ///< that were taken
   std::vector<PlacedBuffer> buffers;
   std::vector<PlacedState> states;
   std::vector<Renewal> renewals;  ///< of the states that no operator renews in place
