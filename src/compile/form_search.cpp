@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
+#include <string_view>
 
 #include "program_builder.hpp"
 #include "row_group.hpp"
@@ -16,8 +18,6 @@ namespace {
 
 using graph::Graph;
 
-/// Scratch that operators may use, in bytes: more makes kernels faster or lets them work in place, and takes RAM.
-constexpr std::array<std::size_t, 10> kScratchSizes{768, 1536, 2432, 3072, 4608, 6144, 12288, 16384, 24576, 49152};
 constexpr std::size_t kUsualSize = 3072;
 
 /// Chooses each operator's form: first as little RAM as possible, then as much scratch as that, or the budget, leaves.
@@ -44,7 +44,10 @@ class FormSearch {
   Result<FormChoice> run() {
     MOTE_TRY_VOID(least_ram());
     MOTE_TRY(const ArenaPlan plan, this->plan(PlanRounds::thorough));
-    MOTE_TRY_VOID(grow(arena_limit(options_, plan.arena_bytes)));
+    const std::size_t limit = arena_limit(options_, plan.arena_bytes);
+    if (options_.flash_room > 0) MOTE_TRY_VOID(spend_flash(limit));
+    MOTE_TRY_VOID(grow(limit));
+    if (options_.arena_budget > 0) MOTE_TRY_VOID(move_weights(limit));
     return FormChoice{choice_, row_choices()};
   }
 
@@ -199,6 +202,97 @@ class FormSearch {
         if (*size == least || candidate.arena_bytes <= limit) break;
       }
     }
+    return {};
+  }
+
+  /// The first of the sizes, from the largest on, with which an operator's form leaves the arena within a limit.
+  Result<const LoweredOp*> largest_fit(std::size_t op, Form form, std::size_t limit) {
+    const Form before = choice_[op];
+    const LoweredOp* found = nullptr;
+    for (auto size = kScratchSizes.rbegin(); size != kScratchSizes.rend() && found == nullptr; ++size) {
+      form.scratch_bytes = *size;
+      choice_[op] = form;
+      MOTE_TRY(const LoweredOp* lowered, table_.get(op, form));
+      MOTE_TRY(const ArenaPlan candidate, plan(PlanRounds::quick));
+      if (candidate.arena_bytes <= limit) found = lowered;
+    }
+    choice_[op] = before;
+    return found;
+  }
+
+  /// Winograd's form where it saves most cycles for its flash, by estimate, as far as there is room.
+  Result<void> spend_flash(std::size_t limit) {
+    struct Offer {
+      std::size_t op;
+      double cycles_a_byte;
+    };
+    std::vector<Offer> offers;
+    for (std::size_t op = 0; op < choice_.size(); ++op) {
+      Form form = choice_[op];
+      MOTE_TRY(const LoweredOp* now, table_.get(op, form));
+      if (now->cycles == 0 || in_group(op) || form.winograd) continue;
+      form.share = false;
+      form.winograd = true;
+      MOTE_TRY(const LoweredOp* other, table_.get(op, form));
+      if (!other->kernel.starts_with("winograd")) continue;
+      MOTE_TRY(const LoweredOp* direct, largest_fit(op, choice_[op], limit));
+      MOTE_TRY(other, largest_fit(op, form, limit));
+      if (direct == nullptr || other == nullptr || other->cycles >= direct->cycles) continue;
+      const auto more = static_cast<double>(constant_bytes(*other)) - static_cast<double>(constant_bytes(*direct));
+      offers.push_back({op, static_cast<double>(direct->cycles - other->cycles) / std::max(more, 1.0)});
+    }
+    std::ranges::stable_sort(offers, std::greater{}, &Offer::cycles_a_byte);
+    MOTE_TRY(const std::size_t usual, flash_of_choice());
+    for (const Offer& offer : offers) {
+      const Form before = choice_[offer.op];
+      choice_[offer.op].share = false;
+      choice_[offer.op].winograd = true;
+      choice_[offer.op].scratch_bytes = kScratchSizes.front();
+      MOTE_TRY(const std::size_t flash, flash_of_choice());
+      MOTE_TRY(const ArenaPlan candidate, plan(PlanRounds::quick));
+      if (flash > usual + options_.flash_room || candidate.arena_bytes > limit) choice_[offer.op] = before;
+    }
+    return {};
+  }
+  /// Of all operators' constants, and functions once each.
+  Result<std::size_t> flash_of_choice() {
+    MOTE_TRY(const auto ops, table_.get(choice_));
+    std::set<std::string_view> functions;
+    std::size_t bytes = 0;
+    for (const LoweredOp* op : ops) {
+      bytes += constant_bytes(*op);
+      for (const AssemblyFunction& f : op->functions) bytes += functions.insert(f.name).second ? f.bytes : 0;
+    }
+    return bytes;
+  }
+
+  /// Dense layers' weights to what RAM is left, largest first. A module that has none otherwise gets a function for
+  /// its reset by that: some 170 bytes at 24 cycles each, and a byte of weights saves half a cycle.
+  Result<void> move_weights(std::size_t limit) {
+    constexpr std::size_t kWorthwhile = 8192;
+    struct Weights {
+      std::size_t op, bytes;
+    };
+    std::vector<Weights> all;
+    for (std::size_t op = 0; op < choice_.size(); ++op) {
+      Form form = choice_[op];
+      if (in_group(op) || form.weights_in_ram) continue;
+      form.weights_in_ram = true;
+      MOTE_TRY(const LoweredOp* lowered, table_.get(op, form));
+      std::size_t bytes = 0;
+      for (const ConstantArray& c : lowered->constants) bytes += c.in_ram ? c.bytes() : 0;
+      if (bytes > 0) all.push_back({op, bytes});
+    }
+    std::ranges::stable_sort(all, std::greater{}, &Weights::bytes);
+    const std::vector<Form> before = choice_;
+    std::size_t moved = 0;
+    for (const Weights& w : all) {
+      choice_[w.op].weights_in_ram = true;
+      MOTE_TRY(const ArenaPlan candidate, plan(PlanRounds::quick));
+      choice_[w.op].weights_in_ram = candidate.arena_bytes <= limit;
+      moved += candidate.arena_bytes <= limit ? w.bytes : 0;
+    }
+    if (moved < kWorthwhile) choice_ = before;
     return {};
   }
 

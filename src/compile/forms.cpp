@@ -39,36 +39,27 @@ Result<std::vector<const LoweredOp*>> FormTable::get(std::span<const Form> forms
 
 namespace {
 
-/// Scratch to try: between a form's steps nothing changes.
-constexpr std::array<std::size_t, 19> kSizesToTry{768,  1152,  1536,  1920,  2432,  3072,  3840,  4608,  5376, 6144,
-                                                  8192, 10240, 12288, 16384, 20480, 24576, 32768, 40960, 49152};
-
-/// The axes other than scratch, in all combinations that are worth a look.
+/// What is worth a look besides the usual form: a change at a time, and shared functions in the other layout, the only
+/// one in which some layers can share.
 std::vector<Form> axes(const Form& usual) {
   std::vector<Form> all{usual};
-  const auto vary = [&](auto change) {
-    for (std::size_t i = 0, n = all.size(); i < n; ++i) {
-      Form other = all[i];
-      change(other);
-      all.push_back(other);
-    }
+  const auto with = [&](auto change) {
+    all.push_back(usual);
+    change(all.back());
   };
-  vary([](Form& f) { f.share = !f.share; });
-  vary([](Form& f) { f.other_layout = !f.other_layout; });
-  const std::size_t plain = all.size();
-  for (const Unroll unroll : {Unroll::more, Unroll::less}) {
-    for (std::size_t i = 0; i < plain; ++i) {
-      all.push_back(all[i]);
-      all.back().unroll = unroll;
-    }
-  }
-  for (std::size_t i = 0; i < 1; ++i) {
-    all.push_back(usual);
-    all.back().share = false;
-    all.back().winograd = !usual.winograd;
-    all.push_back(usual);
-    all.back().weights_in_ram = !usual.weights_in_ram;
-  }
+  with([](Form& f) { f.share = !f.share; });
+  with([](Form& f) { f.other_layout = !f.other_layout; });
+  with([](Form& f) {
+    f.share = !f.share;
+    f.other_layout = !f.other_layout;
+  });
+  with([](Form& f) { f.unroll = Unroll::more; });
+  with([](Form& f) { f.unroll = Unroll::less; });
+  with([](Form& f) {
+    f.share = false;
+    f.winograd = !f.winograd;
+  });
+  with([](Form& f) { f.weights_in_ram = !f.weights_in_ram; });
   return all;
 }
 
@@ -94,7 +85,7 @@ Result<std::vector<Form>> FormTable::different(std::size_t op, std::size_t most_
       MOTE_TRY(const LoweredOp* lowered, get(op, axis));
       if (!is_new && lowered->scratch_bytes <= most_scratch) continue;
     }
-    for (const std::size_t size : kSizesToTry) {
+    for (const std::size_t size : kScratchSizes) {
       Form form = axis;
       form.scratch_bytes = size;
       MOTE_TRY_VOID(take(form, false));

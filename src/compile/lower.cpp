@@ -132,6 +132,12 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   return lowered;
 }
 
+std::size_t constant_bytes(const LoweredOp& op) {
+  std::size_t bytes = 0;
+  for (const ConstantArray& c : op.constants) bytes += c.bytes();
+  return bytes;
+}
+
 std::string geometry_text(const std::string& symbol, const device::ConvGeometry& g) {
   return fmt::format(
       "const ConvGeometry {}_geometry{{\n"

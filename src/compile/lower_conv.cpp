@@ -320,6 +320,45 @@ std::ptrdiff_t trail_of(const device::ConvGeometry& g, const Windows& w) {
   return distance;
 }
 
+/// Jobs that a layer is cut into, and what they bring to RAM.
+struct Work {
+  std::int64_t blocks = 0, jobs = 0;  // a block of an odd number of pixels or rows in pairs has two jobs
+  std::int64_t elements = 0;          // of int16 that are written
+};
+Work work_of(const device::ConvGeometry& g, const Windows& w) {
+  Work work;
+  const bool columns = w.form == Windows::Form::columns, pairs = columns || w.vertical;
+  const std::int32_t total = columns ? g.out_h * g.out_w : g.out_h;
+  const std::int32_t parts = columns ? 1 : (g.out_w + w.columns - 1) / w.columns;
+  for (std::int32_t left = total, count = 0; left > 0; left -= count) {
+    count = device::next_block(left, w.block, pairs);
+    const bool odd = pairs ? count % 2 != 0 : w.columns % 2 != 0;
+    work.blocks += parts;
+    work.jobs += parts * (odd ? 2 : 1);
+    work.elements += columns ? (count + 1) / 2 * 4 * w.steps
+                             : parts * ((count - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1) *
+                                   device::conv_row_elements(g, w.columns);
+  }
+  return work;
+}
+
+/// Cycles of a layer. The factors are fitted to some 450 measured forms of convolutions (docs/engine.md): root mean
+/// square 1.8 %, where in_c is a multiple of 4.
+std::int64_t cycles_of(const ConvLayer& layer, const Windows& w, const m4::ConvTile& tile, std::int64_t exact_groups) {
+  const device::ConvGeometry& g = layer.g;
+  const Work work = work_of(g, w);
+  const std::int64_t groups = device::tile_groups(g.out_c), tiles = (g.out_h * g.out_w + 1) / 2;
+  const std::int64_t panel_words = 2 * w.steps * w.segments;
+  const std::int64_t common = tiles * (groups * m4::tile_cycles(tile, w.steps) + exact_groups * 36);
+  if (w.form == Windows::Form::rows)
+    return common + work.elements * 26 / 10 + work.jobs * groups * (panel_words * 54 / 10 + 440) + work.blocks * 1560;
+  const bool pointwise = g.kernel_h * g.kernel_w == 1;
+  const bool contiguous = pointwise && g.stride_h == 1 && g.stride_w == 1;
+  const std::int64_t element_tenths = g.in_c % 4 != 0 ? 150 : contiguous ? 25 : pointwise ? 58 : 49;
+  return common + work.elements * element_tenths / 10 + work.jobs * groups * (panel_words * 47 / 10 + 140) +
+         work.blocks * 850;
+}
+
 std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol, const LoweringOptions& options) {
   const device::ConvGeometry& g = layer.g;
   const std::optional<Windows> windows = choose_windows(layer, options);
@@ -346,11 +385,19 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
     m4::ConvTile shared = tile;
     shared.shared = true;
     if (m4::can_emit(shared)) {
-      lowered.share_cycles =
-          tiles * (m4::tile_cycles(shared, (layer.window + 1) / 2) - m4::tile_cycles(tile, (layer.window + 1) / 2));
+      const std::int64_t slower =
+          m4::tile_cycles(shared, (layer.window + 1) / 2) - m4::tile_cycles(tile, (layer.window + 1) / 2);
+      // Layers have one shift in common; groups that it does not serve take the exact end.
+      const auto exact_groups = [](const GroupParams& p) { return std::ranges::count(p.exact_groups(), 1); };
+      const std::int64_t more_exact = exact_groups(GroupParams(layer, true)) - exact_groups(params);
+      lowered.share_cycles = tiles * slower + tiles / device::tile_groups(g.out_c) * more_exact * 36;
       tile.shared = options.share;
     }
   }
+  m4::ConvTile counted = tile;
+  counted.exact = params.all_exact();
+  lowered.cycles =
+      cycles_of(layer, *windows, counted, counted.exact ? 0 : std::ranges::count(params.exact_groups(), 1));
   std::string fast = "nullptr", exact = "nullptr", groups = "nullptr";
   if (!params.all_exact()) {
     m4::ConvTile saturating = tile;
@@ -388,7 +435,8 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
       : params.any_exact() ? fmt::format("saturating ({} groups exact)", std::ranges::count(params.exact_groups(), 1))
                            : "saturating";
   if (windows->form == Windows::Form::columns) {
-    const bool pointwise = windows->quads && g.stride_h == 1 && g.stride_w == 1 && g.in_w == g.out_w;
+    const bool pointwise = g.kernel_h * g.kernel_w == 1 && g.pad_top == 0 && g.pad_left == 0 && windows->quads &&
+                           g.stride_h == 1 && g.stride_w == 1 && g.in_w == g.out_w;
     if (pointwise) lowered.functions.push_back(m4::emit_widen_pairs());
     lowered.kernel = fmt::format("conv_columns 2x4 {}, {} pixels a block", end, windows->block);
     lowered.body = fmt::format("shared_conv_columns(geometry, {}, {}, x0, y, scratch, {}, {});", layer_text,

@@ -195,6 +195,7 @@ std::optional<LoweredOp> lower_winograd(const ConvLayer& layer, const std::strin
   lowered.trail = distance;
   lowered.row_form = RowForm::convolution;
   lowered.row_step = g.out_h % rows == 0 ? rows : 0;
+  lowered.cycles = cycles_of(g, *strip, tile.exact);
   lowered.band_cycles = 1000;
   lowered.kernel = fmt::format("winograd 4x2 {}, {} x {} tiles a strip", tile.exact ? "exact" : "saturating",
                                strip->rows, strip->columns);

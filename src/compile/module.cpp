@@ -308,10 +308,11 @@ std::string largest_parts(std::vector<FlashPart> parts) {
 namespace {
 
 /// The module and its parts; no firmware yet.
-Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board,
-                                     const board::CoreSpec& core, const CompileOptions& options, bool small) {
+Result<CompiledModel> link_program(const graph::Graph& graph, const board::BoardSpec& board,
+                                   const board::CoreSpec& core, const CompileOptions& options, Program program,
+                                   bool small) {
   CompiledModel out;
-  MOTE_TRY(out.program, make_program(graph, options.program));
+  out.program = std::move(program);
   if (out.program.arena_bytes > board.ram_bytes) {
     return fail(Code::too_large,
                 fmt::format("the model needs an arena of {} bytes, {} has {} bytes of RAM; most at {}: {}",
@@ -335,6 +336,32 @@ Result<CompiledModel> compile_module(const graph::Graph& graph, const board::Boa
   return out;
 }
 
+Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board,
+                                     const board::CoreSpec& core, const CompileOptions& options, bool small) {
+  MOTE_TRY(Program program, make_program(graph, options.program));
+  return link_program(graph, board, core, options, std::move(program), small);
+}
+
+/// What a budget of flash leaves goes to forms that are faster for it. `out` stays as it is where none fit.
+Result<void> spend_flash(const graph::Graph& graph, const board::BoardSpec& board, const board::CoreSpec& core,
+                         CompileOptions options, std::size_t budget, CompiledModel& out) {
+  options.program.flash_room = budget - out.module.size();
+  const auto is_winograd = [](const LoweredOp& op) { return op.kernel.starts_with("winograd"); };
+  const auto count = [&](const Program& p) { return std::ranges::count_if(p.ops, is_winograd); };
+  // The C++ around the forms is known once it is linked: then again with so much less room.
+  for (int attempt = 0; attempt < 3 && options.program.flash_room > 0; ++attempt) {
+    MOTE_TRY(Program program, make_program(graph, options.program));
+    if (count(program) == count(out.program)) return {};
+    MOTE_TRY(CompiledModel faster, link_program(graph, board, core, options, std::move(program), false));
+    if (faster.module.size() <= budget) {
+      out = std::move(faster);
+      return {};
+    }
+    options.program.flash_room -= std::min(options.program.flash_room, faster.module.size() - budget);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
@@ -350,12 +377,17 @@ Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec&
   };
   const std::size_t budget =
       options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);
+  const bool may_spend = options.flash_budget > 0 && !options.program.forms;
+  if (may_spend && out.module.size() < budget) {
+    MOTE_TRY_VOID(spend_flash(graph, board, *core, chosen, budget, out));
+  }
   for (const Attempt& attempt : {Attempt{100, false}, Attempt{400, false}, Attempt{kLeastFlash, false},
                                  Attempt{kLeastFlash, true}, Attempt{kLeastFlash, false, true}}) {
     if (out.module.size() <= budget) break;
     chosen.program.lowering.cycles_a_byte = attempt.cycles_a_byte;
     chosen.program.lowering.compact = attempt.compact;
     chosen.program.lowering.share = attempt.cycles_a_byte == kLeastFlash;
+    chosen.program.forms.reset();
     MOTE_TRY(CompiledModel smaller, compile_module(graph, board, *core, chosen, attempt.small));
     if (smaller.module.size() < out.module.size()) out = std::move(smaller);
   }

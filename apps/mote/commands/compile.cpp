@@ -11,6 +11,7 @@
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/bench/mlperf.hpp"
+#include "mote/bench/tune.hpp"
 #include "mote/compile/source_package.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/optimize/passes.hpp"
@@ -24,7 +25,8 @@ struct Arguments {
   std::string file;
   std::string board = "nucleo-l4r5zi";
   std::string out;
-  bool per_op = false, winograd = false, weights_in_ram = false;
+  bool per_op = false, tune = false;
+  double latency_ms = 0;
   std::uint64_t flash = 0, ram = 0;
   std::string features;
   std::string mlperf;
@@ -43,6 +45,7 @@ struct Built {
   graph::Graph simple;  ///< what was compiled
   compile::CompiledModel model;
   bench::BenchResult measured;
+  std::optional<bench::Tuned> tuned;  ///< its model has moved to `model`
 };
 
 Bytes random_bytes(Rng& rng, std::size_t count) {
@@ -96,8 +99,25 @@ Result<void> check_stream(const Built& built, const Bytes& first, Rng& rng, Host
   return {};
 }
 
+/// By estimates, or by measuring.
+Result<void> make_model(const Arguments& a, const compile::CompileOptions& options, ByteSpan input, Progress& progress,
+                        Built& built) {
+  if (!a.tune) {
+    auto model = compile::compile(built.simple, built.board, options);
+    if (!model) return fail(std::move(model).error(), a.file);
+    built.model = std::move(*model);
+    return {};
+  }
+  const bench::TuneOptions tuning{options, a.latency_ms, bench::user_tune_cache()};
+  auto tuned = bench::tune(built.simple, built.board, tuning, input, progress);
+  if (!tuned) return fail(std::move(tuned).error(), a.file);
+  built.model = std::move(tuned->model);
+  built.tuned = std::move(*tuned);
+  return {};
+}
+
 /// Compiles, measures on a fixed random input, and compares the output with the host's.
-Result<Built> build(const Arguments& a) {
+Result<Built> build(const Arguments& a, Progress& progress) {
   Built built;
   MOTE_TRY(built.board, board::load_board(a.board));
   MOTE_TRY(built.graph, load_model(a.file));
@@ -116,11 +136,7 @@ Result<Built> build(const Arguments& a) {
   built.simple = std::move(simplified.graph);
   options.flash_budget = static_cast<std::size_t>(a.flash);
   options.program.arena_budget = static_cast<std::size_t>(a.ram);
-  options.program.lowering.winograd = a.winograd;
-  options.program.lowering.weights_in_ram = a.weights_in_ram;
-  auto model = compile::compile(built.simple, built.board, options);
-  if (!model) return fail(std::move(model).error(), a.file);
-  built.model = std::move(*model);
+  MOTE_TRY_VOID(make_model(a, options, input, progress, built));
   MOTE_TRY(built.measured, bench::measure(built.model, built.simple, built.board, input));
   built.measured.macs = graph::macs(built.graph);
   MOTE_TRY(built.model.module,
@@ -136,6 +152,33 @@ Result<Built> build(const Arguments& a) {
     MOTE_TRY_VOID(check_stream(built, input, rng, anew));
   }
   return built;
+}
+
+/// What tuning found, layer by layer; a budget that is not met is a result that does not hold.
+void add_tuning(const Built& built, bool per_op, Outcome& out) {
+  if (!built.tuned) return;
+  const bench::Tuned& t = *built.tuned;
+  out.json["tuning"] = {{"forms", t.forms},     {"measured", t.measured},
+                        {"modules", t.modules}, {"untuned_cycles", t.untuned},
+                        {"within", t.within},   {"layers", Json::array()}};
+  out.holds = out.holds && t.within;
+  out.text += fmt::format("  tuned    {} forms of {} layers, {} measured now, in {} modules; {:.1f} % of {} cycles\n{}",
+                          t.forms, t.layers.size(), t.measured, t.modules,
+                          100.0 * static_cast<double>(t.cycles) / static_cast<double>(t.untuned), t.untuned,
+                          t.within ? "" : "  BROKEN   no forms meet all budgets; this is the nearest\n");
+  if (per_op) out.text += fmt::format("\n  {:>10} {:>10} {:>6}  {}\n", "estimated", "tuned", "forms", "layer");
+  for (const bench::TunedLayer& l : t.layers) {
+    out.json["tuning"]["layers"].push_back({{"op", l.op},
+                                            {"shape", l.summary},
+                                            {"forms", l.forms},
+                                            {"kernel", l.kernel},
+                                            {"cycles", l.cycles},
+                                            {"untuned_kernel", l.by_estimate},
+                                            {"untuned_cycles", l.estimated}});
+    if (per_op && l.kernel != l.by_estimate)
+      out.text += fmt::format("  {:>10} {:>10} {:>6}  {}: {} instead of {}\n", l.estimated, l.cycles, l.forms,
+                              l.summary, l.kernel, l.by_estimate);
+  }
 }
 
 /// The model as source for a framework. Nothing is measured: the board need not run here.
@@ -174,9 +217,9 @@ Result<Outcome> run_export(const Arguments& a) {
   return out;
 }
 
-Result<Outcome> run_compile(const Arguments& a) {
+Result<Outcome> run_compile(const Arguments& a, Progress& progress) {
   if (!a.framework.empty()) return run_export(a);
-  MOTE_TRY(const Built built, build(a));
+  MOTE_TRY(const Built built, build(a, progress));
   const std::filesystem::path folder =
       a.out.empty() ? std::filesystem::path(a.file).stem().string() + "." + built.board.name : a.out;
   MOTE_TRY_VOID(write_file(folder / "module.bin", built.model.module));
@@ -197,6 +240,7 @@ Result<Outcome> run_compile(const Arguments& a) {
               {"op_count", built.graph.ops().size()},
               {"planner", program_json(built.model)}};
   out.text = bench_text(built.measured, a.per_op);
+  add_tuning(built, a.per_op, out);
   out.text += fmt::format("\n  arena peak at step {}, where these are live:", built.model.program.peak_step);
   for (const std::string& tensor : built.model.program.peak_tensors) out.text += " " + tensor;
   out.text += fmt::format("\n  wrote {}/module.bin, firmware.elf, module.elf, model.cpp{}\n", folder.string(),
@@ -205,8 +249,8 @@ Result<Outcome> run_compile(const Arguments& a) {
 }
 
 /// The benchmark's own script on the virtual UART.
-Result<Outcome> run_mlperf(const Arguments& a) {
-  MOTE_TRY(const Built built, build(a));
+Result<Outcome> run_mlperf(const Arguments& a, Progress& progress) {
+  MOTE_TRY(const Built built, build(a, progress));
   const auto& models = bench::mlperf_models();
   const auto chosen = std::ranges::find(models, a.mlperf, &bench::MlperfModel::name);
   MOTE_TRY(const bench::MlperfRun run,
@@ -229,31 +273,37 @@ Result<Outcome> run_mlperf(const Arguments& a) {
   return out;
 }
 
-Result<Outcome> run_bench(const Arguments& a) {
-  if (!a.mlperf.empty()) return run_mlperf(a);
-  MOTE_TRY(const Built built, build(a));
-  return Outcome{bench_text(built.measured, a.per_op), bench_json(built.measured), true};
+Result<Outcome> run_bench(const Arguments& a, Progress& progress) {
+  if (!a.mlperf.empty()) return run_mlperf(a, progress);
+  MOTE_TRY(const Built built, build(a, progress));
+  Outcome out{bench_text(built.measured, a.per_op), bench_json(built.measured), true};
+  add_tuning(built, a.per_op, out);
+  return out;
 }
 
-Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&), bool writes) {
+Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&, Progress&), bool writes) {
   auto a = std::make_shared<Arguments>();
   parser.add_option("FILE", a->file, "int8 model: .tflite, .onnx or mote's graph text")->required();
   parser.add_option("--board", a->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
   parser.add_option("--flash", a->flash,
-                    "bytes of flash the module should fit: functions are shared and compiled for size until it does");
+                    "bytes of flash the module should fit: functions are shared and compiled for size until it does; "
+                    "room that is left makes 3x3 convolutions faster");
   parser.add_option(
       "--ram", a->ram,
-      "bytes the arena may use: more makes layers faster, less has them computed row by row; default: up to "
-      "a twelfth more than the layers need one by one");
-  parser.add_flag(
-      "--winograd", a->winograd,
-      "3x3 convolutions in Winograd's form, exact too: fewer cycles, five times the flash for their weights");
+      "bytes the arena may use: more makes layers faster, at last with dense layers' weights in RAM, less has them "
+      "computed row by row; default: up to a twelfth more than the layers need one by one");
   auto* features =
       parser.add_option("--features", a->features,
                         "a .toml file with [sensor] and [features]: the module takes samples and extracts features");
-  parser.add_flag("--weights-in-ram", a->weights_in_ram,
-                  "dense layers' weights are copied to RAM when the module is reset, so that none waits for flash");
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
+  auto* tune = parser.add_flag(
+      "--tune", a->tune,
+      "choose each layer's form by measuring forms on the board: the fewest cycles within --flash and --ram");
+  parser
+      .add_option("--latency", a->latency_ms,
+                  "with --tune: milliseconds an inference may take; the least flash that meets it is taken")
+      ->needs(tune)
+      ->check(CLI::PositiveNumber);
   if (!writes) {
     std::vector<std::string> names;
     for (const bench::MlperfModel& m : bench::mlperf_models()) names.emplace_back(m.name);
@@ -279,7 +329,7 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&)
         ->needs(framework)
         ->capture_default_str();
   }
-  return [a, run](Progress&) { return run(*a); };
+  return [a, run](Progress& progress) { return run(*a, progress); };
 }
 
 }  // namespace

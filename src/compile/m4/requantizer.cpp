@@ -182,6 +182,8 @@ std::optional<LineForm> search_line(const ChannelRule& rule, std::int32_t scale,
   return in_range(rule, shorter, scale) ? shorter : *line;
 }
 
+}  // namespace
+
 std::int32_t shortest_multiplier(std::span<const ChannelRule> rules) {
   std::vector<std::vector<LineStep>> steps;
   for (const ChannelRule& rule : rules) steps.push_back(steps_of(rule));
@@ -207,8 +209,6 @@ std::int32_t shortest_multiplier(std::span<const ChannelRule> rules) {
   }
   return given;
 }
-
-}  // namespace
 
 std::optional<LineForm> find_line(const ChannelRule& rule, std::int32_t scale, std::int32_t shift, bool with_offset) {
   // A layer is lowered in many forms, each of which asks for the same lines: half of the time of compiling.

@@ -17,7 +17,8 @@ namespace mote::compile {
 
 struct CompileOptions {
   ProgramOptions program;
-  std::size_t flash_budget = 0;  ///< bytes the module should fit; functions are shared further until it does. 0: none
+  std::size_t flash_budget = 0;  ///< bytes the module should fit: functions are shared further until it does, and what
+                                 ///< is left goes to forms that are faster for more flash. 0: none
   std::vector<std::string> labels;               ///< of the outputs; stored in the module's schema
   std::string sensor_schema;                     ///< canonical text of the sensor's element type, shape and rate
   std::vector<std::pair<Bytes, Bytes>> vectors;  ///< self-test vectors: input, expected output

@@ -100,6 +100,7 @@ struct LoweredOp {
   RowForm row_form = RowForm::none;
   std::size_t elements = 0;      ///< of the output
   std::int32_t row_step = 1;     ///< rows are computed in multiples of these; 0: only all together
+  std::int64_t cycles = 0;       ///< about what it takes as a whole, to compare its forms; 0: not known
   std::int64_t band_cycles = 0;  ///< about what computing some rows costs besides the rows
   bool small = false;            ///< the C++ around the kernel is compiled for size
   std::size_t scratch_bytes = 0;
@@ -110,6 +111,9 @@ struct LoweredOp {
   std::optional<std::ptrdiff_t> trail;
   bool is_view = false;  ///< nothing to compute: the output is the input's bytes
 };
+
+/// Flash of an operator's constants.
+[[nodiscard]] std::size_t constant_bytes(const LoweredOp& op);
 
 /// @error unsupported  the operator has no device kernel; names operator and tensor.
 [[nodiscard]] Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const LoweringOptions& options);

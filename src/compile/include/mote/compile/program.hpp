@@ -41,6 +41,7 @@ struct ProgramOptions {
   std::optional<FeatureStage> features;
   std::size_t arena_budget = 0;  ///< bytes the arena may have: for speed's sake, or, where it needs more, by computing
                                  ///< layers row by row; 0: up to a twelfth more than it needs at least, within 8 KiB
+  std::size_t flash_room = 0;    ///< bytes of flash that forms may take beyond the usual ones for speed's sake
   std::optional<FormChoice> forms;  ///< taken as they are, whatever the budget is; nothing: chosen by estimate
 };
 
