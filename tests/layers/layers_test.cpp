@@ -197,8 +197,9 @@ TEST(Layers, third_parties_stay_behind_their_module) {
   EXPECT_THAT(outside({"src/train/engine/"}, {"torch/", "ATen/", "c10/", "caffe2/"}), IsEmpty());
   EXPECT_THAT(outside({"src/board/"}, {"unicorn/", "capstone/"}), IsEmpty());
   EXPECT_THAT(outside({"src/data/"}, {"sndfile", "stb/", "zlib.h"}), IsEmpty());
-  EXPECT_THAT(outside({"src/base/", "src/package/", "src/simulation/"}, {"openssl/"}), IsEmpty());
+  EXPECT_THAT(outside({"src/base/", "src/package/", "src/simulation/", "src/fleet/"}, {"openssl/"}), IsEmpty());
   EXPECT_THAT(outside({"device/update/crypto/"}, {"bearssl"}), IsEmpty());
+  EXPECT_THAT(outside({"src/fleet/"}, {"boost/", "coap3/"}), IsEmpty());
   EXPECT_THAT(outside({"apps/"}, {"CLI/"}), IsEmpty());
 }
 

@@ -1,0 +1,29 @@
+#pragma once
+// Serves a folder of parcels over CoAP (RFC 7252) in blocks (RFC 7959): GET of the same paths and queries as over HTTP.
+// An answer depends on nothing but its request, so any block can be asked for at any time, and nothing is kept for a
+// client. A parcel's ETag is the first 8 bytes of its SHA-256. Without DTLS: parcels are signed.
+
+#include <memory>
+#include <string>
+
+#include "mote/fleet/parcel_folder.hpp"
+
+namespace mote::fleet {
+
+struct CoapServerOptions {
+  std::string address = "0.0.0.0";
+  std::uint16_t port = 0;  ///< 0: any free one
+  unsigned most_sessions = 256;
+};
+
+/// Serves until it is destroyed, in a thread of its own.
+class CoapServer {
+ public:
+  /// @param folder  borrowed as long as the server lives.   @error io  the port is taken, or not ours.
+  [[nodiscard]] static Result<std::unique_ptr<CoapServer>> start(ParcelFolder& folder,
+                                                                 const CoapServerOptions& options);
+  virtual ~CoapServer() = default;
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
+};
+
+}  // namespace mote::fleet
