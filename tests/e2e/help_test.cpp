@@ -62,6 +62,8 @@ TEST(Help, knows_the_commands_of_the_contract) {
                                             "pack",
                                             "check",
                                             "boards",
+                                            "device torture",
+                                            "attack",
                                             "completion"}));
 }
 
