@@ -331,7 +331,8 @@ static void end_hash(Sha512* hash, uint8_t* digest) {
   static const uint8_t kEnd[1] = {0x80}, kFill[1] = {0};
   const uint64_t bits = (uint64_t)hash->bytes * 8;
   hash_bytes(hash, kEnd, 1);
-  while (hash->bytes % 128 != 120) hash_bytes(hash, kFill, 1);  // the upper half of the length is zero
+  while (hash->bytes % 128 != 112) hash_bytes(hash, kFill, 1);
+  for (unsigned i = 0; i < 8; ++i) hash_bytes(hash, kFill, 1);  // the upper half of the length
   br_enc64be(hash->block + 120, bits);
   hash_block(hash);
   br_range_enc64be(digest, hash->value, 8);
