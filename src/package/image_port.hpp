@@ -8,10 +8,13 @@
 
 namespace mote::package {
 
-/// `image` is borrowed.
+/// `image` is borrowed. @param runtime  what its firmware can run; nothing, where that is not asked.
 class ImagePort : public update::Port {
  public:
-  ImagePort(const update::Layout& layout, Bytes& image) : image_(image) { layout_ = layout; }
+  ImagePort(const update::Layout& layout, Bytes& image, const Runtime& runtime = {}) : image_(image) {
+    layout_ = layout;
+    runtime_ = runtime;
+  }
   void read(std::uint32_t offset, update::MutableBytes to) override {
     std::copy_n(image_.begin() + offset, to.size, to.data);
   }

@@ -15,7 +15,11 @@ inline Bytes small_module(std::uint8_t content = 0x5a) {
   header.magic = device::kModuleMagic;
   header.abi = device::kModuleAbi;
   header.module_bytes = static_cast<std::uint32_t>(module.size());
+  header.header_bytes = sizeof(header);
+  header.entry_offset = sizeof(header);
   header.arena_bytes = 1000;
+  header.arena_align = 4;
+  header.input_bytes = header.output_bytes = header.output_offset = 16;
   std::memcpy(module.data(), &header, sizeof(header));
   return module;
 }

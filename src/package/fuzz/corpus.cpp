@@ -6,10 +6,13 @@
 #include "../module_of_test.hpp"
 #include "cbor.hpp"
 #include "mote/base/file.hpp"
+#include "mote/base/hash.hpp"
 #include "mote/package/cbor_value.hpp"
 #include "mote/package/delta.hpp"
 #include "mote/package/encryption.hpp"
+#include "update/radio.hpp"
 #include "update/report.hpp"
+#include "update/serial.hpp"
 
 using namespace mote;
 using namespace mote::package;
@@ -63,6 +66,80 @@ void write_deltas(Corpus& corpus) {
   }
 }
 
+using Frames = std::vector<Bytes>;
+
+update::Announcement announcement_of(const Bytes& parcel, std::uint16_t block_bytes) {
+  update::Announcement announcement;
+  std::copy_n(sha256(parcel).bytes.begin(), sizeof(announcement.id), announcement.id);
+  announcement.total_bytes = static_cast<std::uint32_t>(parcel.size());
+  announcement.block_bytes = block_bytes;
+  return announcement;
+}
+
+/// A block of a parcel; the last one filled up with zeros.
+Bytes block_of(const Bytes& parcel, std::size_t number, std::size_t block_bytes) {
+  Bytes block(block_bytes);
+  const std::size_t from = number * block_bytes;
+  std::copy_n(parcel.begin() + static_cast<std::ptrdiff_t>(from), std::min(block_bytes, parcel.size() - from),
+              block.begin());
+  return block;
+}
+
+Frames radio_frames(const Bytes& parcel) {
+  constexpr std::uint16_t kBlock = 200;
+  const update::Announcement announcement = announcement_of(parcel, kBlock);
+  const std::size_t blocks = (parcel.size() + kBlock - 1) / kBlock;
+  const update::Stretch stretch{1, 0, static_cast<std::uint16_t>(blocks)};
+  std::uint8_t offer[update::kRadioOfferBytes], setup[update::kSessionSetupBytes];
+  update::write_offer(announcement, offer);
+  update::write_setup(update::setup_of(stretch, announcement), setup);
+  Frames frames{Bytes(std::begin(offer), std::end(offer)), {}, Bytes(std::begin(setup), std::end(setup))};
+  for (std::size_t i = 0; i < blocks; ++i) {
+    Bytes frame(update::kDataFragmentHeader);
+    frame[0] = static_cast<std::uint8_t>(update::RadioMessage::data_fragment);
+    update::write_little_endian(frame.data() + 1, static_cast<std::uint32_t>((i + 1) | 1u << 14),
+                                2);  // numbers count from 1
+    const Bytes block = block_of(parcel, i, kBlock);
+    frame.insert(frame.end(), block.begin(), block.end());
+    frames.push_back(frame);
+  }
+  return frames;
+}
+
+Frames serial_frames(const Bytes& parcel) {
+  constexpr std::uint16_t kBlock = 240;
+  const update::Announcement announcement = announcement_of(parcel, kBlock);
+  Bytes announce{static_cast<std::uint8_t>(update::SerialRequest::announce), 1};
+  announce.insert(announce.end(), std::begin(announcement.id), std::end(announcement.id));
+  announce.resize(16);
+  update::write_little_endian(announce.data() + 10, announcement.total_bytes, 4);
+  update::write_little_endian(announce.data() + 14, kBlock, 2);
+  Frames frames{{static_cast<std::uint8_t>(update::SerialRequest::hello), 0}, announce, {}};
+  for (std::size_t from = 0; from < parcel.size(); from += kBlock) {
+    Bytes frame{static_cast<std::uint8_t>(update::SerialRequest::block), 2, 0, 0, 0, 0};
+    update::write_little_endian(frame.data() + 2, static_cast<std::uint32_t>(from / kBlock), 4);
+    frame.insert(frame.end(), parcel.begin() + static_cast<std::ptrdiff_t>(from),
+                 parcel.begin() + static_cast<std::ptrdiff_t>(std::min(from + kBlock, parcel.size())));
+    frames.push_back(frame);
+  }
+  frames.push_back({static_cast<std::uint8_t>(update::SerialRequest::have), 3, 0, 0, 0, 0});
+  return frames;
+}
+
+/// Frames as events of links_fuzz.cpp, and steps; an empty frame stands for steps alone.
+Bytes events_of(const Frames& frames, std::uint8_t event) {
+  Bytes events;
+  for (const Bytes& frame : frames) {
+    if (!frame.empty()) {
+      events.push_back(event);
+      events.push_back(static_cast<std::uint8_t>(frame.size()));
+      events.insert(events.end(), frame.begin(), frame.end());
+    }
+    events.push_back(0xfc);  // 32 steps
+  }
+  return events;
+}
+
 void write(Corpus& corpus) {
   const SigningKey signers[] = {SigningKey::from_seed({1}), SigningKey::from_seed({2})};
   for (const BundleOptions& options : kinds_of_bundles()) {
@@ -101,6 +178,15 @@ void write(Corpus& corpus) {
   const Bytes report_message(report, report + report_bytes);
   corpus.add("statements", report_message, {0});
   corpus.add("statements", payload_of(report_message), {3});
+  const SigningKey releasers[] = {key(3)};
+  for (std::uint8_t good = 0; good < 2; ++good) {
+    BundleOptions options = bundle_options();
+    options.sequence = 4;
+    options.firmware_version = 1u - good;  // the other one does not fit
+    const Bytes update = write_bundle(small_module(), options, releasers).value();
+    corpus.add("links", events_of(radio_frames(update), 0));
+    corpus.add("links", events_of(serial_frames(update), 1));
+  }
   const Bytes parcel[] = {document, time, write_bundle(small_module(), bundle_options(), signers).value()};
   corpus.add("parcel", join(parcel));
   for (const Bytes& message : {document, time}) {
