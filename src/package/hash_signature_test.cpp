@@ -80,13 +80,13 @@ TEST_F(Hss, the_example_of_the_rfc_holds) { EXPECT_TRUE(verify_hss(key_, signatu
 
 TEST_F(Hss, a_changed_byte_is_noticed_in_each_part) {
   // Levels; of the upper tree q, type, C, a chain, tree type, path; the lower tree's key; then the same of that one.
-  for (const std::size_t i :
-       {3, 7, 11, 12, 44, 700, 1135, 1136, 1290, 1299, 1303, 1310, 1350, 1359, 1363, 1370, 2000, 2487, 2643}) {
+  for (const std::size_t i : {3u, 7u, 11u, 12u, 44u, 700u, 1135u, 1136u, 1290u, 1299u, 1303u, 1310u, 1350u, 1359u,
+                              1363u, 1370u, 2000u, 2487u, 2643u}) {
     Bytes changed = signature_;
     changed[i] ^= 0x02;
     EXPECT_FALSE(verify_hss(key_, changed, message_)) << i;
   }
-  for (const std::size_t i : {3, 7, 11, 12, 27, 28, 59}) {
+  for (const std::size_t i : {3u, 7u, 11u, 12u, 27u, 28u, 59u}) {
     Bytes changed = key_;
     changed[i] ^= 0x01;
     EXPECT_FALSE(verify_hss(changed, signature_, message_)) << i;
