@@ -6,6 +6,7 @@
 #include "cbor.hpp"
 #include "image_port.hpp"
 #include "mote/base/hash.hpp"
+#include "mote/package/report.hpp"
 #include "mote/package/suit_envelope.hpp"
 #include "update/cose.hpp"
 #include "update/message.hpp"
@@ -291,6 +292,19 @@ Verdict check_time(ByteSpan bytes, const CheckOptions& options, const ImaginedDe
   return {};
 }
 
+Verdict check_report(ByteSpan bytes, const CheckOptions& options, CheckedMessage& out) {
+  Report report;
+  const Status status =
+      options.report_key ? open_report(bytes, *options.report_key, report) : parse_report(bytes, report);
+  if (status == Status::bad_signature)
+    return {status, "it was changed, or is not of the device with the key given: its authentication code is wrong"};
+  if (status == Status::too_large) return {status, "no report is as long as this"};
+  if (status != Status::ok) return {status, ""};
+  out.is_verified = options.report_key.has_value();
+  out.sentence = describe(report) + (out.is_verified ? "; authentic" : "; not verified (no key of reports given)");
+  return {};
+}
+
 Verdict check_message(ByteSpan rest, const CheckOptions& options, const ImaginedDevice& device, CheckedMessage& out) {
   update::CborReader tagged(view(rest));
   const std::uint64_t tag = tagged.peek() == update::CborType::tag ? tagged.tag() : 0;
@@ -309,8 +323,7 @@ Verdict check_message(ByteSpan rest, const CheckOptions& options, const Imagined
   const ByteSpan message = rest.first(out.bytes);
   if (out.kind == "keys") return check_keys(message, options, device, out);
   if (out.kind == "time") return check_time(message, options, device, out);
-  out.sentence = "of a device, for whoever has its key";
-  return {};
+  return check_report(message, options, out);
 }
 
 }  // namespace

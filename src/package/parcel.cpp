@@ -349,58 +349,6 @@ Bytes write_time(const TimeOptions& options, const SigningKey& signer) {
   return sign1(payload, false, kTimeAad, signer);
 }
 
-Result<Report> read_report(ByteSpan report, const std::array<std::uint8_t, 32>& device_key, std::uint32_t last_number) {
-  const auto refuse = [](update::Status status) {
-    return fail(Code::malformed, std::string(update::name(status)) + ": the report is not accepted");
-  };
-  update::CborReader outer(view(report));
-  if (outer.tag() != update::kTagMac0 || outer.array() != 4) outer.fail(update::Status::malformed);
-  const update::Bytes header = outer.bytes();
-  if (outer.status() == update::Status::ok && !equal(header, update::kReportHeader))
-    outer.fail(update::Status::unsupported_algorithm);
-  if (outer.map() != 0) outer.fail(update::Status::malformed);
-  const update::Bytes payload = outer.bytes();
-  const update::Bytes tag = outer.bytes(32);
-  if (outer.finish() != update::Status::ok) return refuse(outer.status());
-  std::uint8_t expected[32];
-  update::report_tag(view(device_key), payload, expected);
-  if (!update::equal_constant_time(expected, tag)) return refuse(update::Status::bad_signature);
-
-  update::CborReader reader(payload);
-  unsigned key = 0;
-  const auto number = [&] {
-    reader.number(++key);
-    return reader.unsigned_int();
-  };
-  const auto limited = [&](std::uint32_t limit) {
-    reader.number(++key);
-    return reader.unsigned_int(limit);
-  };
-  const auto bytes = [&] {
-    reader.number(++key);
-    return reader.bytes();
-  };
-  if (reader.map() != 11) reader.fail(update::Status::malformed);
-  Report out;
-  out.number = limited(0xffffffff);
-  const update::Bytes device = bytes();
-  out.phase = static_cast<update::Phase>(limited(7));
-  out.active_sequence = number();
-  const update::Bytes digest = bytes();
-  out.confirmed_sequence = number();
-  out.last_status = static_cast<update::Status>(limited(127));
-  out.last_sequence = number();
-  out.time_s = number();
-  out.keys_version = limited(0xffffffff);
-  out.is_stale = limited(1) != 0;
-  if (device.size != out.device.size()) reader.fail(update::Status::malformed);
-  if (reader.finish() != update::Status::ok) return refuse(reader.status());
-  std::copy_n(device.data, device.size, out.device.begin());
-  out.active_digest.assign(digest.data, digest.data + digest.size);
-  if (out.number <= last_number) return refuse(update::Status::replayed);
-  return out;
-}
-
 Bytes join(std::span<const Bytes> messages) {
   Bytes parcel;
   for (const Bytes& message : messages) parcel.insert(parcel.end(), message.begin(), message.end());

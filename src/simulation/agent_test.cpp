@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "mote/package/report.hpp"
 #include "mote/simulation/scenario.hpp"
 
 namespace mote::simulation {

@@ -6,6 +6,7 @@
 
 #include "attack_stage.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/package/report.hpp"
 #include "update/block_macs.hpp"
 #include "update/crc32.hpp"
 

@@ -2,6 +2,7 @@
 // too far ahead; and what brings a device back when a stolen key went ahead of it.
 
 #include "attack_stage.hpp"
+#include "mote/package/report.hpp"
 
 namespace mote::simulation {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "mote/base/hash.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/package/report.hpp"
 #include "mote/simulation/field_trial.hpp"
 #include "mote/simulation/models.hpp"
 

@@ -7,17 +7,20 @@
 #include "mote/package/documents.hpp"
 #include "mote/package/encryption.hpp"
 #include "mote/package/parcel.hpp"
+#include "mote/package/report.hpp"
 #include "option_types.hpp"
 #include "package_options.hpp"
 
 namespace mote::app {
 namespace {
 
-enum class Purpose { signing, device, group };
+enum class Purpose { signing, device, group, report };
 
 const Choices<Purpose>& purposes() {
-  static const Choices<Purpose> all{
-      {"signing", Purpose::signing}, {"device", Purpose::device}, {"group", Purpose::group}};
+  static const Choices<Purpose> all{{"signing", Purpose::signing},
+                                    {"device", Purpose::device},
+                                    {"group", Purpose::group},
+                                    {"report", Purpose::report}};
   return all;
 }
 
@@ -52,18 +55,26 @@ Result<Outcome> make_key(const NewOptions& options) {
       return made(options, secret, shared, to_hex(package::key_id(package::agreement_public_key(key))));
     }
     case Purpose::group:
+    case Purpose::report:
       break;
   }
   const std::string file = options.name + ".key";
+  if (chosen(purposes(), options.purpose) == Purpose::report) {
+    MOTE_TRY_VOID(package::write_report_key(file, package::new_report_key()));
+    return made(options, file, "", "");
+  }
   MOTE_TRY_VOID(package::write_group_key(file, package::new_group_key()));
   return made(options, file, "", "");
 }
 
 Action set_up_new(CLI::App& app) {
   auto options = std::make_shared<NewOptions>();
-  app.add_option("name", options->name, "the files are NAME.pem and NAME.pub.pem, or NAME.key for a group")->required();
+  app.add_option("name", options->name,
+                 "the files are NAME.pem and NAME.pub.pem, or NAME.key for a group and for reports")
+      ->required();
   add_choice(app, "--for", options->purpose, purposes(),
-             "signing (Ed25519), a device's key for encrypted bundles (X25519), or a group's (AES-128)")
+             "signing (Ed25519), a device's key for encrypted bundles (X25519) or a group's (AES-128), or the key with "
+             "which a device signs its reports (HMAC-SHA-256)")
       ->capture_default_str();
   return [options](Progress&) { return make_key(*options); };
 }

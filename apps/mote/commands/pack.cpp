@@ -1,4 +1,5 @@
-// `mote pack` and `mote check`: a module becomes a signed parcel; whether a parcel is what devices take.
+// `mote pack` and `mote check`: a module becomes a signed parcel; whether a parcel is what devices take, and what a
+// report says.
 
 #include <fmt/format.h>
 
@@ -116,7 +117,7 @@ Action set_up_pack(CLI::App& app) {
 }
 
 struct CheckWords {
-  std::string parcel, keys, public_key, base, group, device;
+  std::string parcel, keys, public_key, base, group, device, report;
   bool describe = false;
 };
 
@@ -154,6 +155,9 @@ Result<Outcome> check(const CheckWords& options) {
   if (!options.device.empty()) {
     MOTE_TRY(known.agreement_secret, package::read_agreement_secret(options.device));
   }
+  if (!options.report.empty()) {
+    MOTE_TRY(known.report_key, package::read_report_key(options.report));
+  }
   Outcome outcome;
   Json messages = Json::array();
   for (const package::CheckedMessage& message : package::check_parcel(parcel, known)) {
@@ -183,6 +187,8 @@ Action set_up_check(CLI::App& app) {
   app.add_option("--base", options->base, "the module that a delta is against");
   app.add_option("--group-key", options->group, "opens what is encrypted for this group");
   app.add_option("--device-key", options->device, "private key: opens what is encrypted for this device");
+  app.add_option("--report-key", options->report,
+                 "key of reports: verifies that a report is of the device that has it");
   app.add_flag("--describe", options->describe, "print every message, with names");
   return [options](Progress&) { return check(*options); };
 }
@@ -194,7 +200,7 @@ std::vector<Command> package_commands() {
            "mote pack module.bin --out v2.parcel --sequence 2 --vendor example.com --class thermometer "
            "--sign release.pem",
            set_up_pack},
-          {"check", "say whether devices would take a parcel, and in one sentence why not",
+          {"check", "say whether devices would take a parcel, or what a report says, and in one sentence what is wrong",
            "mote check v2.parcel --keys keys.cose", set_up_check}};
 }
 

@@ -7,6 +7,7 @@
 #include "cbor.hpp"
 #include "image_port.hpp"
 #include "mote/package/documents.hpp"
+#include "mote/package/report.hpp"
 #include "signatures.hpp"
 #include "update/message.hpp"
 #include "update/report.hpp"
@@ -107,6 +108,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::abort();
   const auto report = read_report(message, kDeviceKey, 3);
   if (report && report->number <= 3) std::abort();
+  Report claimed;
+  if (report && (parse_report(message, claimed) != Status::ok || claimed.number != report->number)) std::abort();
   if (document) static_cast<void>(add_signature(message, SigningKey::from_seed({2})));
   return 0;
 }

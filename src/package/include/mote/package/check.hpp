@@ -9,6 +9,7 @@
 #include "mote/package/cose_message.hpp"
 #include "mote/package/encryption.hpp"
 #include "mote/package/parcel.hpp"
+#include "mote/package/report.hpp"
 #include "update/status.hpp"
 
 namespace mote::package {
@@ -21,6 +22,7 @@ struct CheckOptions {
   std::optional<Bytes> base;  ///< the module that a delta is against
   std::optional<GroupKey> group_key;
   std::optional<AgreementSecret> agreement_secret;
+  std::optional<ReportKey> report_key;  ///< of the device that a report is said to be of
 };
 
 struct CheckedMessage {

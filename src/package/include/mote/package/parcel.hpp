@@ -89,27 +89,6 @@ struct TimeOptions {
 /// Messages one after the other.
 [[nodiscard]] Bytes join(std::span<const Bytes> messages);
 
-/// A report as read, its authenticity checked.
-struct Report {
-  std::uint32_t number = 0;
-  Uuid device{};
-  update::Phase phase = update::Phase::idle;
-  std::uint64_t active_sequence = 0;  ///< 0: no module runs
-  Bytes active_digest;
-  std::uint64_t confirmed_sequence = 0;
-  update::Status last_status = update::Status::ok;
-  std::uint64_t last_sequence = 0;
-  std::uint64_t time_s = 0;
-  std::uint32_t keys_version = 0;
-  bool is_stale = false;
-};
-
-/// @param device_key      of the device that is said to have written it.
-/// @param last_number     of the newest report seen from it; 0: none.
-/// @error malformed       not a report, or not this device's: bad_signature, replayed, ... is the first word.
-[[nodiscard]] Result<Report> read_report(ByteSpan report, const std::array<std::uint8_t, 32>& device_key,
-                                         std::uint32_t last_number);
-
 /// What the factory writes into a device.
 struct FactoryOptions {
   Uuid vendor{}, klass{}, device{};
