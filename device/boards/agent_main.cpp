@@ -162,6 +162,9 @@ class Firmware {
       case AgentRequest::source:
         card_.size = uart_.read_u32();
         return reply(agent_.offer(card_));
+      case AgentRequest::abandon:
+        agent_.abandon(static_cast<Status>(uart_.read()));
+        return reply(Status::ok);
       case AgentRequest::world:
         port_.battery = uart_.read();
         port_.clock = uart_.read_u32();

@@ -19,6 +19,7 @@ enum class AgentRequest : std::uint8_t {
   announce = 'A',  // u8[8] id, u32 bytes, u16 block bytes: a network's parcel
   block = 'P',     // u32 number, u16 length, bytes of it
   source = 'C',    // u32 bytes: a card with a parcel of this size is in; the firmware asks for its bytes with `read`
+  abandon = 'X',  // u8 update::Status: gives up the parcel that is being received or judged
   world = 'E',     // u8 battery in percent, u64 clock in seconds (0: none)
   report = 'T',    // the device's own report, authenticated
 };

@@ -123,6 +123,12 @@ Result<AgentState> BoardDevice::offer(ByteSpan parcel) {
   return ask(bytes);
 }
 
+Result<AgentState> BoardDevice::abandon(update::Status reason) {
+  Bytes bytes = request_of(AgentRequest::abandon);
+  add(bytes, static_cast<std::uint64_t>(reason), 1);
+  return ask(bytes);
+}
+
 Result<AgentState> BoardDevice::world(std::uint8_t battery_percent, std::uint64_t clock_s) {
   Bytes bytes = request_of(AgentRequest::world);
   add(bytes, battery_percent, 1);

@@ -78,6 +78,12 @@ class NativeFieldDevice : public FieldDevice {
     card_.content = parcel;
     return ask([&] { return agent_->offer(card_); });
   }
+  Result<AgentState> abandon(Status reason) override {
+    return ask([&] {
+      agent_->abandon(reason);
+      return Status::ok;
+    });
+  }
   Result<AgentState> world(std::uint8_t battery_percent, std::uint64_t clock_s) override {
     port_->battery = battery_ = battery_percent;
     port_->clock = clock_s_ = clock_s;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "abi/module.hpp"
+#include "boards/agent_state.hpp"
 #include "mote/base/hash.hpp"
 #include "mote/package/delta.hpp"
 
@@ -10,6 +11,7 @@ namespace mote::simulation {
 namespace {
 
 using package::SigningKey;
+using update::Phase;
 using update::Progress;
 using update::Status;
 
@@ -245,18 +247,142 @@ class Card : public update::Source {
 
 std::uint16_t block_bytes(Way way) { return way == Way::radio ? 40 : 256; }
 
-/// Gives the device a block that it lacks, if the way does not lose it.
-Status send_block(update::Inbox& inbox, const Arrival& arrival, Rng& rng) {
-  const std::uint32_t count = inbox.block_count();
-  const bool in_order = arrival.way == Way::blocks;
-  if (arrival.way == Way::radio && rng.chance(0.3)) return Status::ok;
-  std::uint32_t number = inbox.next_missing(in_order ? 0 : static_cast<std::uint32_t>(rng.below(count)));
-  if (number == count) number = inbox.next_missing(0);
-  if (number == count) return Status::ok;
-  if (arrival.way == Way::shuffled && rng.chance(0.1))
-    number = static_cast<std::uint32_t>(rng.below(count));  // a repetition
-  const std::size_t offset = std::size_t{number} * block_bytes(arrival.way);
-  return inbox.put(number, {arrival.parcel.data() + offset, inbox.block_size(number)});
+/// A native device, from inside.
+class NativeView {
+ public:
+  explicit NativeView(NativeDevice& device) : device_(device), card_({}) {}
+  device::AgentState state() { return device::agent_state(device_.agent(), Status::ok, progress_); }
+  Phase phase() { return device_.agent().phase(); }
+  Status announce(const update::Announcement& announcement) { return device_.agent().announce(announcement); }
+  Status offer(ByteSpan parcel) {
+    card_ = Card(parcel);
+    return device_.agent().offer(card_);
+  }
+  void abandon(Status reason) { device_.agent().abandon(reason); }
+  /// The first from `number` on that it may lack.
+  std::uint32_t next_missing(std::uint32_t number) { return device_.agent().inbox()->next_missing(number); }
+  Status put(std::uint32_t number, ByteSpan block) {
+    return device_.agent().inbox()->put(number, {block.data(), block.size()});
+  }
+  void step(unsigned count) {
+    for (progress_ = Progress::worked; count > 0 && progress_ != Progress::idle; --count)
+      progress_ = device_.agent().step();
+  }
+  void infer() { device_.infer(); }
+
+ private:
+  NativeDevice& device_;
+  Card card_;
+  Progress progress_ = Progress::idle;
+};
+
+/// Any device, from outside.
+class FieldView {
+ public:
+  struct Failed {
+    Error error;
+  };
+
+  FieldView(FieldDevice& device, const Models& models) : device_(device), models_(models) { state(); }
+  const device::AgentState& state() { return take(device_.state()); }
+  [[nodiscard]] Phase phase() const { return static_cast<Phase>(state_.phase); }
+  Status announce(const update::Announcement& announcement) { return answer(device_.announce(announcement)); }
+  Status offer(ByteSpan parcel) { return answer(device_.offer(parcel)); }
+  void abandon(Status reason) { take(device_.abandon(reason)); }
+  static std::uint32_t next_missing(std::uint32_t number) { return number; }
+  Status put(std::uint32_t number, ByteSpan block) { return answer(device_.put(number, block)); }
+  void step(std::uint16_t count) { take(device_.step(count)); }
+  void infer() {
+    const std::size_t count = models_.inputs.size() / models_.input_bytes;
+    auto output = device_.infer(
+        ByteSpan(models_.inputs).subspan(next_input_++ % count * models_.input_bytes, models_.input_bytes));
+    if (!output) throw Failed{std::move(output).error()};
+    state();
+  }
+
+ private:
+  const device::AgentState& take(Result<device::AgentState> said) {
+    if (!said) throw Failed{std::move(said).error()};
+    return state_ = *said;
+  }
+  Status answer(Result<device::AgentState> said) { return static_cast<Status>(take(std::move(said)).answer); }
+
+  FieldDevice& device_;
+  const Models& models_;
+  device::AgentState state_{};
+  std::size_t next_input_ = 0;
+};
+
+/// A sender of one arrival's blocks.
+class Sender {
+ public:
+  Sender(const Arrival& arrival, Rng& rng) : arrival_(arrival), rng_(rng) {
+    const Digest digest = sha256(arrival.parcel);
+    std::copy_n(digest.bytes.begin(), sizeof(announcement_.id), announcement_.id);
+    announcement_.total_bytes = static_cast<std::uint32_t>(arrival.parcel.size());
+    announcement_.block_bytes = block_bytes(arrival.way);
+    count_ = (announcement_.total_bytes + announcement_.block_bytes - 1u) / announcement_.block_bytes;
+  }
+  [[nodiscard]] const update::Announcement& announcement() const { return announcement_; }
+
+  /// Gives the device a block that it lacks, as far as can be seen, if the way does not lose it.
+  template <class View>
+  Status send_block(View& device) {
+    if (arrival_.way == Way::radio && rng_.chance(0.3)) return Status::ok;
+    const bool in_order = arrival_.way == Way::blocks;
+    std::uint32_t number = device.next_missing(in_order ? next_ : static_cast<std::uint32_t>(rng_.below(count_)));
+    if (number >= count_) number = device.next_missing(0);
+    if (number >= count_) return Status::ok;
+    if (arrival_.way == Way::shuffled && rng_.chance(0.1))
+      number = static_cast<std::uint32_t>(rng_.below(count_));  // a repetition
+    next_ = (number + 1) % count_;
+    const std::size_t offset = std::size_t{number} * announcement_.block_bytes;
+    return device.put(number, ByteSpan(arrival_.parcel)
+                                  .subspan(offset, std::min<std::size_t>(announcement_.block_bytes,
+                                                                         arrival_.parcel.size() - offset)));
+  }
+
+ private:
+  const Arrival& arrival_;
+  Rng& rng_;
+  update::Announcement announcement_;
+  std::uint32_t count_ = 0, next_ = 0;
+};
+
+/// @return false  it did not come to an end in any reasonable time.
+template <class View>
+bool live_with(View& device, const Scenario& scenario, std::uint64_t seed) {
+  Rng rng(seed);
+  std::uint32_t idle_rounds = 0;
+  for (const Arrival& arrival : scenario.arrivals) {
+    Sender sender(arrival, rng);
+    for (std::uint32_t round = 0; !has_ended(device.state(), arrival); ++round) {
+      if (round > 20'000) return false;
+      if (device.phase() == Phase::idle) {
+        if (++idle_rounds > 400) return false;
+        if (arrival.way == Way::card) {
+          if (device.offer(arrival.parcel) != Status::ok) return false;
+        } else {
+          const Status status = device.announce(sender.announcement());
+          if (status == Status::too_large && status == arrival.expected) break;  // refused before anything is stored
+          if (status != Status::ok && status != Status::waiting) return false;
+        }
+      } else if (device.phase() == Phase::receiving && arrival.way == Way::card) {
+        device.abandon(Status::too_slow);
+      } else if (device.phase() == Phase::receiving) {
+        // Another parcel's session was under way when this one's turn came: its sender is gone.
+        if (device.announce(sender.announcement()) == Status::busy) device.abandon(Status::too_slow);
+        // Spare positions used up by cuts: the session begins anew.
+        if (device.phase() == Phase::receiving && sender.send_block(device) == Status::store_full)
+          device.abandon(Status::store_full);
+      }
+      device.step(4);
+      if (round % 4 == 3 || device.phase() == Phase::trial || device.phase() == Phase::shadowing) device.infer();
+    }
+  }
+  // What was confirmed last settles.
+  for (int i = 0; i < 16 && device.phase() != Phase::idle; ++i) device.step(1);
+  return device.phase() == Phase::idle;
 }
 
 }  // namespace
@@ -289,74 +415,47 @@ Result<ScenarioSet> make_scenarios(const Flash& flash, const Models& models) {
   const std::uint32_t frame =
       (40 + flash.geometry.write_unit_bytes - 1) / flash.geometry.write_unit_bytes * flash.geometry.write_unit_bytes +
       trailer;
-  const std::uint32_t inbox_bytes = ((module_bytes + 2048) / 40 + 16) * frame;
   ScenarioSet set;
+  set.storage = {module_bytes, ((module_bytes + 2048) / 40 + 16) * frame};
   set.geometry = flash.geometry;
-  const update::Layout layout =
-      update::arrange(flash.geometry.sector_bytes, flash.geometry.write_unit_bytes, module_bytes, inbox_bytes);
+  const update::Layout layout = update::arrange(flash.geometry.sector_bytes, flash.geometry.write_unit_bytes,
+                                                set.storage.module_bytes, set.storage.inbox_bytes);
   set.geometry.bytes = layout.end();
   set.scenarios = write_scenarios(models, layout);
   return set;
 }
 
-board::NorFlash factory_flash(const ScenarioSet& set, const Scenario& scenario) {
-  board::NorFlash flash = board::NorFlash::create(set.geometry).value();
+Bytes factory_content(const Scenario& scenario) {
   Bytes image = scenario.factory;
   if (scenario.damages_active) image[scenario.hardware.layout.slot(0) + sizeof(device::ModuleHeader) + 40] ^= 4;
-  MOTE_CHECK(flash.load(0, image).has_value());
+  return image;
+}
+
+board::NorFlash factory_flash(const ScenarioSet& set, const Scenario& scenario) {
+  board::NorFlash flash = board::NorFlash::create(set.geometry).value();
+  MOTE_CHECK(flash.load(0, factory_content(scenario)).has_value());
   return flash;
 }
 
-bool has_ended(update::Agent& agent, const Arrival& arrival) {
-  const update::Record& record = agent.record();
-  if (arrival.keys_version != 0) return agent.keys_version() >= arrival.keys_version;
-  if (arrival.sequence == 0) return record.time_s >= arrival.time_s;
-  if (arrival.expected == Status::ok) return record.confirmed_sequence >= arrival.sequence && agent.has_module();
-  return record.last_sequence >= arrival.sequence && record.last_status != Status::module_damaged;
+bool has_ended(const device::AgentState& state, const Arrival& arrival) {
+  if (arrival.keys_version != 0) return state.keys_version >= arrival.keys_version;
+  if (arrival.sequence == 0) return state.time_s >= arrival.time_s;
+  if (arrival.expected == Status::ok) return state.confirmed_sequence >= arrival.sequence && state.active_sequence != 0;
+  return state.last_sequence >= arrival.sequence && static_cast<Status>(state.last_status) != Status::module_damaged;
 }
 
 bool live(NativeDevice& device, const Scenario& scenario, std::uint64_t seed) {
-  Rng rng(seed);
-  std::uint32_t idle_rounds = 0;
-  for (const Arrival& arrival : scenario.arrivals) {
-    Card card(arrival.parcel);
-    update::Announcement announcement;
-    const Digest digest = sha256(arrival.parcel);
-    std::copy_n(digest.bytes.begin(), sizeof(announcement.id), announcement.id);
-    announcement.total_bytes = static_cast<std::uint32_t>(arrival.parcel.size());
-    announcement.block_bytes = block_bytes(arrival.way);
-    for (std::uint32_t round = 0; !has_ended(device.agent(), arrival); ++round) {
-      if (round > 20'000) return false;
-      update::Agent& agent = device.agent();
-      if (agent.phase() == update::Phase::idle) {
-        if (++idle_rounds > 400) return false;
-        if (arrival.way == Way::card) {
-          if (agent.offer(card) != Status::ok) return false;
-        } else {
-          const Status status = agent.announce(announcement);
-          if (status == Status::too_large && status == arrival.expected) break;  // refused before anything is stored
-          if (status != Status::ok && status != Status::waiting) return false;
-        }
-      } else if (agent.phase() == update::Phase::receiving && arrival.way == Way::card) {
-        agent.abandon(Status::too_slow);
-      } else if (agent.phase() == update::Phase::receiving) {
-        // Another parcel's session was under way when this one's turn came: its sender is gone.
-        if (agent.announce(announcement) == Status::busy) agent.abandon(Status::too_slow);
-        update::Inbox* inbox = agent.inbox();
-        // Spare positions used up by cuts: the session begins anew.
-        if (inbox != nullptr && send_block(*inbox, arrival, rng) == Status::store_full)
-          agent.abandon(Status::store_full);
-      }
-      for (int i = 0; i < 4; ++i) {
-        if (agent.step() == Progress::idle) break;
-      }
-      if (round % 4 == 3 || agent.phase() == update::Phase::trial || agent.phase() == update::Phase::shadowing)
-        device.infer();
-    }
+  NativeView view(device);
+  return live_with(view, scenario, seed);
+}
+
+Result<bool> live(FieldDevice& device, const Scenario& scenario, const Models& models, std::uint64_t seed) {
+  FieldView view(device, models);
+  try {
+    return live_with(view, scenario, seed);
+  } catch (FieldView::Failed& failed) {
+    return tl::unexpected(std::move(failed.error));
   }
-  // What was confirmed last settles.
-  for (int i = 0; i < 16 && device.agent().phase() != update::Phase::idle; ++i) device.agent().step();
-  return device.agent().phase() == update::Phase::idle;
 }
 
 }  // namespace mote::simulation

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "mote/base/parallel.hpp"
+#include "power_cuts.hpp"
 
 namespace mote::simulation {
 namespace {
@@ -12,20 +13,6 @@ namespace {
 using board::FlashOperation;
 using board::NorFlash;
 using update::Status;
-
-/// How an operation is interrupted.
-struct Kind {
-  const char* name;
-  std::uint8_t progress, unstable;
-};
-constexpr Kind kKinds[] = {
-    {"before", 0, 0},
-    {"half, with bits that read differently after each start", 128, 255},
-    {"half, stable", 128, 0},
-    {"just begun, unstable", 0, 60},
-    {"nearly done, unstable", 255, 60},
-    {"after", 255, 0},
-};
 
 /// What a device may not fall behind any more, whatever happens.
 struct Facts {
@@ -53,7 +40,7 @@ class Trial {
     nor.observe([&](const NorFlash& before, const FlashOperation& operation) {
       if ((before.operations() - first) % options_.stride != 0) return;
       const Facts facts = begun ? Facts::of(device.agent()) : Facts{};
-      for (const Kind& kind : kKinds) cut(before, operation, kind, facts);
+      for (const CutKind& kind : kCutKinds) cut(before, operation, kind, facts);
     });
     static_cast<void>(device.start());
     begun = true;
@@ -63,7 +50,7 @@ class Trial {
   }
 
  private:
-  void cut(const NorFlash& before, const FlashOperation& operation, const Kind& kind, const Facts& facts) {
+  void cut(const NorFlash& before, const FlashOperation& operation, const CutKind& kind, const Facts& facts) {
     NorFlash flash = before;
     flash.cut_power_at({flash.operations(), kind.progress, rng_.next(), kind.unstable});
     const auto done = operation.kind == FlashOperation::Kind::program ? flash.program(operation.offset, operation.data)
@@ -74,7 +61,7 @@ class Trial {
     flash.restore_power(rng_.next());
     Facts least = facts;
     if (rng_.chance(0.5)) {
-      const Kind& second = kKinds[rng_.below(std::size(kKinds))];
+      const CutKind& second = kCutKinds[rng_.below(std::size(kCutKinds))];
       // Near, because the first operations of a recovery decide; sometimes far.
       const std::uint64_t distance = rng_.chance(0.7) ? rng_.below(12) : rng_.below(800);
       flash.cut_power_at({flash.operations() + distance, second.progress, rng_.next(), second.unstable});
@@ -91,7 +78,7 @@ class Trial {
     }
   }
 
-  void recover(NorFlash& flash, std::uint64_t at, const Kind& kind, Facts& least) {
+  void recover(NorFlash& flash, std::uint64_t at, const CutKind& kind, Facts& least) {
     NativeDevice device(flash, scenario_.hardware, modules_, models_);
     const Status started = device.start();
     update::Agent& agent = device.agent();
@@ -137,10 +124,7 @@ class Trial {
   }
 
   void note(const char* what, std::uint64_t operation, std::string detail) {
-    std::uint64_t& count = what == std::string_view("bricked")     ? report_.bricked
-                           : what == std::string_view("downgrade") ? report_.downgrades
-                                                                   : report_.lost_updates;
-    if (++count <= 3) report_.findings.push_back({what, flash_.name, scenario_.name, operation, std::move(detail)});
+    report_.note({what, flash_.name, scenario_.name, operation, std::move(detail)});
   }
 
   const TortureOptions& options_;
@@ -152,17 +136,22 @@ class Trial {
   TortureReport report_;
 };
 
-void add(TortureReport& to, TortureReport from) {
-  to.cuts += from.cuts;
-  to.second_cuts += from.second_cuts;
-  to.operations += from.operations;
-  to.bricked += from.bricked;
-  to.lost_updates += from.lost_updates;
-  to.downgrades += from.downgrades;
-  std::move(from.findings.begin(), from.findings.end(), std::back_inserter(to.findings));
+}  // namespace
+
+void TortureReport::note(Finding finding) {
+  std::uint64_t& count = finding.what == "bricked" ? bricked : finding.what == "downgrade" ? downgrades : lost_updates;
+  if (++count <= 3) findings.push_back(std::move(finding));
 }
 
-}  // namespace
+void TortureReport::add(TortureReport from) {
+  cuts += from.cuts;
+  second_cuts += from.second_cuts;
+  operations += from.operations;
+  bricked += from.bricked;
+  lost_updates += from.lost_updates;
+  downgrades += from.downgrades;
+  std::move(from.findings.begin(), from.findings.end(), std::back_inserter(findings));
+}
 
 Result<TortureReport> torture(const Models& models, const TortureOptions& options,
                               const std::function<void(std::uint64_t)>& progress) {
@@ -199,11 +188,11 @@ Result<TortureReport> torture(const Models& models, const TortureOptions& option
         Trial trial(options, *tasks[i].flash, *tasks[i].scenario, models, modules, mix(options.seed, i));
         TortureReport part = trial.run(factory_flash(*tasks[i].set, *tasks[i].scenario));
         const std::lock_guard lock(mutex);
-        add(report, std::move(part));
+        report.add(std::move(part));
         if (progress) progress(report.cuts);
       },
       options.threads);
-  for (const Kind& kind : kKinds) report.kinds.emplace_back(kind.name);
+  for (const CutKind& kind : kCutKinds) report.kinds.emplace_back(kind.name);
   return report;
 }
 

@@ -68,6 +68,43 @@ Result<std::uint64_t> stride_for(const simulation::Models& models, simulation::T
   return std::max<std::uint64_t>(1, whole.operations * whole.kinds.size() / wanted);
 }
 
+void tell_findings(const simulation::TortureReport& report, Outcome& out) {
+  Json findings = Json::array();
+  for (const simulation::Finding& f : report.findings) {
+    out.text += fmt::format("{}: {}, {}, operation {}: {}\n", f.what, f.flash, f.scenario, f.operation, f.detail);
+    findings.push_back({{"what", f.what},
+                        {"flash", f.flash},
+                        {"scenario", f.scenario},
+                        {"operation", f.operation},
+                        {"detail", f.detail}});
+  }
+  out.json = {{"cuts", report.cuts},
+              {"second_cuts", report.second_cuts},
+              {"operations", report.operations},
+              {"scenarios", report.scenarios},
+              {"layouts", report.flashes},
+              {"bricked", report.bricked},
+              {"lost_updates", report.lost_updates},
+              {"downgrades", report.downgrades},
+              {"findings", std::move(findings)}};
+}
+
+Result<Outcome> torture_on_board(const std::string& name, const simulation::TortureOptions& options) {
+  MOTE_TRY(const board::BoardSpec board, board::find_board(name));
+  MOTE_TRY(const simulation::TortureReport report, simulation::torture_on(board, options));
+  Outcome out;
+  out.holds = report.bricked + report.lost_updates + report.downgrades == 0;
+  tell_findings(report, out);
+  out.text += fmt::format(
+      "{} power cuts ({} of them while a device recovered) in {} scenarios on an emulated {}: {} bricked, {} updates "
+      "lost, {} downgrades\n",
+      report.cuts, report.second_cuts, report.scenarios, board.name, report.bricked, report.lost_updates,
+      report.downgrades);
+  out.json["board"] = board.name;
+  out.json["seed"] = options.seed;
+  return out;
+}
+
 Result<Outcome> torture(simulation::TortureOptions options, Progress& progress) {
   MOTE_TRY(const simulation::Models models, models_of_this_machine());
   MOTE_TRY(options.stride, stride_for(models, options));
@@ -79,32 +116,14 @@ Result<Outcome> torture(simulation::TortureOptions options, Progress& progress) 
   constexpr std::size_t kPlanted = 2;
   Outcome out;
   out.holds = report.bricked + report.lost_updates + report.downgrades == 0 && caught == kPlanted;
-  Json findings = Json::array();
-  for (const simulation::Finding& f : report.findings) {
-    out.text += fmt::format("{}: {}, {}, operation {}: {}\n", f.what, f.flash, f.scenario, f.operation, f.detail);
-    findings.push_back({{"what", f.what},
-                        {"flash", f.flash},
-                        {"scenario", f.scenario},
-                        {"operation", f.operation},
-                        {"detail", f.detail}});
-  }
+  tell_findings(report, out);
   out.text += fmt::format(
       "{} power cuts ({} of them while a device recovered) in {} scenarios on {} kinds of flash: {} bricked, {} "
-      "updates "
-      "lost, {} downgrades; {} of {} planted mistakes caught\n",
+      "updates lost, {} downgrades; {} of {} planted mistakes caught\n",
       report.cuts, report.second_cuts, report.scenarios, report.flashes, report.bricked, report.lost_updates,
       report.downgrades, caught, kPlanted);
-  out.json = {{"cuts", report.cuts},
-              {"second_cuts", report.second_cuts},
-              {"operations", report.operations},
-              {"scenarios", report.scenarios},
-              {"layouts", report.flashes},
-              {"bricked", report.bricked},
-              {"lost_updates", report.lost_updates},
-              {"downgrades", report.downgrades},
-              {"findings", std::move(findings)},
-              {"planted_bugs", {{"planted", kPlanted}, {"caught", caught}}},
-              {"seed", options.seed}};
+  out.json["planted_bugs"] = {{"planted", kPlanted}, {"caught", caught}};
+  out.json["seed"] = options.seed;
   return out;
 }
 
@@ -127,9 +146,14 @@ std::vector<Command> attack_commands() {
          app.add_option("--cuts", o->most_cuts, "about so many cuts; 0: at every operation")->capture_default_str();
          app.add_option("--seed", o->seed, "of unstable bits and second cuts")->capture_default_str();
          app.add_option("--scenario", o->scenario, "scenarios whose name contains this")->option_text("TEXT");
-         app.add_option("--flash", o->flash, "kinds of flash whose name contains this")->option_text("TEXT");
+         auto* flash =
+             app.add_option("--flash", o->flash, "kinds of flash whose name contains this")->option_text("TEXT");
+         auto board = std::make_shared<std::string>();
+         app.add_option("--board", *board, "a sample on this emulated board (--cuts 0: a thousand) with its firmware")
+             ->excludes(flash);
          app.add_option("--threads", o->threads, "devices at once")->capture_default_str()->check(CLI::Range(1, 256));
-         return [o](Progress& progress) { return torture(*o, progress); };
+         return
+             [=](Progress& progress) { return board->empty() ? torture(*o, progress) : torture_on_board(*board, *o); };
        }}};
 }
 

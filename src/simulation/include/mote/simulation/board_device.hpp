@@ -26,6 +26,7 @@ class BoardDevice : public FieldDevice {
   Result<device::AgentState> put(std::uint32_t number, ByteSpan block) override;
   Result<device::AgentState> radio(ByteSpan frame) override;
   Result<device::AgentState> offer(ByteSpan parcel) override;
+  Result<device::AgentState> abandon(update::Status reason) override;
   Result<device::AgentState> world(std::uint8_t battery_percent, std::uint64_t clock_s) override;
   Result<Bytes> infer(ByteSpan input) override;
   Result<Bytes> report() override;

@@ -34,6 +34,8 @@ class FieldDevice {
   [[nodiscard]] virtual Result<device::AgentState> radio(ByteSpan frame) = 0;
   /// A card with a parcel is in; `parcel` is borrowed until the device is idle.
   [[nodiscard]] virtual Result<device::AgentState> offer(ByteSpan parcel) = 0;
+  /// Gives up the parcel that is being received or judged.
+  [[nodiscard]] virtual Result<device::AgentState> abandon(update::Status reason) = 0;
   [[nodiscard]] virtual Result<device::AgentState> world(std::uint8_t battery_percent, std::uint64_t clock_s) = 0;
   /// One inference of the active module. Empty: there is none, or it failed.
   [[nodiscard]] virtual Result<Bytes> infer(ByteSpan input) = 0;

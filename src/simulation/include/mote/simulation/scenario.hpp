@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mote/package/parcel.hpp"
+#include "mote/simulation/field_device.hpp"
 #include "mote/simulation/native_device.hpp"
 
 namespace mote::simulation {
@@ -48,10 +49,12 @@ struct Flash {
 struct ScenarioSet {
   std::vector<Scenario> scenarios;
   board::NorGeometry geometry;
+  BoardStorage storage;
 };
 [[nodiscard]] Result<ScenarioSet> make_scenarios(const Flash& flash, const Models& models);
 
-/// A device in the state it left the factory in.
+/// What the update flash holds when the first arrival comes.
+[[nodiscard]] Bytes factory_content(const Scenario& scenario);
 [[nodiscard]] board::NorFlash factory_flash(const ScenarioSet& set, const Scenario& scenario);
 
 /// The world around a device: offers what has not arrived yet and lets it infer, until all arrivals have ended.
@@ -60,7 +63,12 @@ struct ScenarioSet {
 /// @throws PowerLost
 bool live(NativeDevice& device, const Scenario& scenario, std::uint64_t seed);
 
+/// The same around any device, seen from outside.
+/// @error io  power failed.   Else as FieldDevice.
+[[nodiscard]] Result<bool> live(FieldDevice& device, const Scenario& scenario, const Models& models,
+                                std::uint64_t seed);
+
 /// Whether an arrival has ended, by what the device has in flash.
-[[nodiscard]] bool has_ended(update::Agent& agent, const Arrival& arrival);
+[[nodiscard]] bool has_ended(const device::AgentState& state, const Arrival& arrival);
 
 }  // namespace mote::simulation

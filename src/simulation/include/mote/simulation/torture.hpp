@@ -35,11 +35,19 @@ struct TortureReport {
   std::uint64_t bricked = 0, lost_updates = 0, downgrades = 0;
   std::vector<Finding> findings;   ///< the first ones of each kind
   std::vector<std::string> kinds;  ///< kinds of cuts
+
+  void note(Finding finding);
+  void add(TortureReport part);
 };
 
 /// @param progress  called with the cuts so far.
 /// @error as make_scenarios.
 [[nodiscard]] Result<TortureReport> torture(const Models& models, const TortureOptions& options,
                                             const std::function<void(std::uint64_t)>& progress = {});
+
+/// A sample of the same on an emulated board: its firmware takes the scenarios' updates, and power is cut while the
+/// processor waits for its flash. `stride`, `flash` and `planted` mean nothing here; `most_cuts` 0: a thousand.
+/// @error as make_models, BoardDevice.
+[[nodiscard]] Result<TortureReport> torture_on(const board::BoardSpec& board, const TortureOptions& options);
 
 }  // namespace mote::simulation
