@@ -185,6 +185,8 @@ Result<BoardSpec> read_board(const toml::table& table, const std::string& where)
   board.flash_sector_bytes = reader.count("flash_sector_bytes", 1, 4096);
   board.flash_write_bytes = reader.count("flash_write_bytes", 1, 8);
   board.flash_programs_per_unit = reader.count("flash_programs_per_unit", 0, 0);
+  board.flash_erase_ms = reader.number("flash_erase_ms", 0, 100'000);
+  board.flash_program_us = reader.number("flash_program_us", 0, 1'000'000);
   board.supply_volts = reader.number("supply_volts", 0, 60);
   board.run_current_ma = reader.number("run_current_ma", 0, 10000);
   board.estimated = reader.names("estimated");

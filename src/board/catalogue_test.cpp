@@ -55,6 +55,8 @@ TEST(Catalogue, every_board_names_the_source_of_its_clock_and_every_estimate_is_
   for (const BoardSpec& board : catalogue()) {
     EXPECT_TRUE(board.sources.contains("clock_hz")) << board.name;
     EXPECT_TRUE(board.run_current_ma == 0 || board.sources.contains("run_current_ma")) << board.name;
+    EXPECT_EQ(board.flash_erase_ms != 0, board.sources.contains("flash_erase_ms")) << board.name;
+    EXPECT_EQ(board.flash_erase_ms != 0, board.flash_program_us != 0) << board.name;
     EXPECT_TRUE(board.calibration.fitted || board.sources.contains("cycles") || !board.emulated()) << board.name;
     for (const std::string& field : board.estimated) {
       EXPECT_THAT(field, testing::AnyOf("run_current_ma", "cycles", "flash_wait_states", "flash_sector_bytes",
@@ -102,6 +104,8 @@ TEST(BoardFile, refuses_each_broken_key_by_name_and_line) {
       {"run_current_ma = true\n", "run_current_ma"},
       {"colour = \"red\"\n", "colour is not a key"},
       {"flash_write_bytes = 3\n", "power of two"},
+      {"flash_erase_ms = -1\n", "flash_erase_ms"},
+      {"flash_program_us = \"fast\"\n", "flash_program_us"},
       {"flash_sector_bytes = 3000\n", "multiple"},
       {"estimated = 3\n", "list of texts"},
       {"flash_data_cache = { lines = 0, line_bytes = 8 }\n", "lines"},

@@ -110,6 +110,7 @@ void FlashDevice::write(std::uint32_t offset, std::uint32_t value) {
 bool FlashDevice::run(std::uint32_t command) {
   if (command == Flash::kEraseSector) {
     const bool erased = flash_.erase_sector(address_).has_value();
+    ++erased_;
     changed_(address_, flash_.geometry().sector_bytes);
     return erased;
   }
@@ -117,6 +118,7 @@ bool FlashDevice::run(std::uint32_t command) {
   Bytes data(count_);
   if (!read_ram_(source_, data.data(), data.size())) return false;
   const bool programmed = flash_.program(address_, data).has_value();
+  programmed_ += count_ / flash_.geometry().write_unit_bytes;
   changed_(address_, count_);
   return programmed;
 }

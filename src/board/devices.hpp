@@ -79,6 +79,10 @@ class FlashDevice final : public Device {
   std::uint32_t read(std::uint32_t offset) override;
   void write(std::uint32_t offset, std::uint32_t value) override;
   void reset() override { address_ = source_ = count_ = status_ = 0; }
+  /// That the flash was busy in all, by these times: the processor waits for it.
+  [[nodiscard]] double busy_s(double erase_s, double program_s) const {
+    return static_cast<double>(erased_) * erase_s + static_cast<double>(programmed_) * program_s;
+  }
 
  private:
   [[nodiscard]] bool run(std::uint32_t command);
@@ -88,6 +92,7 @@ class FlashDevice final : public Device {
   std::function<void(std::uint32_t, std::uint32_t)> changed_;
   std::function<void()> power_failed_;
   std::uint32_t address_ = 0, source_ = 0, count_ = 0, status_ = 0;
+  std::uint64_t erased_ = 0, programmed_ = 0;  // sectors and write units, since creation
 };
 
 /// Data Watchpoint and Trace unit: only its cycle counter (Armv7-M ARM C1.8.8). Counts modelled cycles while measuring.

@@ -143,11 +143,14 @@ struct VirtualBoard::Impl {
     meter->mark();
   }
 
-  /// The cycle counter: modelled cycles while measuring. At full speed nothing counts cycles; it then only grows at
+  /// The cycle counter: modelled cycles while measuring, and those that the processor waits for its flash to change. At full speed nothing counts cycles; it then only grows at
   /// each look.
   std::uint64_t now() {
     constexpr std::uint64_t kTicksPerLook = 64;
-    if (current == measured.get()) return cycles(pipeline->counts(), spec.calibration);
+    if (current == measured.get()) {
+      const double flash_s = flash_device.busy_s(spec.flash_erase_ms / 1e3, spec.flash_program_us / 1e6);
+      return cycles(pipeline->counts(), spec.calibration) + static_cast<std::uint64_t>(flash_s * spec.clock_hz);
+    }
     return fast_ticks += kTicksPerLook;
   }
 

@@ -35,6 +35,8 @@ struct BoardSpec {
   std::uint32_t flash_sector_bytes = 0;       ///< what an erase takes
   std::uint32_t flash_write_bytes = 0;        ///< what a program takes
   std::uint32_t flash_programs_per_unit = 0;  ///< times a write unit may be programmed between erases; 0 means no limit
+  double flash_erase_ms = 0;    ///< a sector's erase, typically; 0: unknown, then it takes no time
+  double flash_program_us = 0;  ///< a write unit, typically; 0: unknown
   CacheGeometry flash_data_cache;             ///< a line is what one read of the flash brings
   CacheGeometry instruction_cache;            ///< no lines: instructions come without waiting
   Calibration calibration;
