@@ -49,7 +49,8 @@ struct Command {
 [[nodiscard]] std::vector<Command> keys_commands();
 [[nodiscard]] std::vector<Command> package_commands();  // pack, check
 [[nodiscard]] std::vector<Command> serve_commands();    // serve, device send
-[[nodiscard]] std::vector<Command> attack_commands();  // attack, device torture
+[[nodiscard]] std::vector<Command> courier_commands();  // courier ..., fleet reports
+[[nodiscard]] std::vector<Command> attack_commands();   // attack, device torture
 [[nodiscard]] std::vector<Command> completion_commands();
 
 }  // namespace mote::app

@@ -15,6 +15,7 @@
 #include "boards/uart.hpp"
 #include "update/agent.hpp"
 #include "update/radio.hpp"
+#include "update/serial.hpp"
 
 namespace {
 
@@ -176,6 +177,8 @@ class Firmware {
         write_u16(bytes);
         return uart_.write(report_, bytes);
       }
+      case AgentRequest::serial:
+        return serial();
       case AgentRequest::state:
       default:
         return reply(Status::ok);
@@ -230,12 +233,25 @@ class Firmware {
     reply(length <= sizeof(input_) ? inbox->put(number, {input_, length}) : Status::too_large);
   }
 
+  void serial() {
+    std::size_t answered = 0;
+    for (std::uint32_t left = read_u16(); left > 0; --left)
+      link_.take(uart_.read(), [&](std::uint8_t byte) {
+        if (answered < sizeof(answer_)) answer_[answered++] = byte;
+      });
+    uart_.write(static_cast<std::uint8_t>(AgentReply::serial));
+    write_u16(answered);
+    uart_.write(answer_, answered);
+  }
+
   device::Uart uart_;
   BoardPort port_;
   update::Agent agent_{port_};
   Card card_{uart_};
   update::Progress progress_ = update::Progress::idle;
   update::RadioReceiver<update::Agent> radio_;
+  std::uint8_t line_[device::kAgentSerialBytes], answer_[device::kAgentSerialBytes];
+  update::SerialLink<update::Agent> link_{agent_, MutableBytes(line_)};
   std::uint8_t frame_[255], scratch_[update::kPageBytes];
   std::uint32_t longest_step_cycles_ = 0;
   std::uint8_t report_[update::kMaxReportBytes];

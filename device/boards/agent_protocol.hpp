@@ -5,6 +5,7 @@
 //
 // Freestanding C++17; the host includes the same header.
 
+#include <cstddef>
 #include <cstdint>
 
 namespace mote::device {
@@ -22,6 +23,7 @@ enum class AgentRequest : std::uint8_t {
   abandon = 'X',  // u8 update::Status: gives up the parcel that is being received or judged
   world = 'E',     // u8 battery in percent, u64 clock in seconds (0: none)
   report = 'T',    // the device's own report, authenticated
+  serial = 'L',    // u16 length, bytes of one request at the device's serial port (update/serial.hpp)
 };
 
 /// First byte of a reply.
@@ -30,7 +32,11 @@ enum class AgentReply : std::uint8_t {
   output = 'o',  // u8 1 when the module ran, u16 length, output bytes
   read = 'r',    // u32 offset, u16 count: the host answers with these bytes of the card, and nothing else
   report = 't',  // u16 length, the report
+  serial = 'l',  // u16 length, what it answers
 };
+
+/// For a frame at a device's serial port, and for its answer.
+constexpr std::size_t kAgentSerialBytes = 1040;
 
 struct AgentState {
   std::uint64_t confirmed_sequence;

@@ -53,7 +53,7 @@ void use(Agent& agent, Source& source, MutableBytes bytes) {
       if (Inbox* const inbox = agent.inbox()) unknown = static_cast<std::uint32_t>(inbox->put(unknown, bytes));
       break;
     case 5:
-      if (Inbox* const inbox = agent.inbox()) unknown = inbox->next_missing(unknown);
+      if (Inbox* const inbox = agent.held()) unknown = inbox->next_missing(unknown);
       break;
     case 6:
       agent.inferred(bytes, bytes);

@@ -72,10 +72,9 @@ std::uint32_t first_class(Bytes output) {
   return best;
 }
 
+/// Its size and blocks stay: what the inbox holds can be passed on until the next parcel erases it.
 void clear_parcel(Record& record) {
   for (std::uint8_t& byte : record.inbox_id) byte = 0;
-  record.inbox_total_bytes = 0;
-  record.inbox_block_bytes = 0;
   record.from_inbox = 0;
   record.message_offset = 0;
 }

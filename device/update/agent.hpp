@@ -74,6 +74,13 @@ class Agent {
   [[nodiscard]] Status announce(const Announcement& announcement);
   /// The inbox that takes blocks now, or null.
   [[nodiscard]] Inbox* inbox() { return phase_ == Phase::receiving ? &inbox_ : nullptr; }
+  /// The parcel that the inbox holds, for whoever passes it on: the one that is being received, or when idle the last
+  /// one that was. Null: none. Blocks of it may be missing.
+  [[nodiscard]] Inbox* held() {
+    if (phase_ != Phase::idle || record().inbox_total_bytes == 0) return inbox();
+    if (!inbox_.is_open()) open_inbox();
+    return &inbox_;
+  }
   /// Gives up a parcel that is being received or judged.
   void abandon(Status reason);
 

@@ -66,9 +66,9 @@ struct Record {
   std::uint64_t expected_sequence = 0;  ///< what the newest time statement says this class should have
 
   // The update under way.
-  std::uint8_t inbox_id[8] = {};
-  std::uint32_t inbox_total_bytes = 0;
-  std::uint16_t inbox_block_bytes = 0;
+  std::uint8_t inbox_id[8] = {};        ///< zeros: it has ended
+  std::uint32_t inbox_total_bytes = 0;  ///< of this or the last parcel that the inbox holds; 0: it never held one
+  std::uint16_t inbox_block_bytes = 0;  ///< of that
   std::uint8_t from_inbox = 0;
   std::uint8_t progress = 0;         ///< eighths of the module that are written
   std::uint32_t message_offset = 0;  ///< of the message being worked on, in the parcel

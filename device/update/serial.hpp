@@ -4,6 +4,7 @@
 
 #include "update/inbox.hpp"
 #include "update/radio.hpp"
+#include "update/report.hpp"
 #include "update/slip.hpp"
 
 namespace mote::update {
@@ -13,12 +14,20 @@ enum class SerialRequest : std::uint8_t {
   announce = 2,  ///< an Announcement: id (8 bytes), total bytes (4), block bytes (2)
   block = 3,     ///< number (4), bytes
   have = 4,      ///< number (4): which blocks from there are stored, a bit each, lowest first
+  who = 5,       ///< whose device it is, and what it runs
+  report = 6,    ///< its own report, one number higher than the one before: a write of the journal each
+  held = 7,      ///< offset (4): bytes from there of the parcel that its inbox holds, for whoever passes it on
 };
 /// An answer repeats the request's first byte with this bit, and its second, which the host chose; then a Status.
 constexpr std::uint8_t kSerialAnswer = 0x80;
 constexpr std::size_t kSerialRequestHeader = 2, kSerialAnswerHeader = 3, kSerialBlockHeader = 6;
-constexpr std::size_t kSerialHelloBytes = 36;  ///< of an answer's body
-constexpr std::size_t kSerialHaveBytes = 32;   ///< at most, of the bits
+constexpr std::size_t kSerialHelloBytes = 36;                         ///< of an answer's body
+constexpr std::size_t kSerialHaveBytes = 32;                          ///< at most, of the bits
+constexpr std::size_t kSerialWhoBytes = 100;                          ///< of an answer's body
+constexpr std::size_t kSerialHeldHeader = 8, kSerialHeldBytes = 192;  ///< at most, of the parcel
+static_assert(kSerialHeldHeader + kSerialHeldBytes <= kMaxReportBytes && kSerialWhoBytes <= kMaxReportBytes &&
+                  4 + kSerialHaveBytes <= kMaxReportBytes && kSerialHelloBytes <= kMaxReportBytes,
+              "the largest answer is a report");
 
 /// Largest block that a device with a buffer of so many bytes takes.
 constexpr std::size_t serial_block_bytes(std::size_t buffer_bytes) {
@@ -28,7 +37,8 @@ constexpr std::size_t serial_block_bytes(std::size_t buffer_bytes) {
 }
 
 /// The device's end.
-/// @tparam Device  an Agent, or what offers the same announce, inbox, abandon, record, phase and last_status.
+/// @tparam Device  an Agent, or what offers the same announce, inbox, held, abandon, report, identity, keys_version,
+///                 record, phase and last_status.
 template <class Device>
 class SerialLink {
  public:
@@ -42,7 +52,7 @@ class SerialLink {
     if (frame.size < kSerialRequestHeader) return;
     const std::uint8_t kind = frame[0], tag = frame[1];
     const Bytes body = frame.part(kSerialRequestHeader, frame.size);
-    std::uint8_t answer[kSerialHelloBytes];
+    std::uint8_t answer[kMaxReportBytes];
     MutableBytes out{answer, 0};
     Status status = Status::malformed;
     switch (static_cast<SerialRequest>(kind)) {
@@ -57,6 +67,17 @@ class SerialLink {
         break;
       case SerialRequest::have:
         status = have(body, answer, out.size);
+        break;
+      case SerialRequest::who:
+        out.size = who(answer);
+        status = Status::ok;
+        break;
+      case SerialRequest::report:
+        out.size = device_.report(MutableBytes(answer));
+        status = out.size != 0 ? Status::ok : Status::flash_failed;
+        break;
+      case SerialRequest::held:
+        status = held(body, answer, out.size);
         break;
       default:
         return;
@@ -124,6 +145,37 @@ class SerialLink {
       if (i % 8 == 0) to[size++] = 0;
       if (inbox->has(from + i)) to[size - 1] = static_cast<std::uint8_t>(to[size - 1] | 1u << (i % 8));
     }
+    return Status::ok;
+  }
+
+  /// Vendor, class, device (16 each), digest of the running module (32; zeros: none), version of the keys document (4),
+  /// time (8), highest sequence that was confirmed (8).
+  std::size_t who(std::uint8_t* to) {
+    const auto& record = device_.record();
+    const auto& identity = device_.identity();
+    copy(to, identity.vendor);
+    copy(to + 16, identity.klass);
+    copy(to + 32, identity.device);
+    for (unsigned i = 0; i < 32; ++i) to[48 + i] = record.active < 2 ? record.slot[record.active].digest[i] : 0;
+    write_little_endian(to + 80, device_.keys_version(), 4);
+    for (unsigned i = 0; i < 8; ++i) to[84 + i] = static_cast<std::uint8_t>(record.time_s >> (8 * i));
+    for (unsigned i = 0; i < 8; ++i) to[92 + i] = static_cast<std::uint8_t>(record.confirmed_sequence >> (8 * i));
+    return kSerialWhoBytes;
+  }
+
+  /// Offset (4), bytes of the whole parcel (4), bytes of it.
+  Status held(Bytes body, std::uint8_t* to, std::size_t& size) {
+    if (body.size != 4) return Status::malformed;
+    const std::uint32_t offset = little_endian(body);
+    Inbox* inbox = device_.held();
+    if (inbox == nullptr) return Status::waiting;
+    if (offset >= inbox->bytes()) return Status::malformed;
+    const std::uint32_t left = inbox->bytes() - offset;
+    const std::uint32_t count = left < kSerialHeldBytes ? left : static_cast<std::uint32_t>(kSerialHeldBytes);
+    MOTE_UPDATE_TRY(inbox->read(offset, {to + kSerialHeldHeader, count}));
+    copy(to, body);
+    write_little_endian(to + 4, inbox->bytes(), 4);
+    size = kSerialHeldHeader + count;
     return Status::ok;
   }
 

@@ -13,7 +13,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 
-#include "mote/fleet/remote_parcels.hpp"
+#include "mote/fleet/remote_reports.hpp"
 
 namespace mote::fleet {
 namespace {
@@ -24,14 +24,14 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 using Error = boost::system::error_code;
 using Response = http::response<http::string_body>;
-using Request = http::request<http::empty_body>;
+using Request = http::request<http::string_body>;
 
 constexpr auto kToResult = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kMaxListBytes = 4u << 20;
+constexpr std::size_t kMaxListBytes = 4u << 20, kMaxReceiptBytes = 1024;
 
-class HttpParcels : public RemoteParcels {
+class HttpClient : public RemoteParcels, public RemoteReports {
  public:
-  HttpParcels(std::string host, std::string port, bool secure, const HttpClientOptions& options)
+  HttpClient(std::string host, std::string port, bool secure, const HttpClientOptions& options)
       : host_(std::move(host)), port_(std::move(port)), options_(options) {
     if (secure) tls_.emplace(asio::ssl::context::tls_client);
   }
@@ -73,6 +73,17 @@ class HttpParcels : public RemoteParcels {
 
   std::size_t best_read_bytes() const override { return 16 * 1024; }
 
+  Result<ReportReceipt> bring(ByteSpan report) override {
+    Request request(http::verb::post, "/reports", 11);
+    request.set(http::field::content_type, "application/cose");
+    request.body().assign(report.begin(), report.end());
+    request.prepare_payload();
+    MOTE_TRY(const Response response, send(std::move(request), kMaxReceiptBytes));
+    if (response.result() == http::status::not_found || response.result() == http::status::method_not_allowed)
+      return fail(Code::not_found, host_ + " takes no reports");
+    return receipt_from_json(response.body());
+  }
+
  private:
   static tl::unexpected<mote::Error> refused(const Response& response) {
     return fail(response.result() == http::status::not_found ? Code::not_found : Code::malformed,
@@ -82,11 +93,15 @@ class HttpParcels : public RemoteParcels {
   Result<Response> get(const std::string& target, const std::string& range, const std::string& tag,
                        std::size_t most_bytes) {
     Request request(http::verb::get, target, 11);
-    request.set(http::field::host, host_);
     if (!range.empty()) {
       request.set(http::field::range, range);
       request.set(http::field::if_range, tag);
     }
+    return send(std::move(request), most_bytes);
+  }
+
+  Result<Response> send(Request request, std::size_t most_bytes) {
+    request.set(http::field::host, host_);
     // A connection that was kept may have been closed meanwhile: once more with a new one.
     const bool was_open = stream_ != nullptr;
     auto response = exchange(request, most_bytes);
@@ -155,9 +170,7 @@ class HttpParcels : public RemoteParcels {
   beast::flat_buffer buffer_;
 };
 
-}  // namespace
-
-Result<std::unique_ptr<RemoteParcels>> http_parcels(std::string_view url, const HttpClientOptions& options) {
+Result<std::unique_ptr<HttpClient>> client_of(std::string_view url, const HttpClientOptions& options) {
   const bool secure = url.starts_with("https://");
   if (!secure && !url.starts_with("http://"))
     return fail(Code::invalid_argument, std::string(url) + " is not http://host:port or https://host:port");
@@ -168,9 +181,21 @@ Result<std::unique_ptr<RemoteParcels>> http_parcels(std::string_view url, const 
   std::string port(colon == std::string_view::npos ? (secure ? "443" : "80") : rest.substr(colon + 1));
   if (host.empty() || port.empty() || rest.find('/') != std::string_view::npos)
     return fail(Code::invalid_argument, std::string(url) + " is not http://host:port or https://host:port");
-  auto parcels = std::make_unique<HttpParcels>(std::move(host), std::move(port), secure, options);
-  MOTE_TRY_VOID(parcels->load_trust());
-  return parcels;
+  auto client = std::make_unique<HttpClient>(std::move(host), std::move(port), secure, options);
+  MOTE_TRY_VOID(client->load_trust());
+  return client;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RemoteParcels>> http_parcels(std::string_view url, const HttpClientOptions& options) {
+  MOTE_TRY(auto client, client_of(url, options));
+  return client;
+}
+
+Result<std::unique_ptr<RemoteReports>> http_reports(std::string_view url, const HttpClientOptions& options) {
+  MOTE_TRY(auto client, client_of(url, options));
+  return client;
 }
 
 }  // namespace mote::fleet

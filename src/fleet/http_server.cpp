@@ -18,6 +18,8 @@
 #include <thread>
 
 #include "mote/fleet/http_range.hpp"
+#include "mote/fleet/remote_reports.hpp"
+#include "update/report.hpp"
 
 namespace mote::fleet {
 namespace {
@@ -30,7 +32,7 @@ using asio::ip::tcp;
 constexpr auto kToResult = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t kMaxHeaderBytes = 8192;
 constexpr std::size_t kPieceBytes = 16 * 1024;
-constexpr std::string_view kParcels = "/parcels";
+constexpr std::string_view kParcels = "/parcels", kReports = "/reports";
 
 using Request = http::request<http::empty_body>;
 using Header = http::response<http::empty_body>;
@@ -126,6 +128,28 @@ Answer answer_to(const Request& request, ParcelFolder& folder) {
   return refuse(http::status::not_found, "no such parcel");
 }
 
+Answer too_long() { return refuse(http::status::payload_too_large, "no report is as long as this"); }
+
+http::status http_status(const ReportReceipt& receipt) {
+  switch (receipt.status) {
+    case update::Status::ok:
+      return receipt.is_new ? http::status::created : http::status::ok;
+    case update::Status::unknown_key:
+    case update::Status::bad_signature:
+      return http::status::forbidden;
+    case update::Status::store_full:
+      return http::status::insufficient_storage;
+    default:
+      return http::status::bad_request;
+  }
+}
+
+Answer answer_to_report(ByteSpan report, ReportFolder& reports) {
+  const auto receipt = reports.take(report);
+  if (!receipt) return refuse(http::status::internal_server_error, "the report could not be kept; bring it again");
+  return text_answer(http_status(*receipt), "application/json", to_json(*receipt));
+}
+
 class Server : public HttpServer {
  public:
   Server(ParcelFolder& folder, const HttpServerOptions& options) : folder_(folder), options_(options) {}
@@ -202,19 +226,39 @@ class Server : public HttpServer {
     for (std::size_t i = 0; i < options_.most_requests; ++i) {
       http::request_parser<http::empty_body> parser;
       parser.header_limit(kMaxHeaderBytes);
+      parser.body_limit(update::kMaxReportBytes);
       below.expires_after(options_.request_timeout);
       const auto [error, bytes] = co_await http::async_read_header(stream, buffer, parser, kToResult);
-      const bool has_body = !error && !parser.is_done();  // which no request needs here
-      if (error || has_body) {
+      const bool has_body = !error && !parser.is_done();
+      const Request request = parser.get();
+      const bool brings_report = has_body && options_.reports != nullptr && request.method() == http::verb::post &&
+                                 request.target() == kReports;
+      if (error || (has_body && !brings_report)) {
         if (has_body || is_malformed(error)) {
-          Answer answer = refuse(http::status::bad_request, "not a request that this server understands");
+          const bool is_report = has_body && request.method() == http::verb::post && request.target() == kReports;
+          Answer answer = error == http::error::body_limit ? too_long()
+                          : is_report ? refuse(http::status::not_found, "this server takes no reports")
+                                      : refuse(http::status::bad_request, "not a request that this server understands");
           answer.header.keep_alive(false);
           co_await send(stream, below, answer, false);
         }
         break;
       }
-      const Request& request = parser.get();
-      Answer answer = answer_to(request, folder_);
+      Answer answer;
+      if (brings_report) {
+        http::request_parser<http::string_body> whole(std::move(parser));
+        whole.body_limit(update::kMaxReportBytes);
+        const auto [broken, more] = co_await http::async_read(stream, buffer, whole, kToResult);
+        if (broken == http::error::body_limit) {
+          answer = too_long();
+          answer.header.keep_alive(false);
+          co_await send(stream, below, answer, false);
+        }
+        if (broken) break;
+        answer = answer_to_report(as_bytes(whole.get().body()), *options_.reports);
+      } else {
+        answer = answer_to(request, folder_);
+      }
       answer.header.version(request.version());
       const bool goes_on = request.keep_alive() && i + 1 < options_.most_requests;
       answer.header.keep_alive(goes_on);

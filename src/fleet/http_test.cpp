@@ -9,8 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "mote/fleet/remote_parcels.hpp"
+#include "mote/fleet/remote_reports.hpp"
 #include "test_parcels.hpp"
+#include "test_reports.hpp"
 
 namespace mote::fleet {
 namespace {
@@ -130,6 +131,59 @@ TEST_F(Http, refuses_what_is_not_there_or_not_allowed) {
   EXPECT_TRUE(has(ask("GET /parcels HTTP/9.9"), "400 Bad Request\r\n"));
   EXPECT_TRUE(has(ask("GET /parcels HTTP/1.1\r\nX: " + std::string(9000, 'x')), "400 Bad Request\r\n"));
   EXPECT_TRUE(has(ask("GET /parcels HTTP/1.1\r\nContent-Length: 5"), "400 Bad Request\r\n"));
+}
+
+TEST_F(Http, takes_reports_and_is_bounded_in_what_it_reads_of_them) {
+  TestReports place;
+  HttpServerOptions options;
+  options.reports = place.reports.get();
+  options.request_timeout = 150ms;
+  start(options);
+  const auto post = [&](const Bytes& body, const std::string& target = "/reports") {
+    Wire wire(server->port());
+    wire.say("POST " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+             std::to_string(body.size()) + "\r\n\r\n");
+    wire.say(body);
+    return wire.hear();
+  };
+  const Bytes report = report_of(1, 7);
+  std::string answer = post(report);
+  EXPECT_TRUE(has(answer, "201 Created\r\n"));
+  EXPECT_EQ(body(answer), "{\"status\":\"ok\",\"new\":true}\n");
+  answer = post(report);
+  EXPECT_TRUE(has(answer, "200 OK\r\n"));
+  EXPECT_EQ(body(answer), "{\"status\":\"ok\",\"new\":false}\n");
+  EXPECT_TRUE(has(post(report_of(1, 8, 2)), "403 Forbidden\r\n"));
+  EXPECT_TRUE(has(post(report_of(9, 8)), "403 Forbidden\r\n"));
+  EXPECT_TRUE(has(post(Bytes(20, 1)), "400 Bad Request\r\n"));
+  EXPECT_TRUE(has(post({}), "405 Method Not Allowed\r\n"));
+  EXPECT_TRUE(has(post(Bytes(225)), "413 Payload Too Large\r\n"));
+  EXPECT_TRUE(has(post(Bytes(100'000)), "413 Payload Too Large\r\n"));
+  EXPECT_TRUE(has(post(report, "/parcels"), "400 Bad Request\r\n"));
+  EXPECT_TRUE(has(ask("GET /reports HTTP/1.1"), "404 Not Found\r\n")) << "nobody reads them here";
+
+  Wire endless(server->port());
+  endless.say("POST /reports HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 8; ++i) endless.say("40\r\n" + std::string(64, 'x') + "\r\n");
+  EXPECT_TRUE(has(endless.hear(), "413 Payload Too Large\r\n"));
+  Wire slow(server->port());
+  slow.say("POST /reports HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx");
+  EXPECT_EQ(slow.hear(), "");
+  EXPECT_TRUE(slow.was_closed());
+
+  const auto office = http_reports(url()).value();
+  EXPECT_TRUE(office->bring(report_of(2, 1)).value().is_new);
+  EXPECT_EQ(office->bring(report_of(2, 2, 1)).value().status, update::Status::bad_signature);
+  EXPECT_FALSE(office->bring(report_of(2, 1)).value().is_new) << "over one connection";
+  EXPECT_EQ(place.reports->devices().size(), 2u);
+}
+
+TEST_F(Http, a_server_without_a_place_for_reports_takes_none) {
+  start();
+  EXPECT_TRUE(has(ask("POST /reports HTTP/1.1\r\nContent-Length: 1"), "404 Not Found\r\n"));
+  const auto brought = http_reports(url()).value()->bring(report_of(1, 1));
+  ASSERT_FALSE(brought);
+  EXPECT_NE(brought.error().message().find("takes no reports"), std::string::npos) << brought.error().message();
 }
 
 TEST_F(Http, a_connection_carries_many_requests_even_at_once) {

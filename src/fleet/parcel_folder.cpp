@@ -87,6 +87,11 @@ std::shared_ptr<const StoredParcel> load(const fs::path& file) {
 
 }  // namespace
 
+bool is_parcel(ByteSpan bytes) {
+  std::vector<StoredParcel::Bundle> bundles;
+  return read_bundles(bytes, bundles);
+}
+
 Result<std::unique_ptr<ParcelFolder>> ParcelFolder::open(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) return fail(Code::not_found, folder.string() + " is not a folder");

@@ -3,105 +3,17 @@
 #include <algorithm>
 
 #include "mote/fleet/radio_sender.hpp"
-#include "update/serial.hpp"
+#include "serial_conversation.hpp"
 
 namespace mote::fleet {
 namespace {
 
+using serial::Conversation;
+using serial::Hello;
+using serial::say_hello;
 using update::Phase;
 using update::SerialRequest;
 using update::Status;
-
-struct Answer {
-  Status status;
-  Bytes body;
-};
-
-struct Hello {
-  Phase phase;
-  Status last_status;
-  std::size_t most_block_bytes;
-  Bytes id;
-  std::uint32_t total_bytes;
-  std::size_t block_bytes;
-  std::uint64_t active_sequence;
-};
-
-update::Bytes view(ByteSpan bytes) { return {bytes.data(), bytes.size()}; }
-
-class Conversation {
- public:
-  Conversation(ByteLine& line, const SerialSenderOptions& options)
-      : line_(line), options_(options), reader_({buffer_.data(), buffer_.size()}) {}
-
-  /// Asks until there is an answer to just this request.
-  Result<Answer> ask(SerialRequest kind, ByteSpan body) {
-    ++tag_;
-    Bytes request;
-    const auto emit = [&](std::uint8_t byte) { request.push_back(byte); };
-    update::SlipWriter writer(emit);
-    const std::uint8_t header[] = {static_cast<std::uint8_t>(kind), tag_};
-    writer.add(header);
-    writer.add(view(body));
-    writer.end();
-    for (unsigned attempt = 0; attempt < options_.attempts; ++attempt) {
-      repeated += attempt != 0 ? 1 : 0;
-      if (auto written = line_.write(request); !written) return tl::unexpected(written.error());
-      const auto deadline = std::chrono::steady_clock::now() + options_.answer_timeout;
-      for (;;) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-        auto bytes = line_.read(std::max(left, std::chrono::milliseconds(0)));
-        if (!bytes) return tl::unexpected(bytes.error());
-        Answer answer;
-        if (find_answer(*bytes, kind, answer)) return answer;
-        if (bytes->empty() || left.count() <= 0) break;
-      }
-    }
-    return fail(Code::io, "the device does not answer; is it connected, and does its firmware take updates here?");
-  }
-
-  std::size_t repeated = 0;
-
- private:
-  bool find_answer(ByteSpan bytes, SerialRequest kind, Answer& answer) {
-    bool found = false;
-    for (const std::uint8_t byte : bytes) {
-      const update::Bytes frame = reader_.take(byte);
-      if (frame.size < update::kSerialAnswerHeader || frame[1] != tag_ ||
-          frame[0] != (static_cast<std::uint8_t>(kind) | update::kSerialAnswer))
-        continue;
-      answer.status = static_cast<Status>(frame[2]);
-      answer.body.assign(frame.data + update::kSerialAnswerHeader, frame.data + frame.size);
-      found = true;
-    }
-    return found;
-  }
-
-  ByteLine& line_;
-  const SerialSenderOptions& options_;
-  Bytes buffer_ = Bytes(4096);
-  update::SlipReader reader_;
-  std::uint8_t tag_ = 0;
-};
-
-Result<Hello> say_hello(Conversation& talk) {
-  auto answer = talk.ask(SerialRequest::hello, {});
-  if (!answer) return tl::unexpected(answer.error());
-  const update::Bytes body = view(answer->body);
-  if (answer->status != Status::ok || body.size != update::kSerialHelloBytes)
-    return fail(Code::malformed, "the device's answer makes no sense; is it another version?");
-  Hello hello;
-  hello.phase = static_cast<Phase>(body[0]);
-  hello.last_status = static_cast<Status>(body[1]);
-  hello.most_block_bytes = update::little_endian(body.part(2, 2));
-  hello.block_bytes = update::little_endian(body.part(16, 2));
-  hello.id.assign(body.data + 4, body.data + 12);
-  hello.total_bytes = update::little_endian(body.part(12, 4));
-  hello.active_sequence =
-      update::little_endian(body.part(22, 4)) | std::uint64_t{update::little_endian(body.part(26, 4))} << 32;
-  return hello;
-}
 
 Result<void> announce(Conversation& talk, const update::Announcement& parcel, const SerialSenderOptions& options) {
   Bytes body(14);

@@ -157,6 +157,18 @@ Result<Bytes> BoardDevice::report() {
   return Bytes(reply.begin() + 3, reply.end());
 }
 
+Result<Bytes> BoardDevice::serial(ByteSpan line) {
+  Bytes bytes = request_of(AgentRequest::serial);
+  add(bytes, line.size(), 2);
+  bytes.insert(bytes.end(), line.begin(), line.end());
+  MOTE_TRY(const Bytes reply, request(bytes));
+  if (reply.size() < 3 || reply[0] != static_cast<std::uint8_t>(AgentReply::serial) ||
+      reply.size() != 3 + number(reply, 1, 2))
+    return fail(Code::internal,
+                "the firmware answered " + std::to_string(reply.size()) + " bytes where its serial line was spoken to");
+  return Bytes(reply.begin() + 3, reply.end());
+}
+
 Result<void> BoardDevice::power_on(std::uint64_t seed) {
   board_.flash().restore_power(seed);
   board_.flash_changed();

@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <map>
 
+#include "mote/base/file.hpp"
 #include "mote/base/hash.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/fleet/courier.hpp"
 #include "mote/package/report.hpp"
 #include "mote/simulation/field_trial.hpp"
 #include "mote/simulation/models.hpp"
@@ -108,6 +110,43 @@ TEST_F(UpdateOnBoard, a_module_from_a_card_is_installed_proves_itself_and_runs) 
   std::array<std::uint8_t, 32> device_key{};
   device_key.fill(9);
   EXPECT_EQ(package::read_report(device.report().value(), device_key, 0).value().active_sequence, 2u);
+}
+
+TEST_F(UpdateOnBoard, a_courier_at_the_serial_line_of_the_firmware) {
+  class Line : public fleet::ByteLine {
+   public:
+    explicit Line(BoardDevice& device) : device_(device) {}
+    Result<void> write(ByteSpan bytes) override {
+      MOTE_TRY(waiting_, device_.serial(bytes));
+      MOTE_TRY_VOID(device_.step(8));
+      return {};
+    }
+    Result<Bytes> read(std::chrono::milliseconds) override { return std::exchange(waiting_, {}); }
+
+   private:
+    BoardDevice& device_;
+    Bytes waiting_;
+  };
+  BoardDevice device = BoardDevice::create(spec(), storage_, image_).value();
+  device::AgentState state = device.start(update::ResetCause::power_on).value();
+  const TemporaryFolder folder = TemporaryFolder::create("pouch").value();
+  fleet::Pouch pouch = fleet::Pouch::open(folder.path()).value();
+  const Bytes parcel = bundle(models().second, 2);
+  ASSERT_TRUE(pouch.add_parcel(parcel).value());
+  Line line(device);
+  const auto visit = fleet::visit(pouch, line);
+  ASSERT_TRUE(visit) << visit.error().message();
+  ASSERT_EQ(visit->handovers.size(), 1u);
+  EXPECT_EQ(visit->handovers[0].status, Status::waiting) << name(visit->handovers[0].status);
+  ASSERT_TRUE(run(
+      device, [&](std::size_t i) { return input(i); }, state));
+  EXPECT_EQ(state.confirmed_sequence, 2u);
+  EXPECT_EQ(fleet::take_held(line, 1 << 20).value(), parcel) << "for the next device";
+  ASSERT_TRUE(fleet::visit(pouch, line));
+  std::array<std::uint8_t, 32> device_key{};
+  device_key.fill(9);
+  ASSERT_EQ(pouch.reports().size(), 3u);
+  EXPECT_EQ(package::read_report(pouch.reports()[2].bytes, device_key, 2).value().confirmed_sequence, 2u);
 }
 
 TEST_F(UpdateOnBoard, a_module_whose_self_test_fails_is_rolled_back_by_name) {

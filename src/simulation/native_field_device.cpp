@@ -7,7 +7,7 @@
 #include "boards/agent_state.hpp"
 #include "mote/simulation/flash_port.hpp"
 #include "mote/simulation/native_modules.hpp"
-#include "update/radio.hpp"
+#include "update/serial.hpp"
 
 namespace mote::simulation {
 namespace {
@@ -49,6 +49,7 @@ class NativeFieldDevice : public FieldDevice {
     port_->clock = clock_s_;
     port_->run = [this](ByteSpan slot, bool fresh, ByteSpan input) { return modules_.invoke(slot, fresh, input); };
     agent_.emplace(*port_);
+    link_.emplace(*agent_, update::MutableBytes(line_));
     return ask([&] { return agent_->start(cause); });
   }
   Result<AgentState> state() override {
@@ -115,6 +116,16 @@ class NativeFieldDevice : public FieldDevice {
       return power_failed();
     }
   }
+  Result<Bytes> serial(ByteSpan bytes) override {
+    if (!flash_.powered()) return power_failed();
+    try {
+      Bytes answer;
+      for (const std::uint8_t byte : bytes) link_->take(byte, [&](std::uint8_t out) { answer.push_back(out); });
+      return answer;
+    } catch (PowerLost) {
+      return power_failed();
+    }
+  }
   Result<void> power_on(std::uint64_t seed) override {
     flash_.restore_power(seed);
     return {};
@@ -144,6 +155,8 @@ class NativeFieldDevice : public FieldDevice {
   std::optional<FlashPort> port_;
   std::optional<update::Agent> agent_;
   update::RadioReceiver<update::Agent> radio_;
+  std::optional<update::SerialLink<update::Agent>> link_;
+  std::uint8_t line_[device::kAgentSerialBytes] = {};
   std::uint8_t scratch_[update::kPageBytes] = {};
   update::Progress progress_ = update::Progress::idle;
 };

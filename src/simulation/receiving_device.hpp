@@ -5,6 +5,7 @@
 #include "mote/simulation/flash_port.hpp"
 #include "update/inbox.hpp"
 #include "update/journal.hpp"
+#include "update/trust.hpp"
 
 namespace mote::simulation {
 
@@ -31,6 +32,10 @@ class ReceivingDevice {
     return update::Status::ok;
   }
   update::Inbox* inbox() { return record_.phase == update::Phase::receiving ? &inbox_ : nullptr; }
+  update::Inbox* held() { return inbox(); }
+  const update::Identity& identity() const { return identity_; }
+  std::uint32_t keys_version() const { return 1; }
+  std::size_t report(update::MutableBytes) { return 0; }
   void abandon(update::Status reason) {
     record_ = {};
     record_.last_status = reason;
@@ -70,6 +75,7 @@ class ReceivingDevice {
   FlashPort port_;
   update::Inbox inbox_;
   update::Record record_;
+  update::Identity identity_;
 };
 
 }  // namespace mote::simulation

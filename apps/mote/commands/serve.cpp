@@ -18,6 +18,7 @@ struct ServeOptions {
   std::string address = "0.0.0.0";
   int http = -1, coap = -1;
   std::string certificate, key;
+  std::string reports, report_keys;
 };
 
 /// Until somebody stops the program. Blocked in every thread that was started after `block`.
@@ -45,7 +46,14 @@ Result<Outcome> serve(ServeOptions o, Progress& progress) {
   if (o.http < 0 && o.coap < 0) o.http = kUsualHttpPort;
   if (o.http < 0 && !o.certificate.empty())
     return fail(Code::invalid_argument, "--tls-cert means nothing without --http");
+  if (o.reports.empty() != o.report_keys.empty())
+    return fail(Code::invalid_argument, "--reports and --report-keys go together: no report is kept unverified");
+  if (!o.reports.empty() && o.http < 0) return fail(Code::invalid_argument, "--reports means nothing without --http");
   const StopSignals stop;
+  std::unique_ptr<fleet::ReportFolder> reports;
+  if (!o.reports.empty()) {
+    MOTE_TRY(reports, fleet::ReportFolder::open(o.reports, o.report_keys));
+  }
   MOTE_TRY(const auto folder, fleet::ParcelFolder::open(o.folder));
   std::unique_ptr<fleet::HttpServer> http;
   std::unique_ptr<fleet::CoapServer> coap;
@@ -54,6 +62,7 @@ Result<Outcome> serve(ServeOptions o, Progress& progress) {
     fleet::HttpServerOptions options;
     options.address = o.address;
     options.port = static_cast<std::uint16_t>(o.http);
+    options.reports = reports.get();
     if (!o.certificate.empty()) options.tls = fleet::TlsFiles{o.certificate, o.key};
     MOTE_TRY(http, fleet::HttpServer::start(*folder, options));
     progress.note(fmt::format("{}://{}:{}/parcels", options.tls ? "https" : "http", o.address, http->port()));
@@ -82,6 +91,8 @@ Command serve_command() {
         app.add_option("--address", o->address, "of this machine, to listen at")->capture_default_str();
         app.add_option("--tls-cert", o->certificate, "certificate chain (PEM): HTTPS instead of HTTP");
         app.add_option("--tls-key", o->key, "its key (PEM)");
+        app.add_option("--reports", o->reports, "folder for reports that couriers bring; only authentic ones are kept");
+        app.add_option("--report-keys", o->report_keys, "folder with DEVICE.key for each device");
         return [o](Progress& progress) { return serve(*o, progress); };
       }};
 }

@@ -2,6 +2,8 @@
 // Serves a folder of parcels over HTTP/1.1, plain or with TLS: GET and HEAD of
 //   /parcels?vendor=...&class=...&sequence=...&base=...   what a device can use, as JSON
 //   /parcels/NAME                                         a parcel, whole or a range of it; its ETag is its SHA-256
+// and where it takes reports, POST of one to
+//   /reports                                              what became of it, as JSON
 // Bounded in everything: connections, header bytes, requests a connection, and time for each step of one.
 
 #include <chrono>
@@ -11,6 +13,7 @@
 #include <string>
 
 #include "mote/fleet/parcel_folder.hpp"
+#include "mote/fleet/report_folder.hpp"
 
 namespace mote::fleet {
 
@@ -23,6 +26,7 @@ struct HttpServerOptions {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0;  ///< 0: any free one
   std::optional<TlsFiles> tls;
+  ReportFolder* reports = nullptr;                    ///< borrowed as long as the server lives; null: takes none
   std::size_t most_connections = 256;                 ///< further ones are closed at once
   std::size_t most_requests = 1000;                   ///< of one connection
   std::chrono::milliseconds request_timeout{10'000};  ///< for TLS's handshake, and for a whole header, waiting included

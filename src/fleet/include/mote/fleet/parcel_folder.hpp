@@ -26,6 +26,9 @@ struct StoredParcel {
   std::vector<Bundle> bundles;
 };
 
+/// Whether all messages of it are such that a device reads them. Nothing is verified.
+[[nodiscard]] bool is_parcel(ByteSpan bytes);
+
 class ParcelFolder {
  public:
   static constexpr std::uint64_t kMaxParcelBytes = 64u << 20;

@@ -30,6 +30,7 @@ class BoardDevice : public FieldDevice {
   Result<device::AgentState> world(std::uint8_t battery_percent, std::uint64_t clock_s) override;
   Result<Bytes> infer(ByteSpan input) override;
   Result<Bytes> report() override;
+  Result<Bytes> serial(ByteSpan bytes) override;
   Result<void> power_on(std::uint64_t seed) override;
   board::NorFlash& flash() override { return board_.flash(); }
 

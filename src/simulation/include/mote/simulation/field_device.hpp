@@ -40,6 +40,8 @@ class FieldDevice {
   /// One inference of the active module. Empty: there is none, or it failed.
   [[nodiscard]] virtual Result<Bytes> infer(ByteSpan input) = 0;
   [[nodiscard]] virtual Result<Bytes> report() = 0;
+  /// Bytes that arrive at its serial port (device/update/serial.hpp). @return what it answers.
+  [[nodiscard]] virtual Result<Bytes> serial(ByteSpan bytes) = 0;
 
   /// Power is back after a cut; memory is noise, flash as the cut left it.
   [[nodiscard]] virtual Result<void> power_on(std::uint64_t seed) = 0;
