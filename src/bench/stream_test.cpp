@@ -143,6 +143,42 @@ TEST_F(StreamBoard, states_live_on_whatever_becomes_of_them) {
   ASSERT_TRUE(measured.has_value()) << measured.error().message();
 }
 
+/// States that take over the input and each other, as variables of .tflite files may.
+Graph handed_on() {
+  Graph g("handed on");
+  const Quantization q = Quantization::per_tensor(0.05f, 3);
+  const auto tensor = [&](const char* name) { return g.add_tensor({name, DType::i8, {1, 1, 2, 2}, q, nullptr}); };
+  const auto initial = [](std::initializer_list<std::uint8_t> bytes) {
+    return std::make_shared<const Bytes>(Bytes(bytes));
+  };
+  const TensorId x = tensor("x"), a = tensor("a"), b = tensor("b"), c = tensor("c"), d = tensor("d"),
+                 a_next = tensor("a'"), b_next = tensor("b'"), c_next = tensor("c'"), d_next = tensor("d'"),
+                 first = tensor("first"), second = tensor("second"), y = tensor("y");
+  g.add_op({"first", graph::Add{}, {x, b}, {first}});
+  g.add_op({"second", graph::Add{}, {first, c}, {second}});
+  g.add_op({"y", graph::Add{}, {second, d}, {y}});
+  g.add_op({"a", graph::Reshape{}, {x}, {a_next}});
+  g.add_op({"b", graph::Broadcast{}, {a}, {b_next}});
+  g.add_op({"c", graph::Broadcast{}, {d}, {c_next}});
+  g.add_op({"d", graph::Broadcast{}, {c}, {d_next}});
+  g.add_state({a, a_next, initial({1, 2, 3, 4})});
+  g.add_state({b, b_next, initial({9, 9, 9, 9})});
+  g.add_state({c, c_next, initial({4, 3, 2, 1})});
+  g.add_state({d, d_next, initial({0, 7, 7, 0})});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  return g;
+}
+
+TEST_F(StreamBoard, states_take_over_the_input_and_each_other) {
+  const auto simple = optimize::simplify(handed_on());
+  ASSERT_TRUE(simple.has_value()) << simple.error().message();
+  ASSERT_EQ(simple->graph.states().size(), 4u);
+  const auto model = compile::compile(simple->graph, board_, {});
+  ASSERT_TRUE(model.has_value()) << model.error().message();
+  expect_the_hosts_bytes(handed_on(), *model, 12);
+}
+
 /// An int8 graph of a recurrent layer whose states live in 8 and 16 bits.
 Graph recurrent(bool lstm) {
   Graph g(lstm ? "lstm" : "svdf");

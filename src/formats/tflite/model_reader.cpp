@@ -26,6 +26,11 @@ ModelReader::ModelReader(const VerifiedModel& file, std::string_view file_name)
       file_stem_(clean_name(std::filesystem::path(file_name).stem().string())),
       budget_bytes_(file.size_bytes() * kBudgetFactor + kBudgetSlackBytes) {}
 
+ModelReader::ModelReader(const fb::Model& model, const fb::SubGraph& subgraph, std::size_t budget_bytes)
+    : model_(model), subgraph_(&subgraph), initializes_(true), budget_bytes_(budget_bytes) {
+  buffers_.resize(count(model_.buffers()));
+}
+
 Result<void> ModelReader::charge(std::size_t bytes) {
   if (bytes > budget_bytes_) {
     return fail(
@@ -41,19 +46,18 @@ Result<graph::Graph> ModelReader::read() && {
     return fail(Code::unsupported,
                 "the format's version is " + std::to_string(model_.version()) + ", mote reads version 3");
   }
-  if (count(model_.subgraphs()) != 1) {
-    return fail(Code::unsupported,
-                "the model has " + std::to_string(count(model_.subgraphs())) +
-                    " subgraphs, mote reads models with one: control flow and variables cannot be compiled");
-  }
+  if (count(model_.subgraphs()) == 0) return fail(Code::malformed, "the model has 0 subgraphs");
   const fb::SubGraph& subgraph = *model_.subgraphs()->Get(0);
+  subgraph_ = &subgraph;
   const std::string own = subgraph.name() == nullptr ? std::string() : clean_name(subgraph.name()->string_view());
   // "main" is what converters write, not a name that somebody gave.
   graph_.rename(own.empty() || own == "main" ? (file_stem_.empty() ? "model" : file_stem_) : own);
   buffers_.resize(count(model_.buffers()));
   MOTE_TRY_VOID(read_tensors(subgraph));
   MOTE_TRY_VOID(read_operators(subgraph));
+  MOTE_TRY_VOID(check_subgraphs());
   MOTE_TRY_VOID(read_outputs(subgraph));
+  MOTE_TRY_VOID(settle_variables());
   MOTE_TRY_VOID(read_operator_names());
   graph_.remove_unused_tensors();
   MOTE_TRY_VOID(graph::verify(graph_));
@@ -144,7 +148,7 @@ Result<void> ModelReader::read_operators(const fb::SubGraph& subgraph) {
     MOTE_TRY(const OperatorRow* row, row_of(OperatorReader(*this, op, i, name_of(op)), op));
     rows.push_back(row);
   }
-  MOTE_TRY_VOID(read_inputs(subgraph));
+  if (!initializes_) MOTE_TRY_VOID(read_inputs(subgraph));
   for (std::size_t i = 0; i < operators; ++i) {
     const fb::Operator& op = *subgraph.operators()->Get(static_cast<flatbuffers::uoffset_t>(i));
     MOTE_TRY_VOID(charge(4 * (count(op.inputs()) + count(op.outputs()))));
@@ -194,6 +198,91 @@ void ModelReader::materialize_pad(TensorId output) {
                  graph::Pad{{0, padded.pads.top, padded.pads.left, 0}, {0, padded.pads.bottom, padded.pads.right, 0}},
                  {padded.id},
                  {output}});
+}
+
+Result<void> ModelReader::check_subgraphs() const {
+  for (std::size_t i = 1; i < count(model_.subgraphs()); ++i) {
+    if (i < initializers_.size() && initializers_[i]) continue;
+    return fail(Code::unsupported, "the model has " + std::to_string(count(model_.subgraphs())) + " subgraphs, and " +
+                                       std::to_string(i) +
+                                       " is none that CALL_ONCE runs to initialize variables; mote reads models with "
+                                       "one entry and without control flow");
+  }
+  return {};
+}
+
+Result<void> ModelReader::initialize(const OperatorReader& reader, std::int64_t subgraph) {
+  if (initializes_) return reader.refuse(Code::unsupported, "it stands in a subgraph that initializes variables");
+  if (subgraph < 1 || static_cast<std::size_t>(subgraph) >= count(model_.subgraphs()))
+    return reader.refuse(Code::malformed, "it runs subgraph " + std::to_string(subgraph) + " of " +
+                                              std::to_string(count(model_.subgraphs())));
+  initializers_.resize(count(model_.subgraphs()));
+  // Once is once: a second call changes nothing.
+  if (initializers_[static_cast<std::size_t>(subgraph)]) return {};
+  initializers_[static_cast<std::size_t>(subgraph)] = true;
+  const fb::SubGraph& source = *model_.subgraphs()->Get(static_cast<flatbuffers::uoffset_t>(subgraph));
+  ModelReader inside(model_, source, budget_bytes_);
+  auto done = inside.read_tensors(source);
+  if (done) done = inside.read_operators(source);
+  if (!done)
+    return reader.refuse(done.error().code(), "subgraph " + std::to_string(subgraph) + ": " + done.error().message());
+  budget_bytes_ = inside.budget_bytes_;
+  for (const auto& [key, variable] : inside.variables_) {
+    if (variable.assigned == graph::kNoTensor) continue;
+    const Tensor& value = inside.graph_.tensor(variable.assigned);
+    Variable& own = variables_[key];
+    if (own.before != graph::kNoTensor || own.assigned != graph::kNoTensor)
+      return reader.refuse(Code::unsupported,
+                           "it initializes the variable " + in_quotes(variable.name) + ", which is in use already");
+    MOTE_CHECK(value.is_constant());  // nothing enters such a subgraph, and what is constant is folded
+    own.name = variable.name;
+    own.initial = value;
+  }
+  return {};
+}
+
+TensorId ModelReader::viewed(TensorId id) const {
+  for (std::int32_t op = graph_.producer(id); op >= 0; op = graph_.producer(id)) {
+    const graph::Op& producer = graph_.ops()[static_cast<std::size_t>(op)];
+    if (producer.as<graph::Reshape>() == nullptr) break;
+    id = producer.inputs[0];
+  }
+  return id;
+}
+
+Result<void> ModelReader::settle_variables() {
+  const auto is_found = [&](TensorId id) {
+    return std::ranges::any_of(variables_, [&](const auto& v) { return v.second.before == id; });
+  };
+  for (const auto& [key, variable] : variables_) {
+    if (variable.before == graph::kNoTensor) continue;  // every inference assigns before it reads
+    Tensor& before = graph_.tensor(variable.before);
+    const TensorId source = variable.assigned == graph::kNoTensor ? variable.before : viewed(variable.assigned);
+    if (source == variable.before) {
+      before.data = variable.initial->data;
+      continue;
+    }
+    if (graph_.tensor(source).is_constant())
+      return fail(Code::unsupported, "the variable " + in_quotes(variable.name) +
+                                         " is assigned a constant, which only the first inference does not find in it");
+    // The value of an operator of its own: what is assigned may be an input, or go to several variables. What another
+    // variable held is copied before that one is renewed.
+    const TensorId after = add_tensor(graph_.tensor(variable.before), "/after");
+    const bool copied = is_found(source) && graph_.tensor(source).shape == graph_.tensor(after).shape;
+    graph_.add_op({graph_.tensor(after).name,
+                   copied ? graph::Attributes(graph::Broadcast{}) : graph::Attributes(graph::Reshape{}),
+                   {copied ? source : variable.assigned},
+                   {after}});
+    graph_.add_state({variable.before, after, variable.initial->data});
+  }
+  return {};
+}
+
+TensorId ModelReader::add_tensor(Tensor like, std::string_view suffix) {
+  like.name += suffix;
+  while (!names_.emplace(like.name, 1).second) like.name += "_";
+  like.data = nullptr;
+  return graph_.add_tensor(std::move(like));
 }
 
 Result<void> ModelReader::read_outputs(const fb::SubGraph& subgraph) {

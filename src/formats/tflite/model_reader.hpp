@@ -20,6 +20,15 @@ struct PaddedValue {
   graph::Pads pads;
 };
 
+/// What VAR_HANDLE names and operators read and assign: a state of the graph, where a value lives from one inference to
+/// the next.
+struct Variable {
+  std::string name;                             ///< as a person may read it
+  std::optional<graph::Tensor> initial;         ///< what CALL_ONCE assigned
+  graph::TensorId before = graph::kNoTensor;    ///< what an inference finds in it, once an operator has read that
+  graph::TensorId assigned = graph::kNoTensor;  ///< by the latest operator
+};
+
 /// A value that enters or leaves the model, or flows between operators: int8 has one scale.
 /// @error malformed, unsupported  to be put behind "tensor x ".
 [[nodiscard]] Result<void> check_value(const graph::Tensor& tensor);
@@ -53,11 +62,26 @@ class ModelReader {
   /// A tensor index of the file, in range and of a kind the graph can hold.
   [[nodiscard]] Result<graph::TensorId> usable(std::int64_t index) const;
   void materialize_pad(graph::TensorId output);
+  /// Runs the subgraph of a CALL_ONCE: what it assigns is what variables hold at first.
+  [[nodiscard]] Result<void> initialize(const OperatorReader& reader, std::int64_t subgraph);
+  /// Variables become states, or constants where nothing is ever assigned to them.
+  [[nodiscard]] Result<void> settle_variables();
+  /// The value whose elements `id` has under another shape, or `id`.
+  [[nodiscard]] graph::TensorId viewed(graph::TensorId id) const;
+  /// Control flow has subgraphs of its own; what is read here are the first one and those that initialize variables.
+  [[nodiscard]] Result<void> check_subgraphs() const;
+  /// `like` under a name that no tensor has yet.
+  [[nodiscard]] graph::TensorId add_tensor(graph::Tensor like, std::string_view suffix);
   /// Accounts for bytes about to be copied out of the file. Tables may share what they point at; without this, a small
   /// file could ask for gigabytes.
   [[nodiscard]] Result<void> charge(std::size_t bytes);
 
+  /// For a subgraph that initializes variables.
+  ModelReader(const fb::Model& model, const fb::SubGraph& subgraph, std::size_t budget_bytes);
+
   const fb::Model& model_;
+  const fb::SubGraph* subgraph_ = nullptr;  // the one that is read
+  bool initializes_ = false;
   std::string file_stem_;
   std::size_t budget_bytes_;
   graph::Graph graph_;
@@ -68,6 +92,9 @@ class ModelReader {
   std::vector<std::shared_ptr<const Bytes>> buffers_;  // copies made so far
   std::map<std::string, int, std::less<>> names_;
   std::map<graph::TensorId, PaddedValue> padded_;  // outputs of PAD operators
+  std::map<std::string, Variable, std::less<>> variables_;
+  std::map<graph::TensorId, std::string> handles_;  // tensors that stand for a variable
+  std::vector<bool> initializers_;                  // subgraphs that a CALL_ONCE has run
 };
 
 /// The most dimensions a list of axes or sizes may name.
@@ -95,6 +122,14 @@ class OperatorReader {
   [[nodiscard]] Result<graph::TensorId> state(std::size_t i, graph::Shape shape);
   /// What a state is after the operator.
   void renew(graph::TensorId before, graph::TensorId after);
+  /// The output is a handle of the variable with this key, which is made when it is new.
+  [[nodiscard]] Result<void> handle(std::string key, std::string name);
+  /// The variable whose handle input `i` is.
+  [[nodiscard]] Result<Variable*> variable(std::size_t i);
+  /// What an inference finds in a variable that nothing was assigned to yet, as a value like `output`.
+  [[nodiscard]] Result<graph::TensorId> found_in(Variable& variable, graph::TensorId output);
+  /// Runs a subgraph that gives variables their first value.
+  [[nodiscard]] Result<void> initialize(std::int64_t subgraph) { return model_.initialize(*this, subgraph); }
   /// Scale and zero point of input `i`, whatever it is.
   [[nodiscard]] Result<graph::Quantization> quantization_of_input(std::size_t i, graph::DType type) const;
   /// The same of one of the tensors that only carry the quantization of a value inside of the operator.

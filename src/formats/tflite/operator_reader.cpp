@@ -113,6 +113,45 @@ void OperatorReader::renew(TensorId before, TensorId after) {
   model_.graph_.add_state({before, after, std::make_shared<const Bytes>(t.size_bytes(), zero)});
 }
 
+Result<void> OperatorReader::handle(std::string key, std::string name) {
+  const std::int32_t output = count(op_.outputs()) == 1 ? op_.outputs()->Get(0) : -1;
+  if (output < 0 || static_cast<std::size_t>(output) >= model_.unusable_.size())
+    return refuse(Code::malformed, "its output does not exist");
+  if (model_.origins_[static_cast<std::size_t>(output)] != ModelReader::Origin::unknown ||
+      !model_.handles_.emplace(output, key).second)
+    return refuse(Code::malformed, "its output is a constant, an input, or computed already");
+  MOTE_TRY_VOID(charge(key.size() + name.size() + sizeof(Variable)));
+  model_.variables_[std::move(key)].name = std::move(name);
+  return {};
+}
+
+Result<Variable*> OperatorReader::variable(std::size_t i) {
+  const TensorId id = i < count(op_.inputs()) ? op_.inputs()->Get(static_cast<flatbuffers::uoffset_t>(i)) : -1;
+  const auto found = model_.handles_.find(id);
+  if (found == model_.handles_.end())
+    return refuse(Code::malformed, "input " + std::to_string(i) + " is no variable of a VAR_HANDLE before it");
+  return &model_.variables_[found->second];
+}
+
+Result<TensorId> OperatorReader::found_in(Variable& variable, TensorId output) {
+  if (variable.before != graph::kNoTensor) return variable.before;
+  const Tensor& like = tensor(output);
+  if (!variable.initial)
+    return refuse(Code::unsupported, "nothing was assigned to the variable " + in_quotes(variable.name) +
+                                         " before, neither by CALL_ONCE nor by an operator");
+  if (auto checked = check_element_type(like); !checked)
+    return refuse(checked.error().code(), "the variable " + in_quotes(variable.name) + " " + checked.error().message());
+  if (variable.initial->dtype != like.dtype || variable.initial->data->size() != like.size_bytes())
+    return refuse(Code::malformed, "the variable " + in_quotes(variable.name) + " is first " +
+                                       std::string(graph::name(variable.initial->dtype)) +
+                                       variable.initial->shape.text() + ", read as " +
+                                       std::string(graph::name(like.dtype)) + like.shape.text());
+  Tensor before = like;
+  before.name = variable.name;
+  variable.before = intermediate("", std::move(before));
+  return variable.before;
+}
+
 Result<graph::Quantization> OperatorReader::quantization_of_input(std::size_t i, DType type) const {
   MOTE_TRY(const TensorId id, input(i));
   const Tensor& t = tensor(id);
@@ -124,7 +163,7 @@ Result<graph::Quantization> OperatorReader::quantization_of_input(std::size_t i,
 }
 
 Result<graph::Quantization> OperatorReader::quantization_of_intermediate(std::size_t i) const {
-  const auto* tensors = model_.model_.subgraphs()->Get(0)->tensors();
+  const auto* tensors = model_.subgraph_->tensors();
   const auto index =
       i < count(op_.intermediates()) ? op_.intermediates()->Get(static_cast<flatbuffers::uoffset_t>(i)) : -1;
   if (index < 0 || static_cast<std::size_t>(index) >= count(tensors))
@@ -279,10 +318,7 @@ Result<std::size_t> OperatorReader::axis(std::int64_t axis, std::size_t rank) co
 }
 
 TensorId OperatorReader::intermediate(std::string_view suffix, Tensor like) {
-  like.name += suffix;
-  while (!model_.names_.emplace(like.name, 1).second) like.name += "_";
-  like.data = nullptr;
-  return model_.graph_.add_tensor(std::move(like));
+  return model_.add_tensor(std::move(like), suffix);
 }
 
 }  // namespace mote::formats::tflite
