@@ -1,4 +1,4 @@
-// Bench firmware: one module, one arena, and the UART protocol of README.md.
+// Bench firmware: a module, or several that run in turns, one arena, and the UART protocol of README.md.
 //
 // MOTE_CORE   the Core (abi/module.hpp) that this firmware is for, as a number
 
@@ -28,7 +28,7 @@ constexpr std::uint32_t kIsaFeatures = 0
 
 /// Whether the module may be called: a BenchStatus has the numbers of Misfit.
 BenchStatus check_module() {
-  const auto present_bytes = static_cast<std::uint32_t>(mote_module_end - mote_module);
+  const auto present_bytes = static_cast<std::uint32_t>(mote_module_end - module_start());
   const Misfit found =
       misfit(header(), present_bytes, {MOTE_CORE, kIsaFeatures, sizeof mote_arena, alignof(mote_arena)});
   return found == Misfit::none ? BenchStatus::ok
@@ -41,6 +41,8 @@ std::uint32_t invoke_module() {
   mote_infer_end();
   return static_cast<std::uint32_t>(status);
 }
+
+static_assert(kModuleCount <= 32, "Bench has a word of flags");
 
 class Bench {
  public:
@@ -60,6 +62,12 @@ class Bench {
         case BenchRequest::identify:
           identify();
           break;
+        case BenchRequest::select:
+          if constexpr (kModuleCount > 1) {
+            select();
+            break;
+          }
+          [[fallthrough]];
         default:
           reply(static_cast<std::uint32_t>(BenchStatus::unknown_request));
           break;
@@ -81,8 +89,9 @@ class Bench {
   BenchStatus check_run(std::uint32_t length) {
     const BenchStatus module = check_module();
     if (module != BenchStatus::ok) return module;
-    if (!states_ready_) reset_module();
-    states_ready_ = true;
+    const std::uint32_t selected = kModuleCount == 1 ? 1u : 1u << selected_;
+    if ((states_ready_ & selected) == 0) reset_module();
+    states_ready_ |= selected;
     return length == header().input_bytes ? BenchStatus::ok : BenchStatus::wrong_input_length;
   }
 
@@ -118,8 +127,15 @@ class Bench {
     reply(invoke_module());
   }
 
-  void identify() const {
-    const BenchStatus status = check_module();
+  void select() {
+    const std::uint32_t index = uart_.read_u32();
+    const bool known = select_module(index);
+    if (known) selected_ = index;
+    identify(known ? check_module() : BenchStatus::no_such_module);
+  }
+
+  void identify() const { identify(check_module()); }
+  void identify(BenchStatus status) const {
     BenchIdentity identity{kBenchProtocol, static_cast<std::uint32_t>(status), sizeof mote_arena, 0, 0, 0};
     if (status == BenchStatus::ok) {
       identity.arena_bytes = header().arena_bytes;
@@ -133,7 +149,8 @@ class Bench {
 
   Uart uart_;
   SensorPort sensor_;
-  bool states_ready_ = false;
+  std::uint32_t selected_ = 0;
+  std::uint32_t states_ready_ = 0;  // a bit for each module
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ enum class BenchRequest : std::uint8_t {
   run_memory =
       'A',  // u32 address, u32 length; the input lies there already (shared memory of an emulator, or a debugger)
   identify = '?',
+  select = 'N',  // u32 index; of several modules the one that is run from now on; answered as identify
 };
 
 /// First byte of a reply.
@@ -41,6 +42,7 @@ enum class BenchStatus : std::uint32_t {
   no_sensor = 0x80000008,
   sensor_empty = 0x80000009,
   unknown_request = 0x8000000a,
+  no_such_module = 0x8000000b,
 };
 
 struct BenchIdentity {

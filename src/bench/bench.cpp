@@ -20,12 +20,14 @@
 namespace mote::bench {
 namespace {
 
-/// Makes the module's own functions known to a board that runs it inside a firmware.
-Result<void> name_functions(board::VirtualBoard& board, const compile::CompiledModel& model) {
+/// Selects the module of a firmware that holds several, and makes its functions known to the board.
+Result<void> prepare(board::VirtualBoard& board, const compile::CompiledModel& model) {
   MOTE_TRY(const board::ElfFile module, board::ElfFile::parse(model.module_elf));
   const board::ElfSymbol* base = board.elf().find_symbol("mote_module");
   if (base == nullptr) return fail(Code::internal, "the firmware has no symbol mote_module");
-  board.add_symbols(module, base->address);
+  board.add_symbols(module, base->address + static_cast<std::uint32_t>(model.firmware_offset));
+  if (model.firmware_index == 0) return {};
+  MOTE_TRY_VOID(board.select(static_cast<std::uint32_t>(model.firmware_index)));
   return {};
 }
 
@@ -69,6 +71,7 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
   MOTE_TRY(const board::CoreSpec* core, board::core_of(spec));
   if (core->native()) {
     MOTE_TRY(auto native, board::NativeBoard::create(model.firmware));
+    if (model.firmware_index > 0) MOTE_TRY_VOID(native.select(static_cast<std::uint32_t>(model.firmware_index)));
     MOTE_TRY(const Bytes output, native.infer(input));
     result.counted = false;
     result.steps = step_costs(model, graph, {});
@@ -76,7 +79,7 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
     return result;
   }
   MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
-  MOTE_TRY_VOID(name_functions(virtual_board, model));
+  MOTE_TRY_VOID(prepare(virtual_board, model));
   MOTE_TRY(const board::Measurement measured, virtual_board.measure(input, model.step_symbols));
   const board::Energy energy = board::energy(spec, measured.cycles);
   result.counts = measured.counts;
@@ -104,7 +107,7 @@ Result<std::optional<StepDifference>> first_difference(const compile::CompiledMo
   Bytes expected(graph::output_bytes(graph));
   MOTE_TRY_VOID(executor.run(input, expected));
   MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
-  MOTE_TRY_VOID(name_functions(virtual_board, model));
+  MOTE_TRY_VOID(prepare(virtual_board, model));
   const board::ElfSymbol* arena = virtual_board.elf().find_symbol("mote_arena");
   if (arena == nullptr) return fail(Code::internal, "the firmware has no symbol mote_arena");
   std::optional<StepDifference> found;
@@ -180,7 +183,41 @@ Result<std::vector<Bytes>> run_on_boards(ByteSpan firmware, const board::BoardSp
   return outputs;
 }
 
+/// One that runs one of several modules.
+using SelectAndRun = std::function<Result<Bytes>(std::uint32_t module, ByteSpan input)>;
+
+template <class Board>
+SelectAndRun run_selected(Board made) {
+  return [board = std::make_shared<Board>(std::move(made))](std::uint32_t module, ByteSpan input) -> Result<Bytes> {
+    MOTE_TRY_VOID(board->select(module));
+    return board->infer(input);
+  };
+}
+
+Result<SelectAndRun> make_select_and_run(const board::BoardSpec& spec, ByteSpan firmware) {
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(spec));
+  if (core->native()) {
+    MOTE_TRY(auto made, board::NativeBoard::create(firmware));
+    return run_selected(std::move(made));
+  }
+  MOTE_TRY(auto made, board::VirtualBoard::create(spec, firmware));
+  return run_selected(std::move(made));
+}
+
 }  // namespace
+
+Result<std::vector<Bytes>> run_in_turns(ByteSpan firmware, const board::BoardSpec& spec,
+                                        std::span<const TurnInput> turns, Progress& progress) {
+  MOTE_TRY(const SelectAndRun run, make_select_and_run(spec, firmware));
+  std::vector<Bytes> outputs;
+  for (const TurnInput& turn : turns) {
+    if (progress.cancelled()) return fail(Code::cancelled, "stopped");
+    MOTE_TRY(Bytes output, run(static_cast<std::uint32_t>(turn.module), turn.input));
+    outputs.push_back(std::move(output));
+    progress.step("board", outputs.size(), turns.size(), "");
+  }
+  return outputs;
+}
 
 Result<std::vector<Bytes>> run_on_board(ByteSpan firmware, const board::BoardSpec& spec, std::size_t count,
                                         const std::function<Result<Bytes>(std::size_t)>& input, Progress& progress) {

@@ -39,6 +39,8 @@ std::string describe(std::uint32_t status) {
       return "the sensor port holds fewer bytes than one input";
     case BenchStatus::unknown_request:
       return "the firmware does not know this request";
+    case BenchStatus::no_such_module:
+      return "the firmware holds fewer modules";
   }
   return "the module returned status " + std::to_string(static_cast<std::int32_t>(status));
 }
@@ -83,6 +85,12 @@ Bytes memory_request(std::uint32_t address, std::uint32_t input_bytes) {
 }
 
 Bytes identify_request() { return request(BenchRequest::identify).bytes(); }
+
+Bytes select_request(std::uint32_t index) {
+  ByteWriter writer = request(BenchRequest::select);
+  writer.u32_le(index);
+  return std::move(writer).take();
+}
 
 std::size_t reply_bytes(ByteSpan begun) {
   if (begun.empty()) return 0;

@@ -11,6 +11,7 @@ namespace mote::board {
 [[nodiscard]] Bytes sensor_request(std::uint32_t input_bytes);
 [[nodiscard]] Bytes memory_request(std::uint32_t address, std::uint32_t input_bytes);
 [[nodiscard]] Bytes identify_request();
+[[nodiscard]] Bytes select_request(std::uint32_t index);
 
 /// Length of the reply that begins with these bytes; 0 while too few are known, or when they begin no reply.
 [[nodiscard]] std::size_t reply_bytes(ByteSpan begun);

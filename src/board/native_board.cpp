@@ -36,4 +36,10 @@ Result<Bytes> NativeBoard::infer(ByteSpan input) {
   return parse_output(reply);
 }
 
+Result<void> NativeBoard::select(std::uint32_t module) {
+  MOTE_TRY(const Bytes reply, impl_->process.ask(select_request(module)));
+  MOTE_TRY_VOID(parse_identity(reply));
+  return {};
+}
+
 }  // namespace mote::board

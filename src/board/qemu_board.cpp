@@ -111,6 +111,11 @@ Result<Bytes> QemuBoard::infer_over_uart(ByteSpan input) {
   return parse_output(reply);
 }
 
+Result<FirmwareIdentity> QemuBoard::select(std::uint32_t module) {
+  MOTE_TRY(const Bytes reply, impl_->process->ask(select_request(module)));
+  return parse_identity(reply);
+}
+
 Result<FirmwareIdentity> QemuBoard::identify() {
   MOTE_TRY(const Bytes reply, impl_->process->ask(identify_request()));
   return parse_identity(reply);

@@ -373,6 +373,11 @@ Result<FirmwareIdentity> VirtualBoard::identify() {
   return parse_identity(reply);
 }
 
+Result<FirmwareIdentity> VirtualBoard::select(std::uint32_t module) {
+  MOTE_TRY(const Bytes reply, impl_->exchange(select_request(module)));
+  return parse_identity(reply);
+}
+
 Result<Measurement> VirtualBoard::measure(ByteSpan input, std::span<const std::string> watch,
                                           const std::function<void(std::size_t)>& after) {
   MOTE_TRY(const std::vector<std::uint32_t> addresses, impl_->watched_addresses(watch));

@@ -47,7 +47,8 @@ class FormSearch {
     const std::size_t limit = arena_limit(options_, plan.arena_bytes);
     if (options_.flash_room > 0) MOTE_TRY_VOID(spend_flash(limit));
     MOTE_TRY_VOID(grow(limit));
-    if (options_.arena_budget > 0) MOTE_TRY_VOID(move_weights(limit));
+    // Weights in RAM live on: where the arena is shared they would take what no other model can use.
+    if (options_.arena_budget > 0 && !options_.kept_from) MOTE_TRY_VOID(move_weights(limit));
     return FormChoice{choice_, row_choices()};
   }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "abi/module.hpp"
+#include "module_link.hpp"
 #include "mote/base/hash.hpp"
 #include "mote/board/core.hpp"
 #include "mote/board/elf.hpp"
@@ -124,12 +125,14 @@ nlohmann::json tensor_json(const graph::Tensor& t) {
   return j;
 }
 
-std::string schema_text(const graph::Graph& graph, const CompileOptions& options) {
+std::string schema_text(const graph::Graph& graph, const CompileOptions& options, const Program& program) {
   nlohmann::json j{
       {"model", graph.name()}, {"input", tensor_json(graph.input())}, {"output", tensor_json(graph.output())}};
   if (!options.labels.empty()) j["labels"] = options.labels;
   if (options.program.features) j["features"] = options.program.features->schema;
   if (!options.sensor_schema.empty()) j["sensor"] = options.sensor_schema;
+  if (options.program.kept_from)
+    j["arena"] = {{"shared", program.shared_bytes}, {"kept", {program.kept_offset, program.kept_bytes}}};
   return j.dump();
 }
 
@@ -151,7 +154,7 @@ Result<Bytes> assemble(const graph::Graph& graph, const board::CoreSpec& core, c
   ByteWriter out;
   out.append(linked.image);
   out.pad_to(4);
-  const std::string schema = schema_text(graph, options);
+  const std::string schema = schema_text(graph, options, program);
   const std::size_t schema_offset = out.bytes().size();
   out.append(as_bytes(schema));
   out.pad_to(4);
@@ -246,6 +249,25 @@ const board::ElfSymbol* find_function(const board::ElfFile& elf, const std::stri
   return nullptr;
 }
 
+/// The operator at whose step the arena is fullest.
+std::string peak_place(const graph::Graph& graph, const Program& program) {
+  const std::size_t features = program.features ? 1 : 0;
+  if (program.peak_step < features) return "the features";
+  return fmt::format("'{}'", graph.ops()[program.peak_step - features].name);
+}
+
+std::string largest_parts(std::vector<FlashPart> parts) {
+  std::ranges::sort(parts, std::greater{}, [](const FlashPart& p) { return p.code_bytes + p.constant_bytes; });
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(parts.size(), 3); ++i) {
+    text += fmt::format("{}{} ({} bytes)", i == 0 ? "" : ", ", parts[i].name,
+                        parts[i].code_bytes + parts[i].constant_bytes);
+  }
+  return text;
+}
+
+}  // namespace
+
 Result<ModuleHeader> checked_header(ByteSpan module) {
   if (module.size() < sizeof(ModuleHeader))
     return fail(Code::malformed, "a module has at least 128 bytes, this has " + std::to_string(module.size()));
@@ -286,28 +308,6 @@ Result<ModuleHeader> checked_header(ByteSpan module) {
   return header;
 }
 
-/// The operator at whose step the arena is fullest.
-std::string peak_place(const graph::Graph& graph, const Program& program) {
-  const std::size_t features = program.features ? 1 : 0;
-  if (program.peak_step < features) return "the features";
-  return fmt::format("'{}'", graph.ops()[program.peak_step - features].name);
-}
-
-std::string largest_parts(std::vector<FlashPart> parts) {
-  std::ranges::sort(parts, std::greater{}, [](const FlashPart& p) { return p.code_bytes + p.constant_bytes; });
-  std::string text;
-  for (std::size_t i = 0; i < std::min<std::size_t>(parts.size(), 3); ++i) {
-    text += fmt::format("{}{} ({} bytes)", i == 0 ? "" : ", ", parts[i].name,
-                        parts[i].code_bytes + parts[i].constant_bytes);
-  }
-  return text;
-}
-
-}  // namespace
-
-namespace {
-
-/// The module and its parts; no firmware yet.
 Result<CompiledModel> link_program(const graph::Graph& graph, const board::BoardSpec& board,
                                    const board::CoreSpec& core, const CompileOptions& options, Program program,
                                    bool small) {
@@ -336,13 +336,16 @@ Result<CompiledModel> link_program(const graph::Graph& graph, const board::Board
   return out;
 }
 
+namespace {
+
 Result<CompiledModel> compile_module(const graph::Graph& graph, const board::BoardSpec& board,
                                      const board::CoreSpec& core, const CompileOptions& options, bool small) {
   MOTE_TRY(Program program, make_program(graph, options.program));
   return link_program(graph, board, core, options, std::move(program), small);
 }
 
-/// What a budget of flash leaves goes to forms that are faster for it. `out` stays as it is where none fit.
+}  // namespace
+
 Result<void> spend_flash(const graph::Graph& graph, const board::BoardSpec& board, const board::CoreSpec& core,
                          CompileOptions options, std::size_t budget, CompiledModel& out) {
   options.program.flash_room = budget - out.module.size();
@@ -362,33 +365,28 @@ Result<void> spend_flash(const graph::Graph& graph, const board::BoardSpec& boar
   return {};
 }
 
-}  // namespace
+void apply(const FlashRung& rung, CompileOptions& options) {
+  options.program.lowering.cycles_a_byte = rung.cycles_a_byte;
+  options.program.lowering.compact = rung.compact;
+  options.program.lowering.share = rung.cycles_a_byte == kLeastFlash;
+  options.program.forms.reset();
+}
 
 Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
   MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
   CompileOptions chosen = options;
   chosen.program.lowering.target = target_of(*core);
   MOTE_TRY(CompiledModel out, compile_module(graph, board, *core, chosen, false));
-  // Fewer functions of their own, C++ for size, at last the compact kernels, until it fits.
-  struct Attempt {
-    std::int64_t cycles_a_byte;
-    bool small;
-    bool compact = false;
-  };
   const std::size_t budget =
       options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);
   const bool may_spend = options.flash_budget > 0 && !options.program.forms;
   if (may_spend && out.module.size() < budget) {
     MOTE_TRY_VOID(spend_flash(graph, board, *core, chosen, budget, out));
   }
-  for (const Attempt& attempt : {Attempt{100, false}, Attempt{400, false}, Attempt{kLeastFlash, false},
-                                 Attempt{kLeastFlash, true}, Attempt{kLeastFlash, false, true}}) {
+  for (const FlashRung& rung : kFlashRungs) {
     if (out.module.size() <= budget) break;
-    chosen.program.lowering.cycles_a_byte = attempt.cycles_a_byte;
-    chosen.program.lowering.compact = attempt.compact;
-    chosen.program.lowering.share = attempt.cycles_a_byte == kLeastFlash;
-    chosen.program.forms.reset();
-    MOTE_TRY(CompiledModel smaller, compile_module(graph, board, *core, chosen, attempt.small));
+    apply(rung, chosen);
+    MOTE_TRY(CompiledModel smaller, compile_module(graph, board, *core, chosen, rung.small));
     if (smaller.module.size() < out.module.size()) out = std::move(smaller);
   }
   if (out.module.size() > board.flash_bytes) {
@@ -436,109 +434,6 @@ Result<Bytes> with_stack_bytes(ByteSpan module, std::uint32_t stack_bytes) {
   reinterpret_cast<ModuleHeader*>(changed.data())->stack_bytes = stack_bytes;
   set_digest(changed);
   return changed;
-}
-
-namespace {
-
-/// The virtual board's, or that of a program on this machine.
-board::FirmwareMap map_of(const board::BoardSpec& board, const board::CoreSpec& core) {
-  board::FirmwareMap map;
-  if (core.native()) map.uart = core.qemu.map.uart;
-  map.flash_bytes = board.flash_bytes;
-  map.ram_bytes = board.ram_bytes;
-  return map;
-}
-
-/// The module in a firmware that was linked around it.
-Result<Bytes> module_in(const board::ElfFile& firmware) {
-  const board::ElfSection* section = firmware.find_section(".module");
-  if (section == nullptr) return fail(Code::malformed, "the firmware has no section .module");
-  for (const board::ElfSegment& segment : firmware.segments()) {
-    const std::uint64_t begin = std::uint64_t{section->address} - segment.run_address;
-    if (section->address < segment.run_address || begin + section->bytes > segment.content.size()) continue;
-    const auto at = segment.content.begin() + static_cast<std::ptrdiff_t>(begin);
-    ModuleHeader header{};
-    if (section->bytes < sizeof header) break;
-    std::memcpy(&header, &*at, sizeof header);
-    if (header.module_bytes > section->bytes) break;
-    return Bytes(at, at + header.module_bytes);
-  }
-  return fail(Code::malformed, "the section .module of the firmware holds no module");
-}
-
-Result<Bytes> link_firmware(ByteSpan module, const board::CoreSpec& core, const board::FirmwareMap& map,
-                            std::string_view where, const char* main, const std::vector<std::string>& definitions) {
-  MOTE_TRY(const ModuleHeader header, checked_header(module));
-  MOTE_TRY(const Toolchain tools, Toolchain::create(core));
-  MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
-  const auto boards = [&](std::string_view file) { return (tools.device() / "boards" / file).string(); };
-  std::vector<std::string> arguments{"-O2",
-                                     "-DMOTE_MODULE_FILE=\"module.bin\"",
-                                     fmt::format("-DMOTE_CORE={}", static_cast<std::uint32_t>(core.id)),
-                                     fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
-                                     fmt::format("-DMOTE_UART={}", static_cast<int>(map.uart)),
-                                     fmt::format("-DMOTE_UART_BASE={:#x}", map.uart_base),
-                                     boards(core.startup),
-                                     boards("markers.cpp"),
-                                     boards(main),
-                                     "-o",
-                                     "firmware.elf"};
-  arguments.insert(arguments.end(), definitions.begin(), definitions.end());
-  if (!core.native()) {
-    // libgcc: a firmware may divide 64-bit numbers.
-    arguments.insert(arguments.end(),
-                     {"-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--build-id=none",
-                      "-Wl,--no-warn-rwx-segments", fmt::format("-Wl,--defsym=mote_flash_base={:#x}", map.flash_base),
-                      fmt::format("-Wl,--defsym=mote_flash_bytes={}", map.flash_bytes),
-                      fmt::format("-Wl,--defsym=mote_ram_base={:#x}", map.ram_base),
-                      fmt::format("-Wl,--defsym=mote_ram_bytes={}", map.ram_bytes), "-T", boards("bench.ld"),
-                      boards("memory.cpp"), "-lgcc"});
-  }
-  auto built = tools.compile(arguments);
-  if (!built && built.error().message().find("overflowed by") != std::string::npos) {
-    return fail(
-        Code::too_large,
-        fmt::format(
-            "{} has {} bytes of flash and {} of RAM: a module of {} bytes with an arena of {} leaves no room there for "
-            "the firmware that measures it",
-            where, map.flash_bytes, map.ram_bytes, module.size(), header.arena_bytes));
-  }
-  MOTE_TRY_VOID(built);
-  return read_file(tools.folder() / "firmware.elf");
-}
-
-}  // namespace
-
-Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
-  MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
-  return link_firmware(module, *core, map_of(board, *core), board.name, "bench_main.cpp", {});
-}
-
-Result<Bytes> qemu_firmware(ByteSpan firmware, const board::BoardSpec& board) {
-  MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
-  const board::FirmwareMap& machine = core->qemu.map;
-  const board::FirmwareMap own = map_of(board, *core);
-  if (machine.flash_base == own.flash_base && machine.ram_base == own.ram_base && machine.uart == own.uart &&
-      machine.uart_base == own.uart_base && machine.flash_bytes >= own.flash_bytes &&
-      machine.ram_bytes >= own.ram_bytes) {
-    return Bytes(firmware.begin(), firmware.end());
-  }
-  MOTE_TRY(const board::ElfFile elf, board::ElfFile::parse(firmware));
-  MOTE_TRY(const Bytes module, module_in(elf));
-  return link_firmware(module, *core, machine, core->qemu.machine, "bench_main.cpp", {});
-}
-
-Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board, const MlperfFirmware& o) {
-  MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
-  return link_firmware(module, *core, map_of(board, *core), board.name, "mlperf_main.cpp",
-                       {fmt::format("-DMOTE_MLPERF_MODEL=\"{}\"", o.model),
-                        fmt::format("-DMOTE_MLPERF_INPUT={}", static_cast<int>(o.input)),
-                        fmt::format("-DMOTE_MLPERF_RESULT={}", o.prints_error ? 1 : 0),
-                        fmt::format("-DMOTE_INPUT_SCALE={:.9e}f", o.input_quantization.scale()),
-                        fmt::format("-DMOTE_INPUT_ZERO={}", o.input_quantization.zero_point()),
-                        fmt::format("-DMOTE_OUTPUT_SCALE={:.9e}f", o.output_quantization.scale()),
-                        fmt::format("-DMOTE_OUTPUT_ZERO={}", o.output_quantization.zero_point()),
-                        fmt::format("-DMOTE_CLOCK_MHZ={}", board.clock_hz / 1'000'000)});
 }
 
 }  // namespace mote::compile

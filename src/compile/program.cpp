@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <numeric>
+#include <set>
 
 #include "row_group.hpp"
 
@@ -192,7 +194,12 @@ class ProgramBuilder {
       scratch = buffers.size();
       buffers.push_back({graph_.ops()[i].name + " scratch", ops_[i]->scratch_bytes, step_of(i), step_of(i), 4});
     }
-    MOTE_TRY(plan_, plan_arena(buffers, effort_));
+    if (options_.kept_from) {
+      MOTE_TRY(plan_, plan_apart(buffers, *options_.kept_from));
+    } else {
+      MOTE_TRY(plan_, plan_arena(buffers, effort_));
+      program_.shared_bytes = plan_.arena_bytes;
+    }
     program_.arena_bytes = plan_.arena_bytes;
     program_.peak_live_bytes = plan_.peak_live_bytes;
     program_.peak_step = plan_.peak_step;
@@ -210,6 +217,53 @@ class ProgramBuilder {
       if (root(id) != id) program_.buffers[buffer_of_[index(root(id))]].aliases.push_back(graph_.tensor(id).name);
     }
     return {};
+  }
+
+  /// Buffers whose bytes live from one inference to the next.
+  [[nodiscard]] std::set<std::size_t> kept_buffers() const {
+    std::set<std::size_t> kept;
+    for (const graph::State& state : graph_.states()) kept.insert(buffer_of_[index(root(state.read))]);
+    if (options_.features && options_.features->history_bytes > 0) kept.insert(raw_buffer_);
+    for (const RamConstant& c : ram_constants_) kept.insert(c.buffer);
+    return kept;
+  }
+
+  /// What lives on lies behind the rest, side by side.
+  Result<ArenaPlan> plan_apart(const std::vector<Buffer>& buffers, std::size_t kept_from) {
+    const std::set<std::size_t> kept = kept_buffers();
+    std::vector<std::size_t> passing;  // of the others
+    std::map<std::size_t, std::size_t> position;
+    std::vector<Buffer> to_plan;
+    for (std::size_t b = 0; b < buffers.size(); ++b) {
+      if (kept.contains(b)) continue;
+      position[b] = passing.size();
+      passing.push_back(b);
+      to_plan.push_back(buffers[b]);
+    }
+    for (Buffer& b : to_plan) {
+      if (b.trails) b.trails->buffer = position.at(b.trails->buffer);  // what lives on is trailed by nothing
+    }
+    MOTE_TRY(ArenaPlan plan, plan_arena(to_plan, effort_));
+    program_.shared_bytes = plan.arena_bytes;
+    std::vector<std::size_t> offsets(buffers.size());
+    for (std::size_t i = 0; i < passing.size(); ++i) offsets[passing[i]] = plan.offsets[i];
+    for (std::size_t& b : plan.peak_buffers) b = passing[b];
+    const auto aligned = [](std::size_t at, std::size_t align) { return (at + align - 1) / align * align; };
+    program_.kept_offset = aligned(std::max(kept_from, plan.arena_bytes), program_.arena_align);
+    std::size_t end = program_.kept_offset;
+    for (const std::size_t b : kept) {
+      offsets[b] = aligned(end, buffers[b].align);
+      end = offsets[b] + buffers[b].bytes;
+      plan.peak_buffers.push_back(b);
+    }
+    program_.kept_bytes = end - program_.kept_offset;
+    plan.offsets = std::move(offsets);
+    if (!kept.empty()) plan.arena_bytes = end;
+    plan.peak_live_bytes += program_.kept_bytes;
+    plan.live_bytes.resize(after_all() + 1);
+    for (std::size_t& bytes : plan.live_bytes) bytes += program_.kept_bytes;
+    std::ranges::stable_sort(plan.peak_buffers, std::greater{}, [&](std::size_t b) { return buffers[b].bytes; });
+    return plan;
   }
 
   /// Lets an operator's output trail its input where both have buffers of their own and the input is read for the last

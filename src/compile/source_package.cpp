@@ -9,24 +9,11 @@
 #include <set>
 
 #include "embedded_device.hpp"
+#include "model_source.hpp"
+#include "mote/compile/model_set.hpp"
 
 namespace mote::compile {
 namespace {
-
-/// `text` with every whole word `from` as `to`.
-std::string with_word(const std::string& text, const std::string& from, const std::string& to) {
-  const auto part_of_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
-  std::string out;
-  std::size_t done = 0;
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1)) {
-    const bool begins = at == 0 || !part_of_word(text[at - 1]),
-               ends = at + from.size() == text.size() || !part_of_word(text[at + from.size()]);
-    if (!begins || !ends || at < done) continue;
-    out += text.substr(done, at - done) + to;
-    done = at + from.size();
-  }
-  return out + text.substr(done);
-}
 
 /// The device headers that `source` includes, and those that these include.
 std::vector<EmbeddedFile> needed_headers(std::string_view source) {
@@ -48,45 +35,27 @@ std::vector<EmbeddedFile> needed_headers(std::string_view source) {
   return needed;
 }
 
-std::string c_type(graph::DType type) {
-  switch (type) {
-    case graph::DType::i16:
-      return "int16_t";
-    case graph::DType::i32:
-      return "int32_t";
-    default:
-      return "int8_t";
-  }
-}
-
-std::string upper(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return text;
-}
-
-std::string hex_bytes(ByteSpan bytes) {
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); ++i) out += fmt::format("{}{},", i % 24 == 0 ? "\n  " : " ", bytes[i]);
-  return out;
-}
-
 class Package {
  public:
-  Package(const graph::Graph& graph, const SourcePackageOptions& options, Program program)
-      : graph_(graph),
-        o_(options),
-        program_(std::move(program)),
-        functions_(assembly_functions(program_)),
-        name_(options.name),
-        upper_(upper(options.name)) {}
+  /// @param arena_bytes  of the arena that all models are called with
+  Package(const SourcePackageOptions& options, std::vector<ModelSource> models, std::size_t arena_bytes)
+      : o_(options),
+        models_(std::move(models)),
+        arena_bytes_(arena_bytes),
+        name_(models_.size() == 1 ? models_.front().name() : options.name),
+        upper_(upper(name_)) {}
 
   std::vector<SourceFile> build() {
-    const bool headers_beside = o_.framework != Framework::cmake;
-    add((headers_beside ? "src/" : "include/") + name_ + ".h", header());
-    const std::string source = prefixed(emit_cpp(program_)) + api();
-    add("src/" + name_ + ".cpp", source);
-    if (!functions_.empty()) add("src/" + name_ + "_kernels.S", assembly_guard() + prefixed(emit_assembly(program_)));
-    for (const EmbeddedFile& file : needed_headers(source))
+    const std::string headers = o_.framework == Framework::cmake ? "include/" : "src/";
+    std::string sources;
+    for (const ModelSource& model : models_) {
+      add(headers + model.name() + ".h", model.header());
+      add("src/" + model.name() + ".cpp", model.source());
+      sources += files_.back().text;
+      if (model.has_kernels()) add("src/" + model.name() + "_kernels.S", model.kernels());
+    }
+    if (several()) add(headers + name_ + ".h", arena_header());
+    for (const EmbeddedFile& file : needed_headers(sources))
       add("src/" + std::string(file.path), std::string(file.text));
     switch (o_.framework) {
       case Framework::cmake:
@@ -111,135 +80,56 @@ class Package {
 
  private:
   void add(std::string path, std::string text) { files_.push_back({std::move(path), std::move(text)}); }
+  [[nodiscard]] bool several() const { return models_.size() > 1; }
+  [[nodiscard]] bool has_kernels() const { return std::ranges::any_of(models_, &ModelSource::has_kernels); }
+  [[nodiscard]] std::size_t arena_align() const { return models_.front().program().arena_align; }
 
-  /// So that several models go into one firmware: the entry and the emitted kernels carry the model's name.
-  [[nodiscard]] std::string prefixed(std::string text) const {
-    text = with_word(text, "mote_invoke", name_ + "_invoke_arena");
-    text = with_word(text, "mote_reset_states", name_ + "_reset_arena");
-    for (const AssemblyFunction& f : functions_) text = with_word(text, f.name, name_ + "_" + f.name);
-    return text;
+  /// "the models first, second" for sentences.
+  [[nodiscard]] std::string what() const {
+    std::vector<std::string> names;
+    for (const ModelSource& model : models_) names.push_back(model.name());
+    return fmt::format("The model{} {}", several() ? "s" : "", fmt::join(names, ", "));
   }
 
-  [[nodiscard]] std::string assembly_guard() const {
-    return "#if !defined(__ARM_FEATURE_DSP) || !defined(__ARM_FP)\n#error \"these kernels are for Cortex-M4F, M7 and "
-           "M33 "
-           "with DSP and FPU: export the model for another board\"\n#endif\n";
+  [[nodiscard]] std::string arena_header() const {
+    std::string includes;
+    for (const ModelSource& model : models_) includes += fmt::format("#include \"{}.h\"\n", model.name());
+    return fmt::format(
+        "/* Models that share one arena. They run in turns: one model's output is gone once another one runs; what a "
+        "model keeps from run\n * to run is left alone by the others. Generated by mote. */\n#ifndef {0}_H\n#define "
+        "{0}_H\n\n{1}\n#define {0}_ARENA_BYTES {2}u /* aligned to {3} */\n\n#endif\n",
+        upper_, includes, arena_bytes_, arena_align());
   }
 
-  [[nodiscard]] const graph::Tensor& input() const { return graph_.input(); }
-  [[nodiscard]] const graph::Tensor& output() const { return graph_.output(); }
-
-  [[nodiscard]] std::string header() const {
-    return fmt::format(R"(/* Model '{0}', version {1}. Generated by mote: change the model, not this file.
- *
- * One run: write {2}_INPUT_COUNT elements to {0}_input(arena), call {0}_invoke(arena), read {2}_OUTPUT_COUNT elements from {0}_output(arena).
- * A real number is scale * (element - zero point). The arena is all the RAM that the model uses; {15}.
- */
-#ifndef {2}_H
-#define {2}_H
-
-#include <stddef.h>
-#include <stdint.h>
-
-#define {2}_VERSION "{1}"
-#define {2}_ARENA_BYTES {3}u /* aligned to {4} */
-#define {2}_INPUT_COUNT {5}  /* {6} {7} */
-#define {2}_INPUT_SCALE {8:.9g}f
-#define {2}_INPUT_ZERO_POINT {9}
-#define {2}_OUTPUT_COUNT {10} /* {11} {12} */
-#define {2}_OUTPUT_SCALE {13:.9g}f
-#define {2}_OUTPUT_ZERO_POINT {14}
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-/** {2}_VERSION. */
-const char* {0}_version(void);
-/** {2}_ARENA_BYTES. */
-size_t {0}_arena_bytes(void);
-/** Where the input lies; to be written before {0}_invoke. */
-{6}* {0}_input(void* arena);
-/** Where the output lies after {0}_invoke. */
-const {11}* {0}_output(const void* arena);
-/** Runs the model once. 0: done; other: the arena is null or not aligned to {4}. */
-int {0}_invoke(void* arena);
-{16}
-#ifdef __cplusplus
-}}
-#endif
-
-#endif
-)",
-                       name_, o_.version, upper_, program_.arena_bytes, program_.arena_align, input().shape.elements(),
-                       c_type(input().dtype), input().shape.text(), input().quantization.scale(),
-                       input().quantization.zero_point(), output().shape.elements(), c_type(output().dtype),
-                       output().shape.text(), output().quantization.scale(), output().quantization.zero_point(),
-                       has_state() ? "it lives from run to run and belongs to one stream"
-                                   : "nothing in it has to live from run to run",
-                       has_state() ? fmt::format("/** Begins a stream: before the first {0}_invoke, and to start anew. "
-                                                 "0: done; other: as {0}_invoke. */\nint {0}_reset(void* arena);\n",
-                                                 name_)
-                                   : "");
-  }
-
-  [[nodiscard]] bool has_state() const { return !program_.states.empty(); }
-
-  [[nodiscard]] std::string api() const {
-    std::string text = fmt::format(R"(
-#include "{0}.h"
-
-extern "C" const char* {0}_version(void) {{ return {1}_VERSION; }}
-extern "C" size_t {0}_arena_bytes(void) {{ return {1}_ARENA_BYTES; }}
-extern "C" {2}* {0}_input(void* arena) {{ return reinterpret_cast<{2}*>(static_cast<std::int8_t*>(arena) + {4}); }}
-extern "C" const {3}* {0}_output(const void* arena) {{ return reinterpret_cast<const {3}*>(static_cast<const std::int8_t*>(arena) + {5}); }}
-extern "C" int {0}_invoke(void* arena) {{
-  if (arena == nullptr || reinterpret_cast<std::uintptr_t>(arena) % {6} != 0) return 1;
-  return static_cast<int>({0}_invoke_arena(arena));
-}}
-)",
-                                   name_, upper_, c_type(input().dtype), c_type(output().dtype), program_.input_offset,
-                                   program_.output_offset, program_.arena_align);
-    if (!has_state()) return text;
-    return text + fmt::format(R"(
-extern "C" int {0}_reset(void* arena) {{
-  if (arena == nullptr || reinterpret_cast<std::uintptr_t>(arena) % {1} != 0) return 1;
-  {0}_reset_arena(arena);
-  return 0;
-}}
-)",
-                              name_, program_.arena_align);
-  }
-
-  /// A main function in C; `print` is how the framework speaks.
-  [[nodiscard]] std::string check_vector() const {
-    return fmt::format(R"(static unsigned char arena[{1}_ARENA_BYTES] __attribute__((aligned({4})));
-static const unsigned char example_input[] = {{{2}
-}};
-static const unsigned char example_output[] = {{{3}
-}};
-
-/* Runs the model on a known input. 0: the output is what it should be, byte for byte. */
-static int check_{0}(void) {{
-{5}  memcpy({0}_input(arena), example_input, sizeof example_input);
-  if ({0}_invoke(arena) != 0) return 1;
-  return memcmp({0}_output(arena), example_output, sizeof example_output) == 0 ? 0 : 2;
-}}
-)",
-                       name_, upper_, hex_bytes(o_.input), hex_bytes(o_.output), program_.arena_align,
-                       has_state() ? fmt::format("  if ({0}_reset(arena) != 0) return 1;\n", name_) : "");
+  /// A check in C of every model on known inputs; of several models in turns.
+  [[nodiscard]] std::string check_vectors() const {
+    std::string text = fmt::format("static unsigned char arena[{}_ARENA_BYTES] __attribute__((aligned({})));\n", upper_,
+                                   arena_align());
+    std::string resets, runs;
+    for (const ModelSource& model : models_) {
+      text += model.example();
+      if (model.has_state()) resets += fmt::format("  if ({}_reset(arena) != 0) return 1;\n", model.name());
+      runs += fmt::format("    if (result == 0) result = run_{}(step);\n", model.name());
+    }
+    return text + fmt::format(
+                      "\nstatic int check_{0}(void) {{\n  int result = 0;\n  unsigned step;\n{1}  for (step = 0; "
+                      "step < {2}; ++step) {{\n{3}  }}\n  return result;\n}}\n",
+                      name_, resets, o_.steps, runs);
   }
   [[nodiscard]] std::string example_c() const {
     return fmt::format(
         "#include <stdio.h>\n#include <string.h>\n\n#include \"{0}.h\"\n\n{1}\nint main(void) {{\n  const int result = "
         "check_{0}();\n"
-        "  printf(\"{0} %s: %s\\n\", {0}_version(), result == 0 ? \"ok\" : \"wrong output\");\n  return result;\n}}\n",
-        name_, check_vector());
+        "  printf(\"{0} %s: %s\\n\", {2}_version(), result == 0 ? \"ok\" : \"wrong output\");\n  return result;\n}}\n",
+        name_, check_vectors(), models_.front().name());
   }
 
   [[nodiscard]] std::string sources(std::string_view prefix) const {
-    std::string text = fmt::format("{}src/{}.cpp", prefix, name_);
-    if (!functions_.empty()) text += fmt::format(" {}src/{}_kernels.S", prefix, name_);
+    std::string text;
+    for (const ModelSource& model : models_) {
+      text += fmt::format("{}{}src/{}.cpp", text.empty() ? "" : " ", prefix, model.name());
+      if (model.has_kernels()) text += fmt::format(" {}src/{}_kernels.S", prefix, model.name());
+    }
     return text;
   }
 
@@ -258,16 +148,16 @@ if(CMAKE_CURRENT_SOURCE_DIR STREQUAL CMAKE_SOURCE_DIR)
 endif()
 )",
                                       name_, o_.version.substr(0, o_.version.find_first_of("-+")), sources(""),
-                                      functions_.empty() ? "" : " ASM"));
+                                      has_kernels() ? " ASM" : ""));
     add("example/main.c", example_c());
   }
   void arduino() {
     add("library.properties",
         fmt::format(
-            "name={0}\nversion={1}\nauthor=mote\nmaintainer=mote\nsentence=The model {0} as a library.\nparagraph=Five "
+            "name={0}\nversion={1}\nauthor=mote\nmaintainer=mote\nsentence={3} as a library.\nparagraph=Five "
             "C functions; all RAM is one "
             "arena of {2} bytes.\ncategory=Data Processing\nurl=https://github.com/\narchitectures=*\nincludes={0}.h\n",
-            name_, o_.version, program_.arena_bytes));
+            name_, o_.version, arena_bytes_, what()));
     add(fmt::format("examples/{0}/{0}.ino", name_),
         fmt::format("#include <string.h>\n\n#include <{0}.h>\n\n{1}\nvoid setup() {{\n  "
                     "Serial.begin(115200);\n}}\n\nvoid loop() {{\n"
@@ -275,13 +165,13 @@ endif()
                     "end = micros();\n"
                     "  Serial.print(result == 0 ? \"ok, \" : \"wrong output, \");\n  Serial.print(end - begin);\n"
                     "  Serial.println(\" us\");\n  delay(1000);\n}}\n",
-                    name_, check_vector()));
+                    name_, check_vectors()));
   }
   void zephyr() {
     add("zephyr/module.yml", fmt::format("name: {0}\nbuild:\n  cmake: zephyr\n  kconfig: zephyr/Kconfig\n", name_));
-    add("zephyr/Kconfig", fmt::format("config {1}\n\tbool \"The model {0}\"\n\tdepends on CPP\n\thelp\n\t  Five C "
+    add("zephyr/Kconfig", fmt::format("config {1}\n\tbool \"{0}\"\n\tdepends on CPP\n\thelp\n\t  Five C "
                                       "functions; all RAM is one arena of {2} bytes.\n",
-                                      name_, upper_, program_.arena_bytes));
+                                      what(), upper_, arena_bytes_));
     add("zephyr/CMakeLists.txt",
         fmt::format("if(CONFIG_{0})\n  zephyr_library_named({1})\n  zephyr_library_sources({2})\n  "
                     "zephyr_library_include_directories(../src)\n"
@@ -301,8 +191,8 @@ endif()
                                       "src)\ntarget_compile_features(${{COMPONENT_LIB}} PRIVATE cxx_std_17)\n",
                                       sources("")));
     add("idf_component.yml",
-        fmt::format("version: \"{1}\"\ndescription: The model {0} as a component\ndependencies:\n  idf: \">=4.4\"\n",
-                    name_, o_.version));
+        fmt::format("version: \"{1}\"\ndescription: {0} as a component\ndependencies:\n  idf: \">=4.4\"\n", what(),
+                    o_.version));
     add("examples/check/CMakeLists.txt",
         fmt::format(
             "cmake_minimum_required(VERSION 3.16)\nset(EXTRA_COMPONENT_DIRS ${{CMAKE_CURRENT_SOURCE_DIR}}/../..)\n"
@@ -313,11 +203,11 @@ endif()
         with_word(example_c(), "int main(void)", "int check(void)") + "\nvoid app_main(void) { (void)check(); }\n");
   }
   void platformio() {
-    add("library.json", fmt::format("{{\n  \"name\": \"{0}\",\n  \"version\": \"{1}\",\n  \"description\": \"The model "
-                                    "{0}: five C functions, one arena of {2} bytes\",\n"
+    add("library.json", fmt::format("{{\n  \"name\": \"{0}\",\n  \"version\": \"{1}\",\n  \"description\": \"{3}: "
+                                    "five C functions, one arena of {2} bytes\",\n"
                                     "  \"frameworks\": \"*\",\n  \"platforms\": \"*\",\n  \"build\": {{\"flags\": "
                                     "[\"-I src\"], \"unflags\": [\"-std=gnu++11\"], \"srcDir\": \"src\"}}\n}}\n",
-                                    name_, o_.version, program_.arena_bytes));
+                                    name_, o_.version, arena_bytes_, what()));
     add("examples/check/main.c", example_c());
   }
 
@@ -329,44 +219,66 @@ endif()
         "Add this folder to `ZEPHYR_EXTRA_MODULES` and set `CONFIG_{1}=y`. `samples/check` is an application.",
         "Put this folder into `components/`, or name it in `EXTRA_COMPONENT_DIRS`. `examples/check` is a project.",
         "Put this folder into `lib/`, with `build_flags = -std=gnu++17`. `examples/check` shows a run."};
-    return fmt::format(
-        R"(# {0} {2}
-
-The model '{3}', compiled by mote to source. {4}
-
-| | |
-| --- | --- |
-| input | {5} {6}, scale {7:.9g}, zero point {8} |
-| output | {9} {10}, scale {11:.9g}, zero point {12} |
-| RAM | one arena of {13} bytes, aligned to {14}, and the stack |
-| core | {15} |
-
-```c
-static unsigned char arena[{1}_ARENA_BYTES] __attribute__((aligned({14})));
-{17}memcpy({0}_input(arena), my_input, {16});
-{0}_invoke(arena);
-use({0}_output(arena));
-```
-
-{0}.h says the rest. The example runs a known input and compares every byte of the output.
-)",
-        name_, upper_, o_.version, graph_.name(),
-        fmt::format(fmt::runtime(kUse[static_cast<std::size_t>(o_.framework)]), name_, upper_), c_type(input().dtype),
-        input().shape.text(), input().quantization.scale(), input().quantization.zero_point(), c_type(output().dtype),
-        output().shape.text(), output().quantization.scale(), output().quantization.zero_point(), program_.arena_bytes,
-        program_.arena_align,
-        functions_.empty() ? "any with a C++17 compiler"
-                           : "Cortex-M4F, M7, M33 or M55 with DSP and FPU (assembly kernels)",
-        program_.input_bytes, has_state() ? fmt::format("{0}_reset(arena); /* once */\n", name_) : "");
+    std::string text =
+        fmt::format("# {0} {1}\n\n{2}, compiled by mote to source. {3}\n", name_, o_.version, what(),
+                    fmt::format(fmt::runtime(kUse[static_cast<std::size_t>(o_.framework)]), name_, upper_));
+    if (several()) {
+      text += fmt::format(
+          "\nThey share one arena of {}_ARENA_BYTES ({}) and run in turns: read a model's output before another one "
+          "runs. What a model keeps from run to run is left alone by the others.\n",
+          upper_, arena_bytes_);
+    }
+    for (const ModelSource& model : models_) {
+      if (several()) text += fmt::format("\n## {}\n", model.name());
+      text += "\n| | |\n| --- | --- |\n" + model.readme_rows();
+    }
+    text += fmt::format("\n```c\nstatic unsigned char arena[{}_ARENA_BYTES] __attribute__((aligned({})));\n", upper_,
+                        arena_align());
+    for (const ModelSource& model : models_) {
+      if (model.has_state()) text += fmt::format("{}_reset(arena); /* once */\n", model.name());
+    }
+    for (const ModelSource& model : models_) {
+      text += fmt::format("memcpy({0}_input(arena), my_input, {1});\n{0}_invoke(arena);\nuse({0}_output(arena));\n",
+                          model.name(), model.program().input_bytes);
+    }
+    return text + fmt::format(
+                      "```\n\n{}.h says the rest. The example runs known inputs and compares every byte of the "
+                      "outputs.\n",
+                      models_.front().name());
   }
 
-  const graph::Graph& graph_;
   const SourcePackageOptions& o_;
-  Program program_;
-  std::vector<AssemblyFunction> functions_;
+  std::vector<ModelSource> models_;
+  std::size_t arena_bytes_;
   std::string name_, upper_;
   std::vector<SourceFile> files_;
 };
+
+Result<void> check_name(const std::string& name) {
+  if (name == c_name(name)) return {};
+  return fail(Code::invalid_argument, "'" + name + "' is no name for C functions: letters, digits and underscores");
+}
+
+/// The programs of all models, and the bytes of the arena that they are called with.
+Result<std::pair<std::vector<Program>, std::size_t>> programs_of(std::span<const SourceModel> models,
+                                                                 std::size_t arena_budget) {
+  if (models.size() == 1) {
+    ProgramOptions options = models[0].program;
+    options.arena_budget = arena_budget;
+    MOTE_TRY(Program program, make_program(*models[0].graph, options));
+    const std::size_t bytes = program.arena_bytes;
+    std::vector<Program> programs;
+    programs.push_back(std::move(program));
+    return std::pair(std::move(programs), bytes);
+  }
+  std::vector<SetMember> members;
+  for (const SourceModel& model : models) {
+    members.push_back({model.name, model.graph, {}});
+    members.back().options.program = model.program;
+  }
+  MOTE_TRY(SetPlan plan, plan_set(members, arena_budget));
+  return std::pair(std::move(plan.programs), plan.arena.arena_bytes);
+}
 
 }  // namespace
 
@@ -382,18 +294,34 @@ std::string c_name(std::string_view name) {
   return std::isdigit(static_cast<unsigned char>(out[0])) != 0 ? "model_" + out : out;
 }
 
-Result<std::vector<SourceFile>> source_package(const graph::Graph& graph, const SourcePackageOptions& options) {
-  if (options.name != c_name(options.name))
-    return fail(Code::invalid_argument,
-                "'" + options.name + "' is no name for C functions: letters, digits and underscores");
+Result<std::vector<SourceFile>> source_package(std::span<const SourceModel> models,
+                                               const SourcePackageOptions& options) {
+  if (models.empty()) return fail(Code::invalid_argument, "a package has at least one model");
+  std::set<std::string> names;
+  if (models.size() > 1) {
+    MOTE_TRY_VOID(check_name(options.name));
+    names.insert(options.name);
+  }
+  for (const SourceModel& model : models) {
+    MOTE_TRY_VOID(check_name(model.name));
+    if (!names.insert(model.name).second)
+      return fail(Code::invalid_argument, "two parts of the package are called '" + model.name + "'");
+  }
   static const std::regex semantic(R"((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?)");
   if (!std::regex_match(options.version, semantic))
     return fail(Code::invalid_argument, "'" + options.version + "' is no semantic version such as 1.2.0");
-  MOTE_TRY(Program program, make_program(graph, options.program));
-  if (options.input.size() != program.input_bytes || options.output.size() != program.output_bytes) {
-    return fail(Code::invalid_argument, "the example's vector is not of the model's size");
+  MOTE_TRY(auto planned, programs_of(models, options.arena_budget));
+  auto& [programs, arena_bytes] = planned;
+  std::vector<ModelSource> sources;
+  for (std::size_t i = 0; i < models.size(); ++i) {
+    const bool right = std::ranges::all_of(models[i].vectors, [&](const auto& v) {
+      return v.first.size() == programs[i].input_bytes && v.second.size() == programs[i].output_bytes;
+    });
+    if (!right || models[i].vectors.size() != options.steps)
+      return fail(Code::invalid_argument, "the example's vectors are not of the model's size, or not as many as steps");
+    sources.emplace_back(models[i], options.version, std::move(programs[i]), models.size() > 1 ? options.name : "");
   }
-  return Package(graph, options, std::move(program)).build();
+  return Package(options, std::move(sources), arena_bytes).build();
 }
 
 }  // namespace mote::compile

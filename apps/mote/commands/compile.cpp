@@ -3,17 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 
 #include "command.hpp"
+#include "compile_set.hpp"
 #include "features_file.hpp"
 #include "model_file.hpp"
+#include "model_host.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/bench/mlperf.hpp"
 #include "mote/bench/tune.hpp"
 #include "mote/compile/source_package.hpp"
-#include "mote/graph/executor.hpp"
 #include "mote/optimize/passes.hpp"
 #include "steps/compile_model.hpp"
 #include "steps/materials.hpp"
@@ -22,13 +24,14 @@ namespace mote::app {
 namespace {
 
 struct Arguments {
-  std::string file;
+  std::vector<std::string> files;
+  std::string file;  ///< the first of them
   std::string board = "nucleo-l4r5zi";
   std::string out;
   bool per_op = false, tune = false;
   double latency_ms = 0;
   std::uint64_t flash = 0, ram = 0;
-  std::string features;
+  std::vector<std::string> features;
   std::string mlperf;
   int inferences = 0;
   std::string framework, name, version = "1.0.0";
@@ -54,35 +57,11 @@ Bytes random_bytes(Rng& rng, std::size_t count) {
   return bytes;
 }
 
-/// What the host computes of a module's inputs, one after the other, with the features in front if there are any.
-class Host {
- public:
-  static Result<Host> create(const graph::Graph& graph, std::optional<FeatureStream> features) {
-    MOTE_TRY(auto executor, graph::Executor::create(graph));
-    return Host(std::move(executor), std::move(features), graph::output_bytes(graph));
-  }
-  Result<Bytes> next(ByteSpan input) {
-    Bytes model_input(input.begin(), input.end()), output(output_bytes_);
-    if (features_) {
-      MOTE_TRY(model_input, features_->next(input));
-    }
-    MOTE_TRY_VOID(executor_.run(model_input, output));
-    return output;
-  }
-
- private:
-  Host(graph::Executor executor, std::optional<FeatureStream> features, std::size_t output_bytes)
-      : executor_(std::move(executor)), features_(std::move(features)), output_bytes_(output_bytes) {}
-  graph::Executor executor_;
-  std::optional<FeatureStream> features_;
-  std::size_t output_bytes_;
-};
-
 /// Enough inferences for what a model keeps to go once through all of it.
 constexpr std::size_t kStreamed = 64;
 
 /// A module with state gives the host's bytes along a stream.
-Result<void> check_stream(const Built& built, const Bytes& first, Rng& rng, Host& host) {
+Result<void> check_stream(const Built& built, const Bytes& first, Rng& rng, ModelHost& host) {
   std::vector<Bytes> inputs{first};
   while (inputs.size() < kStreamed) inputs.push_back(random_bytes(rng, first.size()));
   SilentProgress silent;
@@ -124,7 +103,7 @@ Result<Built> build(const Arguments& a, Progress& progress) {
   compile::CompileOptions options;
   std::optional<FeatureStream> features;
   if (!a.features.empty()) {
-    MOTE_TRY(const FeaturesFile file, read_features_file(a.features));
+    MOTE_TRY(const FeaturesFile file, read_features_file(a.features.back()));
     MOTE_TRY(const auto quantization, input_quantization(file, built.graph));
     MOTE_TRY(options.program.features, feature_stage(file, quantization));
     features.emplace(file, quantization);
@@ -142,13 +121,13 @@ Result<Built> build(const Arguments& a, Progress& progress) {
   MOTE_TRY(built.model.module,
            compile::with_stack_bytes(built.model.module, static_cast<std::uint32_t>(built.measured.ram.stack)));
   MOTE_TRY(built.model.firmware, compile::make_firmware(built.model.module, built.board));
-  MOTE_TRY(auto host, Host::create(built.graph, features));
+  MOTE_TRY(auto host, ModelHost::create(built.graph, features));
   MOTE_TRY(const Bytes expected, host.next(input));
   if (sha256(expected).hex() != built.measured.output_sha256) {
     return fail(Code::internal, a.file + ": the board computes other bytes than the host; please report this");
   }
   if (!built.model.program.states.empty()) {
-    MOTE_TRY(auto anew, Host::create(built.graph, features));
+    MOTE_TRY(auto anew, ModelHost::create(built.graph, features));
     MOTE_TRY_VOID(check_stream(built, input, rng, anew));
   }
   return built;
@@ -181,44 +160,70 @@ void add_tuning(const Built& built, bool per_op, Outcome& out) {
   }
 }
 
-/// The model as source for a framework. Nothing is measured: the board need not run here.
+std::string function_names(const std::vector<compile::SourceModel>& models) {
+  std::string text;
+  for (const compile::SourceModel& model : models) text += (text.empty() ? "" : ", ") + model.name + "_...";
+  return text;
+}
+
+/// Inferences that an exported example checks: of several models in turns, enough to notice one writing over another.
+constexpr std::size_t kExampleSteps = 3;
+
+/// The models as source for a framework. Nothing is measured: the board need not run here.
 Result<Outcome> run_export(const Arguments& a) {
   MOTE_TRY(const board::BoardSpec board, board::load_board(a.board));
-  MOTE_TRY(const graph::Graph graph, load_model(a.file));
-  MOTE_TRY(const auto simplified, optimize::simplify(graph));
-  const auto& names = compile::framework_names();
-  compile::SourcePackageOptions options;
-  options.framework = static_cast<compile::Framework>(std::ranges::find(names, a.framework) - names.begin());
-  options.name = a.name.empty() ? compile::c_name(std::filesystem::path(a.file).stem().string()) : a.name;
-  options.version = a.version;
-  options.program.arena_budget = static_cast<std::size_t>(a.ram);
   // Source in plain C++ is for any core, of which mote need not know.
   const auto core = board::core_of(board);
-  options.program.lowering.target = core ? compile::target_of(**core) : compile::Target::portable;
-  MOTE_TRY(auto executor, graph::Executor::create(graph));
-  options.input.resize(graph::input_bytes(graph));
-  options.output.resize(graph::output_bytes(graph));
-  Rng rng(1);
-  for (auto& b : options.input) b = static_cast<std::uint8_t>(rng.next());
-  MOTE_TRY_VOID(executor.run(options.input, options.output));
-  auto files = compile::source_package(simplified.graph, options);
-  if (!files) return fail(std::move(files).error(), a.file);
-  const std::filesystem::path folder = a.out.empty() ? options.name + "." + a.framework : a.out;
+  const auto& names = compile::framework_names();
+  const bool several = a.files.size() > 1;
+  compile::SourcePackageOptions options;
+  options.framework = static_cast<compile::Framework>(std::ranges::find(names, a.framework) - names.begin());
+  options.name = a.name.empty() ? "models" : a.name;
+  options.version = a.version;
+  options.arena_budget = static_cast<std::size_t>(a.ram);
+  options.steps = several ? kExampleSteps : 1;
+  std::deque<graph::Graph> graphs;
+  std::vector<compile::SourceModel> models;
+  for (const std::string& file : a.files) {
+    MOTE_TRY(const graph::Graph graph, load_model(file));
+    MOTE_TRY(auto simplified, optimize::simplify(graph));
+    compile::SourceModel model;
+    model.graph = &graphs.emplace_back(std::move(simplified.graph));
+    model.name = several || a.name.empty() ? compile::c_name(model_name(file)) : a.name;
+    model.program.lowering.target = core ? compile::target_of(**core) : compile::Target::portable;
+    MOTE_TRY(auto host, ModelHost::create(graph, {}));
+    Rng rng(1);
+    for (std::size_t step = 0; step < options.steps; ++step) {
+      Bytes input = random_bytes(rng, graph::input_bytes(graph));
+      MOTE_TRY(Bytes output, host.next(input));
+      model.vectors.emplace_back(std::move(input), std::move(output));
+    }
+    models.push_back(std::move(model));
+  }
+  auto files = compile::source_package(models, options);
+  if (!files) return several ? tl::unexpected(std::move(files).error()) : fail(std::move(files).error(), a.file);
+  const std::string name = several ? options.name : models[0].name;
+  const std::filesystem::path folder = a.out.empty() ? name + "." + a.framework : a.out;
   Outcome out;
-  out.json = {{"framework", a.framework},   {"folder", folder.string()}, {"name", options.name},
+  out.json = {{"framework", a.framework},   {"folder", folder.string()}, {"name", name},
               {"version", options.version}, {"board", board.name},       {"core", board.core},
-              {"files", Json::array()}};
+              {"models", Json::array()},    {"files", Json::array()}};
+  for (const compile::SourceModel& model : models) out.json["models"].push_back(model.name);
   for (const compile::SourceFile& file : *files) {
     MOTE_TRY_VOID(write_file(folder / file.path, as_bytes(file.text)));
     out.json["files"].push_back(file.path);
   }
-  out.text = fmt::format("{}: {} files for {}, functions {}_..., version {}; README.md says how to use them\n",
-                         folder.string(), files->size(), a.framework, options.name, options.version);
+  out.text = fmt::format("{}: {} files for {}, functions {}, version {}; README.md says how to use them\n",
+                         folder.string(), files->size(), a.framework, function_names(models), options.version);
   return out;
 }
 
 Result<Outcome> run_compile(const Arguments& a, Progress& progress) {
   if (!a.framework.empty()) return run_export(a);
+  if (a.files.size() > 1) {
+    if (a.tune) return fail(Code::invalid_argument, "--tune takes one model: the forms of several are estimated");
+    return compile_set_command({a.files, a.features, a.board, a.out, a.per_op, a.flash, a.ram}, progress);
+  }
   MOTE_TRY(const Built built, build(a, progress));
   const std::filesystem::path folder =
       a.out.empty() ? std::filesystem::path(a.file).stem().string() + "." + built.board.name : a.out;
@@ -283,7 +288,14 @@ Result<Outcome> run_bench(const Arguments& a, Progress& progress) {
 
 Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&, Progress&), bool writes) {
   auto a = std::make_shared<Arguments>();
-  parser.add_option("FILE", a->file, "int8 model: .tflite, .onnx or mote's graph text")->required();
+  auto* files = parser.add_option("FILE", a->files, "int8 model: .tflite, .onnx or mote's graph text")->required();
+  if (writes) {
+    files->description(
+        "int8 model: .tflite, .onnx or mote's graph text; several models of one device run in turns and share one "
+        "arena, and --flash and --ram are for all of them");
+  } else {
+    files->expected(1);
+  }
   parser.add_option("--board", a->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
   parser.add_option("--flash", a->flash,
                     "bytes of flash the module should fit: functions are shared and compiled for size until it does; "
@@ -294,7 +306,9 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&,
       "computed row by row; default: up to a twelfth more than the layers need one by one");
   auto* features =
       parser.add_option("--features", a->features,
-                        "a .toml file with [sensor] and [features]: the module takes samples and extracts features");
+                        "a .toml file with [sensor] and [features]: the module takes samples and extracts features; "
+                        "with several models MODEL=FILE");
+  features->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   parser.add_flag("--per-op", a->per_op, "cycles of each operator");
   auto* tune = parser.add_flag(
       "--tune", a->tune,
@@ -319,17 +333,24 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&,
     mlperf->excludes(features);
   }
   if (writes) {
-    parser.add_option("--out", a->out, "folder to write to; default: FILE.BOARD, or NAME.FRAMEWORK");
+    parser.add_option("--out", a->out,
+                      "folder to write to; default: FILE.BOARD, of several models models.BOARD, or NAME.FRAMEWORK");
     auto* framework = parser.add_option(
         "--export", a->framework, "write source for a framework instead: five C functions, kernels, README, example");
     framework->check(CLI::IsMember(compile::framework_names()))->excludes(features);
-    parser.add_option("--name", a->name, "with --export: prefix of the C functions; default: FILE's name")
+    parser
+        .add_option("--name", a->name,
+                    "with --export: prefix of the C functions, default FILE's name; of several models the package's "
+                    "name, default models")
         ->needs(framework);
     parser.add_option("--version", a->version, "with --export: semantic version of the model")
         ->needs(framework)
         ->capture_default_str();
   }
-  return [a, run](Progress& progress) { return run(*a, progress); };
+  return [a, run](Progress& progress) {
+    a->file = a->files.front();
+    return run(*a, progress);
+  };
 }
 
 }  // namespace

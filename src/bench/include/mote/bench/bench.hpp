@@ -95,6 +95,15 @@ struct StepDifference {
                                                              const std::function<Result<Bytes>(std::size_t)>& input,
                                                              Progress& progress);
 
+/// An inference of one of several modules that share an arena.
+struct TurnInput {
+  std::size_t module = 0;  ///< its place in the firmware
+  Bytes input;
+};
+/// The same for a firmware that holds several modules (compile/model_set.hpp), one inference after the other.
+[[nodiscard]] Result<std::vector<Bytes>> run_in_turns(ByteSpan firmware, const board::BoardSpec& board,
+                                                      std::span<const TurnInput> turns, Progress& progress);
+
 /// The same under QEMU, in one process.
 /// @error too_large  the machine that has the board's core there is smaller than the board.
 [[nodiscard]] Result<std::vector<Bytes>> run_on_qemu(ByteSpan firmware, const board::BoardSpec& board,

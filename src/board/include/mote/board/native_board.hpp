@@ -23,6 +23,9 @@ class NativeBoard {
   /// @error io                the program crashed or did not answer in time; the board is of no use any more.
   [[nodiscard]] Result<Bytes> infer(ByteSpan input);
 
+  /// As VirtualBoard::select.
+  [[nodiscard]] Result<void> select(std::uint32_t module);
+
  private:
   struct Impl;
   explicit NativeBoard(std::unique_ptr<Impl> impl);

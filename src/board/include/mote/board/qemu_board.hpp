@@ -42,6 +42,10 @@ class QemuBoard {
 
   [[nodiscard]] Result<FirmwareIdentity> identify();
 
+  /// Of a firmware with several modules, which share an arena: this one is run from now on; the first after power-on.
+  /// @error invalid_argument  there are not so many, or this one cannot be run.   Else as `infer`.
+  [[nodiscard]] Result<FirmwareIdentity> select(std::uint32_t module);
+
  private:
   struct Impl;
   explicit QemuBoard(std::unique_ptr<Impl> impl);

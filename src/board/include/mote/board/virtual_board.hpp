@@ -91,6 +91,10 @@ class VirtualBoard {
   /// @error as `infer`.
   [[nodiscard]] Result<FirmwareIdentity> identify();
 
+  /// Of a firmware with several modules, which share an arena: this one is run from now on; the first after power-on.
+  /// @error invalid_argument  there are not so many, or this one cannot be run.   Else as `infer`.
+  [[nodiscard]] Result<FirmwareIdentity> select(std::uint32_t module);
+
   /// Any firmware: sends bytes over the UART, runs until the program waits for more, and returns what it sent.
   /// @error io        power failed (flash().restore_power() and `reset` bring the board back).
   /// @error internal  a fault, as in `infer`.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +41,9 @@ struct CompiledModel {
   std::size_t code_bytes = 0;
   std::size_t constant_bytes = 0;
   std::vector<FlashPart> flash_parts;
-  Bytes module_elf;  ///< the module as it was linked at address 0: symbols for measuring and debugging
+  std::size_t firmware_index = 0;   ///< of the module in `firmware`, which may hold several (model_set.hpp)
+  std::size_t firmware_offset = 0;  ///< of it from the first one
+  Bytes module_elf;                 ///< the module as it was linked at address 0: symbols for measuring and debugging
   std::vector<std::string> step_symbols;  ///< of each step's function in module_elf, in the order of program.steps
 };
 
@@ -73,6 +76,9 @@ struct ModuleInfo {
 
 /// Wraps a module as firmware (device/boards) for this board.
 [[nodiscard]] Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board);
+
+/// The same with several modules, which share an arena of the largest one's size (VirtualBoard::select).
+[[nodiscard]] Result<Bytes> make_firmware(std::span<const Bytes> modules, const board::BoardSpec& board);
 
 /// The same module as firmware for the machine of QEMU that has the board's core. `firmware` is make_firmware's for
 /// this board; it is given back as it is where the machine's memory is the virtual board's.

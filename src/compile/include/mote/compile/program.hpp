@@ -43,6 +43,10 @@ struct ProgramOptions {
                                  ///< layers row by row; 0: up to a twelfth more than it needs at least, within 8 KiB
   std::size_t flash_room = 0;    ///< bytes of flash that forms may take beyond the usual ones for speed's sake
   std::optional<FormChoice> forms;  ///< taken as they are, whatever the budget is; nothing: chosen by estimate
+  /// The arena is shared with models that run in turns: what lives from one inference to the next lies behind all that
+  /// an inference needs, at this offset or, where that is not enough, behind it; weights stay in flash unless `forms`
+  /// say otherwise. Nothing: states lie anywhere.
+  std::optional<std::size_t> kept_from;
 };
 
 /// A buffer of the arena for reports: which tensors share it, where it lies, and when.
@@ -139,6 +143,10 @@ struct Program {
   std::optional<FeatureStage> features;
   std::size_t arena_bytes = 0;
   std::size_t arena_align = 8;
+  /// With ProgramOptions::kept_from: bytes from the arena's start that other models may use between two inferences, and
+  /// where what lives on lies. Else all of the arena, and nothing.
+  std::size_t shared_bytes = 0;
+  std::size_t kept_offset = 0, kept_bytes = 0;
   std::size_t peak_live_bytes = 0;
   std::size_t peak_step = 0;
   std::vector<std::string> peak_tensors;
