@@ -1,5 +1,6 @@
 #pragma once
-// int8 elementwise operators: addition of two scales, requantization, clamp. All may work in place.
+// int8 elementwise operators: addition of two scales, requantization, clamp. All may work in place where their elements
+// have one size.
 
 #include <cstdint>
 
@@ -22,12 +23,13 @@ void add(const Geometry& g, const std::int8_t* a, const std::int8_t* b, std::int
   }
 }
 
-/// From one int8 quantization to another, with clamp.  Source: TensorFlow Lite reference_ops::Requantize.
-template <class Geometry>
-void requantize_tensor(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
+/// From one quantization to another, with clamp, between 8, 16 and 32 bits.  Source: TensorFlow Lite
+/// reference_ops::Requantize.
+template <class Geometry, class In, class Out>
+void requantize_tensor(const Geometry& g, const In* x, Out* y) {
   for (std::int32_t i = 0; i < g.count; ++i) {
     const std::int32_t scaled = multiply_by_quantized_multiplier(x[i] - g.input_zero, g.multiplier, g.shift);
-    y[i] = static_cast<std::int8_t>(clamp(scaled + g.output_zero, g.clamp_low, g.clamp_high));
+    y[i] = static_cast<Out>(clamp(scaled + g.output_zero, g.clamp_low, g.clamp_high));
   }
 }
 

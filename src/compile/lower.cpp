@@ -95,11 +95,12 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const auto& x = graph.tensor(op.inputs[0]);
   const auto& y = graph.tensor(op.outputs[0]);
   const bool wide = x.dtype == graph::DType::i16 && y.dtype == graph::DType::i16;
+  const bool requantizes = op.as<graph::Quantize>() != nullptr && x.dtype != graph::DType::f32;
   const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
   const bool recurrent = graph::is_recurrent(op);
   const bool floats = x.dtype == graph::DType::f32 && compiles_floats(op);
   const bool views_indices = x.dtype == graph::DType::i32 && op.as<graph::Reshape>() != nullptr;
-  if (!wide && !recurrent && !floats && !views_indices &&
+  if (!wide && !requantizes && !recurrent && !floats && !views_indices &&
       (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
     return fail(Code::unsupported,
                 fmt::format("{} '{}' works on {}: only int8 and int16 models, and trees, are compiled; quantize "
@@ -123,9 +124,10 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
                     graph::op_name(op.attributes), op.name, value.name));
   }
   const std::string symbol = fmt::format("op_{:02}_{}", op_index, graph::op_name(op.attributes));
-  MOTE_TRY(LoweredOp lowered, wide && !recurrent && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
-                                  ? lower_int16(graph, op, symbol)
-                                  : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
+  MOTE_TRY(LoweredOp lowered,
+           wide && !recurrent && !requantizes && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
+               ? lower_int16(graph, op, symbol)
+               : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
   lowered.elements = y.shape.elements();
   lowered.summary =
       fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());

@@ -43,6 +43,15 @@ class OneOperator {
     graph().outputs.push_back(tensor(v));
     op().outputs.push_back(graph().outputs.back());
   }
+  /// Of another type than the others: with v's quantization where the scale is not 0.
+  void input_of(fb::TensorType type, const Value& v) {
+    graph().inputs.push_back(tensor_of(type, v));
+    op().inputs.push_back(graph().inputs.back());
+  }
+  void output_of(fb::TensorType type, const Value& v) {
+    graph().outputs.push_back(tensor_of(type, v));
+    op().outputs.push_back(graph().outputs.back());
+  }
   void integers(const std::vector<std::int32_t>& values, std::vector<std::int32_t> shape) {
     const ByteSpan raw = bytes_of(std::span<const std::int32_t>(values));
     op().inputs.push_back(constant(fb::TensorType::INT32, std::move(shape), raw, nullptr));
@@ -128,6 +137,15 @@ class OneOperator {
   }
   std::int32_t tensor(const Value& v) {
     return add(type_, v.shape, 0, type_ == fb::TensorType::FLOAT32 ? nullptr : quantization(v));
+  }
+  std::int32_t tensor_of(fb::TensorType type, const Value& v) {
+    std::unique_ptr<fb::QuantizationParametersT> q;
+    if (v.scale != 0.0f) {
+      q = std::make_unique<fb::QuantizationParametersT>();
+      q->scale = {v.scale};
+      q->zero_point = {v.zero};
+    }
+    return add(type, v.shape, 0, std::move(q));
   }
   std::int32_t constant(fb::TensorType type, std::vector<std::int32_t> shape, ByteSpan raw,
                         std::unique_ptr<fb::QuantizationParametersT> q) {

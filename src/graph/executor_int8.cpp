@@ -105,24 +105,6 @@ struct Int8Step {
     return Step([g = softmax_geometry(graph, op), x = in(0), y = out()] { device::softmax(g, x, y); });
   }
   Result<Step> operator()(const Activate&) const { return requantized(); }
-  Result<Step> operator()(const Quantize&) const {
-    if (graph.tensor(op.inputs[0]).dtype == DType::i8) return requantized();
-    const Quantization q = graph.tensor(op.outputs[0]).quantization;
-    const auto count = graph.tensor(op.outputs[0]).shape.elements();
-    return Step([q, count, x = reinterpret_cast<const float*>(inputs[0]), y = out()] {
-      for (std::size_t i = 0; i < count; ++i) {
-        const float scaled = std::round(x[i] / q.scale()) + static_cast<float>(q.zero_point());
-        y[i] = static_cast<std::int8_t>(std::fmin(127.0f, std::fmax(-128.0f, scaled)));
-      }
-    });
-  }
-  Result<Step> operator()(const Dequantize&) const {
-    const Quantization q = graph.tensor(op.inputs[0]).quantization;
-    const auto count = graph.tensor(op.outputs[0]).shape.elements();
-    return Step([q, count, x = in(0), y = reinterpret_cast<float*>(output)] {
-      for (std::size_t i = 0; i < count; ++i) y[i] = q.scale() * static_cast<float>(x[i] - q.zero_point());
-    });
-  }
   template <class TrainingForm>
   Result<Step> operator()(const TrainingForm&) const {
     return fail(Code::unsupported,
@@ -160,6 +142,8 @@ Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const st
   if (is_move(op)) return prepare_moves(graph, op, inputs, output);
   if (is_recurrent(op)) return prepare_recurrent(graph, op, inputs, output);
   if (op.as<Compare>() != nullptr) return prepare_compare(graph, op, inputs, output);
+  if (op.as<Quantize>() != nullptr || op.as<Dequantize>() != nullptr)
+    return prepare_conversion(graph, op, inputs, output);
   if (op.as<Select>() != nullptr) return prepare_select(graph, op, inputs, output);
   if (op.as<MatMul>() != nullptr) return prepare_matmul(graph, op, inputs, output);
   if (op.as<Reshape>() != nullptr) {

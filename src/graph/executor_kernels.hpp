@@ -30,6 +30,11 @@ namespace mote::graph::executor {
                                                           const std::vector<const std::uint8_t*>& inputs,
                                                           std::uint8_t* output);
 
+/// Quantize and Dequantize, of any types they have.
+[[nodiscard]] Result<std::function<void()>> prepare_conversion(const Graph& graph, const Op& op,
+                                                               const std::vector<const std::uint8_t*>& inputs,
+                                                               std::uint8_t* output);
+
 [[nodiscard]] Result<std::function<void()>> prepare_compare(const Graph& graph, const Op& op,
                                                             const std::vector<const std::uint8_t*>& inputs,
                                                             std::uint8_t* output);

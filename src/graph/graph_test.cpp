@@ -139,7 +139,7 @@ TEST(Graph, verify_holds_what_executor_and_compiler_rely_on) {
               HasSubstr("zero point 200"));
   EXPECT_THAT(broken_dense([](Graph& g) { g.tensor(3).dtype = DType::f32; }), HasSubstr("'b' as i32, it is f32"));
   EXPECT_THAT(broken_dense([](Graph& g) { g.ops()[0].attributes = Dequantize{}, g.ops()[0].inputs = {0}; }),
-              HasSubstr("i8 into f32 is possible"));
+              HasSubstr("i8 or i16 into f32 is possible"));
   EXPECT_THAT(broken_dense([](Graph& g) {
                 g.ops()[0].attributes = Softmax{}, g.ops()[0].inputs = {0};
                 g.tensor(0).shape = g.tensor(1).shape = Shape{};

@@ -179,7 +179,7 @@ device::RequantizeGeometry requantize_geometry(const Graph& graph, const Op& op)
   const Tensor& y = graph.tensor(op.outputs[0]);
   const FixedMultiplier m =
       fixed_multiplier(static_cast<double>(x.scale()) / static_cast<double>(y.quantization.scale()));
-  const ClampLimits limits = clamp_limits(activation_of(op), y.quantization);
+  const ClampLimits limits = clamp_limits(activation_of(op), y.quantization, y.dtype);
   return {static_cast<std::int32_t>(y.shape.elements()),
           x.zero_point(),
           m.mantissa,

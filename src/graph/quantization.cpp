@@ -59,7 +59,8 @@ FixedMultiplier fixed_multiplier(double factor) {
 }
 
 ClampLimits clamp_limits(Activation activation, const Quantization& output, DType type) {
-  const double low = type == DType::i16 ? -32768.0 : -128.0, high = type == DType::i16 ? 32767.0 : 127.0;
+  const double low = type == DType::i32 ? -2147483648.0 : type == DType::i16 ? -32768.0 : -128.0;
+  const double high = -1.0 - low;
   const auto step = [&](double real) {
     return static_cast<std::int32_t>(
         std::clamp(std::round(real / static_cast<double>(output.scale())) + output.zero_point(), low, high));

@@ -192,7 +192,7 @@ Result<void> OperatorReader::same_quantization(TensorId a, TensorId b) const {
 }
 
 Result<void> OperatorReader::rescales(double factor, TensorId output) const {
-  if (tensor(output).dtype != DType::i8 && tensor(output).dtype != DType::i16) return {};
+  if (!tensor(output).quantization.present()) return {};
   const double ratio = factor / scale(output);
   if (ratio < kMaxRescale) return {};
   return refuse(Code::unsupported, "the scale of its output is " + std::to_string(ratio) +

@@ -19,7 +19,7 @@ namespace mote::graph {
 /// leaky_relu of int16.
 [[nodiscard]] device::LeakyGeometry leaky_geometry(const Graph& graph, const Op& op);
 [[nodiscard]] device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op);
-/// Activate on int8 tensors, and Quantize between int8 quantizations.
+/// Activate on int8 tensors, and Quantize between quantizations of 8, 16 and 32 bits.
 [[nodiscard]] device::RequantizeGeometry requantize_geometry(const Graph& graph, const Op& op);
 
 /// Bias (zeros when absent; wide for int16), multiplier and shift for each output channel of an operator with weights.
