@@ -179,7 +179,7 @@ Result<ModelSet> compile_set(std::span<const SetMember> members, const board::Bo
                              const SetBudgets& budgets) {
   MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
   std::vector<SetMember> chosen(members.begin(), members.end());
-  for (SetMember& member : chosen) member.options.program.lowering.target = target_of(*core);
+  for (SetMember& member : chosen) member.options.program.lowering.target = member.options.kernels.value_or(target_of(*core));
   const std::size_t budget =
       budgets.flash == 0 ? board.flash_bytes : std::min<std::size_t>(budgets.flash, board.flash_bytes);
   ModelSet set;

@@ -375,7 +375,7 @@ void apply(const FlashRung& rung, CompileOptions& options) {
 Result<CompiledModel> compile(const graph::Graph& graph, const board::BoardSpec& board, const CompileOptions& options) {
   MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
   CompileOptions chosen = options;
-  chosen.program.lowering.target = target_of(*core);
+  chosen.program.lowering.target = options.kernels.value_or(target_of(*core));
   MOTE_TRY(CompiledModel out, compile_module(graph, board, *core, chosen, false));
   const std::size_t budget =
       options.flash_budget == 0 ? board.flash_bytes : std::min<std::size_t>(options.flash_budget, board.flash_bytes);

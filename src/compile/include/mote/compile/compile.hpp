@@ -20,6 +20,7 @@ struct CompileOptions {
   ProgramOptions program;
   std::size_t flash_budget = 0;  ///< bytes the module should fit: functions are shared further until it does, and what
                                  ///< is left goes to forms that are faster for more flash. 0: none
+  std::optional<Target> kernels;  ///< taken instead of the core's, which must be able to run them
   std::vector<std::string> labels;               ///< of the outputs; stored in the module's schema
   std::string sensor_schema;                     ///< canonical text of the sensor's element type, shape and rate
   std::vector<std::pair<Bytes, Bytes>> vectors;  ///< self-test vectors: input, expected output
@@ -48,7 +49,8 @@ struct CompiledModel {
 };
 
 /// Compiles with the toolchain of the board's core (board/core.hpp) and links a module without any absolute address:
-/// that is checked. The core also says which kernels are taken: options.program.lowering.target is not looked at.
+/// that is checked. The core also says which kernels are taken, unless options.kernels does: options.program.lowering.target is not
+/// looked at.
 /// @error unsupported  the graph has operators without kernel, or the board's core has no toolchain here.
 /// @error not_found    the cross compiler is not installed.
 /// @error internal     the compiler refused our source, or left relocations or writable data in the module.

@@ -17,6 +17,7 @@ namespace mote::compile {
 enum class Target : std::uint8_t {
   portable,  ///< plain C++: any core
   armv7em,   ///< the DSP instructions and float registers of the Cortex-M4F, and what has them, too
+  specification,  ///< the kernels that define results, as they stand: for comparisons
 };
 
 /// Which kernels are taken on a core.
