@@ -24,12 +24,14 @@ enum class Core : std::uint32_t {
   cortex_m33 = 6,        // with DSP extension and FPU; runs on the M55, too
   cortex_m33_plain = 7,  // with neither
   rv32imc = 8,
+  cortex_m55 = 9,  // with Helium for integers
 };
 
 /// Extensions a module needs; a device refuses a module that needs what it lacks.
 enum IsaFeature : std::uint32_t {
   isa_dsp = 1u << 0,         // Armv7E-M DSP instructions
   isa_fpu_single = 1u << 1,  // single-precision FPU registers are used
+  isa_vectors = 1u << 2,     // Armv8.1-M vector instructions for integers (Helium)
 };
 
 /// First bytes of every module. Little-endian; offsets count from the header's first byte. All reserved bytes are zero.

@@ -24,6 +24,9 @@ constexpr std::uint32_t kIsaFeatures = 0
 #if defined(__ARM_FP)
                                        | isa_fpu_single
 #endif
+#if defined(MOTE_VECTORS)  // the compiler is told of a core without
+                                       | isa_vectors
+#endif
     ;
 
 /// Whether the module may be called: a BenchStatus has the numbers of Misfit.

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "core_board_for_test.hpp"
 #include "mote/base/file.hpp"
@@ -15,6 +14,7 @@
 #include "mote/board/qemu_board.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/graph/graph.hpp"
+#include "qemu_count_for_test.hpp"
 #include "quantized_zoo_for_test.hpp"
 #include "random_network_for_test.hpp"
 
@@ -44,41 +44,6 @@ std::vector<graph::Graph> models() {
   all.push_back(quantized(o));
   for (const std::uint64_t seed : {3u, 11u}) all.push_back(graph::RandomNetwork(seed).build());
   return all;
-}
-
-/// Instructions that QEMU executes between the markers of a firmware that runs once.
-std::size_t count_with_qemu(ByteSpan firmware, const board::BoardSpec& board, const Bytes& input) {
-  const auto folder = TemporaryFolder::create("mote-cores").value();
-  const auto log = folder.path() / "log";
-  const Bytes there = compile::qemu_firmware(firmware, board).value();
-  const board::ElfFile elf = board::ElfFile::parse(there).value();
-  std::string text;
-  // QEMU 8.1 renamed the option, and ends at one that it does not know.
-  for (const std::vector<std::string>& single :
-       {std::vector<std::string>{"-singlestep"}, std::vector<std::string>{"-accel", "tcg,one-insn-per-tb=on"}}) {
-    board::QemuOptions options;
-    options.arguments = {"-d", "exec,nochain", "-D", log.string()};
-    options.arguments.insert(options.arguments.end(), single.begin(), single.end());
-    auto qemu = board::QemuBoard::create(board, there, options);
-    if (!qemu || !qemu->infer(input)) continue;
-    text = read_text(log, std::uint64_t{1} << 30).value_or("");
-    break;
-  }
-  const board::ElfSymbol& begin = *elf.find_symbol("mote_infer_begin");
-  const std::uint32_t end = elf.find_symbol("mote_infer_end")->address;
-  std::istringstream lines(text);
-  std::size_t counted = 0;
-  bool begun = false;
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t slash = line.find('/');
-    if (line.rfind("Trace", 0) != 0 || slash == std::string::npos) continue;
-    const auto pc = static_cast<std::uint32_t>(std::stoull(line.substr(slash + 1), nullptr, 16));
-    if (pc == end) break;
-    begun = begun || pc == begin.address;
-    const bool in_marker = pc >= begin.address && pc < begin.address + begin.bytes;
-    counted += begun && !in_marker ? 1 : 0;
-  }
-  return counted;
 }
 
 class Cores : public ::testing::TestWithParam<std::size_t> {

@@ -53,6 +53,7 @@ CoreSpec cortex_m(std::string_view name, device::Core id, std::vector<std::strin
                 "startup.cpp",
                 true,
                 CycleRule::cortex_m4,
+                false,
                 qemu};
   core.flags.insert(core.flags.begin(), "-mthumb");
   return core;
@@ -65,6 +66,11 @@ CoreSpec with_dsp(CoreSpec core) {
 CoreSpec with_dsp_and_fpu(CoreSpec core, const char* fpu) {
   core.dsp = core.fpu = true;
   core.flags.insert(core.flags.end(), {"-mfloat-abi=hard", fpu});
+  return core;
+}
+CoreSpec with_vectors(CoreSpec core) {
+  core.vectors = true;
+  core.flags.push_back("-DMOTE_VECTORS");
   return core;
 }
 /// Armv6-M.
@@ -88,6 +94,7 @@ CoreSpec rv32imc() {
           "startup_riscv32.cpp",
           false,
           CycleRule::one_each,
+          false,
           kVirt};
 }
 
@@ -119,8 +126,9 @@ std::vector<CoreSpec> make_cores() {
       with_dsp_and_fpu(cortex_m("cortex-m7", Core::cortex_m7, {"-mcpu=cortex-m7"}, kAn500), "-mfpu=fpv5-sp-d16"),
       cortex_m("cortex-m33", Core::cortex_m33_plain, {"-mcpu=cortex-m33+nodsp"}, kAn505),
       with_dsp_and_fpu(cortex_m("cortex-m33", Core::cortex_m33, {"-mcpu=cortex-m33"}, kAn505), "-mfpu=fpv5-sp-d16"),
-      // Code for the M33 is code for the M55; Helium is not used.
-      with_dsp_and_fpu(cortex_m("cortex-m55", Core::cortex_m33, {"-mcpu=cortex-m33"}, kAn547), "-mfpu=fpv5-sp-d16"),
+      // C++ is compiled as for the M33: vector instructions are those that mote emits.
+      with_vectors(with_dsp_and_fpu(cortex_m("cortex-m55", Core::cortex_m55, {"-mcpu=cortex-m33"}, kAn547),
+                                    "-mfpu=fpv5-sp-d16")),
       rv32imc(),
       host(),
   };

@@ -7,15 +7,19 @@
 //  - There is no NVIC and no system control space; exceptions arrive as interrupt hooks.
 //  - Every Cortex-M is the same one, a Cortex-M33 whatever model is asked for: it does not refuse instructions that the
 //  board's core lacks. The compiler is told the core, and QEMU has the real ones.
+//  - It stops at each vector instruction of a core with Helium, some as undefined, some for want of a coprocessor.
+//  VectorUnit executes them, a whole run of neighbours at each stop.
 
 #include "emulator.hpp"
 
 #include <unicorn/unicorn.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
 #include "meter.hpp"
+#include "vector_unit.hpp"
 
 namespace mote::board {
 namespace {
@@ -25,6 +29,8 @@ constexpr std::uint32_t kRamBase = 0x20000000;
 constexpr std::uint32_t in_program(std::uint32_t address) {
   return address < kRamBase ? address & ~0x08000000u : address;
 }
+// EXCP_NOCP of QEMU's Arm target.
+constexpr std::uint32_t kNoCoprocessor = 17;
 // Unicorn wants an end address; nothing is mapped there.
 constexpr std::uint64_t kNoEnd = 0xfffffffe;
 
@@ -73,11 +79,14 @@ const Isa& isa_of(InstructionSet set) {
 
 }  // namespace
 
-struct Emulator::Impl {
-  explicit Impl(const CoreSpec& core) : isa(isa_of(core.instructions)), unaligned_accesses(core.unaligned_accesses) {}
+struct Emulator::Impl final : VectorMemory {
+  explicit Impl(const CoreSpec& core)
+      : isa(isa_of(core.instructions)), unaligned_accesses(core.unaligned_accesses), has_vectors(core.vectors) {}
 
   const Isa& isa;
   bool unaligned_accesses;
+  bool has_vectors;
+  VectorUnit vectors;
   uc_engine* engine = nullptr;
   MemoryMap memory;
   const HostPort* port = nullptr;
@@ -87,7 +96,11 @@ struct Emulator::Impl {
   Stop stop;
   bool stopping = false;           // something in the run has said why
   std::atomic<bool> late = false;  // another thread has
+  std::uint32_t vector_pc = 0;     // of the vector instruction that runs
+  bool vectors_ran = false;        // since the last start, which Unicorn may take for the end
 
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
   ~Impl() {
     if (engine != nullptr) uc_close(engine);
   }
@@ -140,8 +153,94 @@ struct Emulator::Impl {
     return false;
   }
 
+  /// Host memory of an access, or nullptr and a stop.
+  [[nodiscard]] std::uint8_t* memory_at(std::uint32_t address, std::uint32_t bytes, bool write) {
+    const std::uint32_t in_ram = address - kRamBase, in_flash = in_program(address);
+    if (address >= kRamBase && in_ram < memory.ram.size() && bytes <= memory.ram.size() - in_ram)
+      return memory.ram.data() + in_ram;
+    if (!write && address < kRamBase && in_flash < memory.flash.size() && bytes <= memory.flash.size() - in_flash)
+      return const_cast<std::uint8_t*>(memory.flash.data()) + in_flash;
+    request_stop({write ? Stop::Why::bad_write : Stop::Why::bad_read, vector_pc, address, bytes});
+    return nullptr;
+  }
+  /// The bus has 8 bytes.
+  void meter_access(std::uint32_t address, std::uint32_t bytes, bool write) {
+    if (meter == nullptr) return;
+    for (std::uint32_t done = 0; done < bytes; done += 8)
+      static_cast<void>(meter->on_access(in_program(address + done), std::min(bytes - done, 8u), write));
+  }
+  bool read(std::uint32_t address, std::uint8_t* to, std::uint32_t bytes) override {
+    const std::uint8_t* const from = memory_at(address, bytes, false);
+    if (from == nullptr) return false;
+    std::copy_n(from, bytes, to);
+    meter_access(address, bytes, false);
+    return true;
+  }
+  bool write(std::uint32_t address, const std::uint8_t* from, std::uint32_t bytes) override {
+    std::uint8_t* const to = memory_at(address, bytes, true);
+    if (to == nullptr) return false;
+    std::copy_n(from, bytes, to);
+    meter_access(address, bytes, true);
+    return true;
+  }
+
+  void exchange_registers(VectorRegisters& registers, bool to_core) {
+    int ids[31];
+    void* values[31];
+    for (int i = 0; i < 13; ++i) ids[i] = UC_ARM_REG_R0 + i;
+    ids[13] = UC_ARM_REG_SP;
+    ids[14] = UC_ARM_REG_LR;
+    for (std::size_t i = 0; i < 15; ++i) values[i] = &registers.r[i];
+    for (int i = 0; i < 16; ++i) {
+      ids[15 + i] = UC_ARM_REG_D0 + i;
+      values[15 + i] = registers.q[static_cast<std::size_t>(i / 2)].data() + 8 * (i % 2);
+    }
+    if (to_core)
+      uc_reg_write_batch(engine, ids, values, 31);
+    else
+      uc_reg_read_batch(engine, ids, values, 31);
+  }
+
+  /// Executes the vector instruction at the pc and those that follow it. False: there is none.
+  bool run_vectors() {
+    if (!has_vectors) return false;
+    std::uint32_t pc = get(isa.pc) & ~1u;
+    const auto halfword = [&](std::uint32_t address) -> std::uint16_t {
+      const std::uint32_t in_ram = address - kRamBase, in_flash = in_program(address);
+      if (address >= kRamBase && in_ram + 2 <= memory.ram.size())
+        return static_cast<std::uint16_t>(memory.ram[in_ram] | memory.ram[in_ram + 1] << 8);
+      if (address < kRamBase && in_flash + 2 <= memory.flash.size())
+        return static_cast<std::uint16_t>(memory.flash[in_flash] | memory.flash[in_flash + 1] << 8);
+      return 0;
+    };
+    if (!VectorUnit::knows(halfword(pc), halfword(pc + 2))) return false;
+    VectorRegisters registers;
+    exchange_registers(registers, false);
+    for (bool first = true; !late; first = false) {
+      const std::uint16_t a = halfword(pc), b = halfword(pc + 2);
+      if (!VectorUnit::knows(a, b)) break;
+      // The core's own hook has told of the first.
+      if (!first && meter != nullptr) on_instruction(engine, pc, 4, this);
+      if (stopping) break;
+      vector_pc = pc;
+      const VectorUnit::Result result = vectors.execute(pc, a, b, registers, *this, pc);
+      if (result != VectorUnit::Result::done) {
+        const bool undefined = result == VectorUnit::Result::unknown;
+        request_stop({undefined ? Stop::Why::undefined_instruction : Stop::Why::misaligned, pc, pc, 4});
+        break;
+      }
+    }
+    vectors_ran = true;
+    exchange_registers(registers, true);
+    pc |= isa.address_bit;
+    uc_reg_write(engine, isa.pc, &pc);
+    return true;
+  }
+  static bool on_undefined(uc_engine*, void* self_pointer) { return static_cast<Impl*>(self_pointer)->run_vectors(); }
+
   static void on_exception(uc_engine*, std::uint32_t number, void* self_pointer) {
     auto& self = *static_cast<Impl*>(self_pointer);
+    if (number == kNoCoprocessor && self.run_vectors()) return;
     const auto why = number == self.isa.undefined ? Stop::Why::undefined_instruction : Stop::Why::exception;
     self.request_stop({why, self.get(self.isa.pc), 0, 0});
   }
@@ -181,6 +280,7 @@ struct Emulator::Impl {
     for (const auto& [id, value] : isa.initial) then(uc_reg_write(engine, id, &value));
     then(hook(UC_HOOK_MEM_INVALID, on_bad_access));
     then(hook(UC_HOOK_INTR, on_exception));
+    if (has_vectors) then(hook(UC_HOOK_INSN_INVALID, on_undefined));
     if (meter != nullptr) {
       then(hook(UC_HOOK_CODE, on_instruction));
       then(hook(UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, on_access));
@@ -225,6 +325,7 @@ void Emulator::set_state(const CoreState& state) {
 }
 
 void Emulator::set_start(std::uint32_t pc, std::uint32_t sp) {
+  impl_->vectors.reset();
   CoreState state;
   for (const int id : impl_->isa.registers)
     state.registers.push_back(id == impl_->isa.pc ? pc : id == impl_->isa.sp ? sp : 0u);
@@ -245,8 +346,12 @@ Stop Emulator::run(std::uint64_t instruction_limit) {
   impl_->instructions_left = instruction_limit;
   impl_->stopping = false;
   impl_->late = false;
-  const std::uint32_t pc = impl_->get(impl_->isa.pc);
-  const uc_err error = uc_emu_start(impl_->engine, pc | impl_->isa.address_bit, kNoEnd, 0, 0);
+  uc_err error = UC_ERR_OK;
+  do {
+    impl_->vectors_ran = false;
+    const std::uint32_t pc = impl_->get(impl_->isa.pc);
+    error = uc_emu_start(impl_->engine, pc | impl_->isa.address_bit, kNoEnd, 0, 0);
+  } while (impl_->vectors_ran && !impl_->stopping && !impl_->late);
   if (impl_->stopping) return impl_->stop;
   if (impl_->late) return {Stop::Why::time_limit, 0, 0, 0};
   // The core ended by itself: what Unicorn has no hook for.

@@ -8,6 +8,7 @@
 
 #include "mote/compile/program.hpp"
 #include "row_group.hpp"
+#include "vectors/assembler.hpp"
 
 namespace mote::compile {
 namespace {
@@ -54,6 +55,11 @@ constexpr const char* kSharedColumns = R"(
 MOTE_SHARED void shared_conv_columns(const ConvGeometry& g, const TileLayer& layer, WidenFunction widen, const std::int8_t* x, std::int8_t* y,
                                      void* scratch, std::int32_t column, std::int32_t block) {
   conv_columns(g, layer, widen, x, y, scratch, column, block);
+}
+)";
+constexpr const char* kSharedVectors = R"(
+MOTE_SHARED void shared_conv_vectors(const ConvGeometry& g, const VectorLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch) {
+  conv_vectors(g, layer, x, y, scratch);
 }
 )";
 constexpr const char* kSharedDense = R"(
@@ -258,12 +264,16 @@ std::vector<AssemblyFunction> assembly_functions(const Program& program) {
   return functions;
 }
 
+bool uses_vectors(const Program& program) {
+  return std::ranges::any_of(assembly_functions(program), &AssemblyFunction::vectors);
+}
+
 std::string emit_assembly(const Program& program) {
   if (assembly_functions(program).empty()) return {};
+  const bool with_vectors = uses_vectors(program);
   std::string text = fmt::format(
-      "@ Kernels of the model '{}', emitted by mote for its geometry.\n  .syntax unified\n  .cpu cortex-m4\n  .fpu "
-      "fpv4-sp-d16\n  .thumb\n",
-      clean(program.model_name));
+      "@ Kernels of the model '{}', emitted by mote for its geometry.\n  .syntax unified\n{}  .thumb\n",
+      clean(program.model_name), with_vectors ? vectors::kArchitecture : "  .cpu cortex-m4\n  .fpu fpv4-sp-d16\n");
   for (const AssemblyFunction& f : assembly_functions(program)) text += f.text;
   return text;
 }
@@ -292,6 +302,7 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_conv_rows(")) text += kSharedRows;
   if (uses(program, "shared_winograd(")) text += kSharedWinograd;
   if (uses(program, "shared_dense_tiles(")) text += kSharedDense;
+  if (uses(program, "shared_conv_vectors(")) text += kSharedVectors;
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
   if (uses(program, "shared_depthwise_pixel(")) text += kSharedDepthwisePixel;

@@ -9,6 +9,7 @@
 #include "conv_layer.hpp"
 #include "kernels/conv_tiles.hpp"
 #include "lower.hpp"
+#include "lower_vectors.hpp"
 #include "m4/conv_tile.hpp"
 #include "m4/elementwise.hpp"
 #include "m4/requantizer.hpp"
@@ -482,9 +483,12 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
   const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(),
                         g.kernel_h * g.kernel_w * g.in_c};
   if (g.weight_zero != 0) return portable(layer, symbol, options.target);
-  if (options.target == Target::armv7em && options.compact) {
+  if (options.target == Target::armv81m) {
+    if (auto lowered = vector_conv(layer, symbol)) return std::move(*lowered);
+  }
+  if (options.runs_m4_kernels() && options.compact) {
     if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);
-  } else if (options.target == Target::armv7em) {
+  } else if (options.runs_m4_kernels()) {
     if (auto lowered = lower_dense_tiles(layer, symbol, options)) return std::move(*lowered);
     if (options.winograd && !options.share) {
       if (auto lowered = lower_winograd(layer, symbol, options)) return std::move(*lowered);

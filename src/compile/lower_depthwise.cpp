@@ -291,7 +291,7 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
                           const LoweringOptions& options) {
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const DepthwiseLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>()};
-  const bool fast = options.target == Target::armv7em && g.weight_zero == 0;
+  const bool fast = options.runs_m4_kernels() && g.weight_zero == 0;
   if (fast) {
     if (auto lowered = pixel(layer, symbol)) return std::move(*lowered);
   }

@@ -34,8 +34,8 @@ LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::
   const bool max = op.as<graph::Pool2D>()->kind == graph::PoolKind::max;
   const bool whole = !max && g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w &&
                      g.pad_top == 0 && g.pad_left == 0 && g.in_h * g.in_w <= 256 && g.channels % 4 == 0 &&
-                     options.target == Target::armv7em;
-  const bool words = max && g.channels % 4 == 0 && options.target == Target::armv7em;
+                     options.runs_m4_kernels();
+  const bool words = max && g.channels % 4 == 0 && options.runs_m4_kernels();
   LoweredOp lowered;
   lowered.symbol = symbol;
   lowered.kernel = whole ? "average_whole_dsp" : words ? "max_pool2d_dsp" : max ? "max_pool2d" : "average_pool2d";
@@ -93,7 +93,7 @@ std::optional<m4::LineForm> line_of_sums(const device::AddGeometry& g, std::int3
 
 LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                     const LoweringOptions& options) {
-  if (options.compact && options.target == Target::armv7em) {
+  if (options.compact && options.runs_m4_kernels()) {
     if (auto lowered = compact_add(graph, op, symbol)) return std::move(*lowered);
   }
   const device::AddGeometry g = graph::add_geometry(graph, op);
@@ -114,7 +114,7 @@ LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::s
   lowered.may_reuse_inputs = {0, 1};
   constexpr std::int32_t kWorthTables = 512;  // elements: filling the tables costs as much as about 300
   const std::int32_t shift = -g.output_shift - 1;
-  if (options.target != Target::armv7em || g.count < kWorthTables || shift < 0 || shift > 31) return lowered;
+  if (!options.runs_m4_kernels() || g.count < kWorthTables || shift < 0 || shift > 31) return lowered;
   const auto line = line_of_sums(g, shift);
   if (!line) return lowered;
   lowered.kernel = "add_through_tables";

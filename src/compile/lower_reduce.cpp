@@ -26,7 +26,7 @@ Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, c
   const bool plane = x.rank() == 4 && x[0] == 1 && op.as<graph::Reduce>()->axes == std::vector<std::int32_t>{1, 2} &&
                      x[3] % 4 == 0 && x[1] * x[2] <= 256;
   const bool sums = kind == graph::ReduceKind::sum || kind == graph::ReduceKind::mean;
-  if (plane && sums && options.target == Target::armv7em) {
+  if (plane && sums && options.runs_m4_kernels()) {
     lowered.kernel = "reduce_planes_dsp";
     lowered.includes = {"kernels/pool_dsp.hpp"};
     lowered.body = fmt::format("reduce_planes_dsp<{}, {}>({}_geometry, x0, y);", x[1] * x[2], x[3], symbol);

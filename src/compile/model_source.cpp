@@ -28,6 +28,9 @@ std::string c_array(ByteSpan bytes) {
 constexpr const char* kAssemblyGuard =
     "#if !defined(__ARM_FEATURE_DSP) || !defined(__ARM_FP)\n#error \"these kernels are for Cortex-M4F, M7 and M33 "
     "with DSP and FPU: export the model for another board\"\n#endif\n";
+constexpr const char* kVectorGuard =
+    "#if !defined(__ARM_FEATURE_MVE) || !defined(__ARM_FP)\n#error \"these kernels are for the Cortex-M55 with Helium "
+    "and FPU: export the model for another board\"\n#endif\n";
 
 }  // namespace
 
@@ -165,7 +168,9 @@ extern "C" int {0}_reset(void* arena) {{
 
 std::string ModelSource::source() const { return prefixed(emit_cpp(program_)) + api(); }
 
-std::string ModelSource::kernels() const { return kAssemblyGuard + prefixed(emit_assembly(program_)); }
+std::string ModelSource::kernels() const {
+  return (uses_vectors(program_) ? kVectorGuard : kAssemblyGuard) + prefixed(emit_assembly(program_));
+}
 
 std::string ModelSource::example() const {
   std::string inputs, outputs;
@@ -195,8 +200,9 @@ std::string ModelSource::readme_rows() const {
       c_type(input().dtype), input().shape.text(), input().quantization.scale(), input().quantization.zero_point(),
       c_type(output().dtype), output().shape.text(), output().quantization.scale(), output().quantization.zero_point(),
       program_.arena_bytes, program_.arena_align,
-      functions_.empty() ? "any with a C++17 compiler"
-                         : "Cortex-M4F, M7, M33 or M55 with DSP and FPU (assembly kernels)");
+      functions_.empty()       ? "any with a C++17 compiler"
+      : uses_vectors(program_) ? "Cortex-M55 with Helium and FPU (assembly kernels)"
+                               : "Cortex-M4F, M7, M33 or M55 with DSP and FPU (assembly kernels)");
 }
 
 }  // namespace mote::compile

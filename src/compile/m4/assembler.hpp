@@ -210,16 +210,19 @@ class Assembler {
     return head + body_ + fmt::format("  .size {0}, . - {0}\n", name_);
   }
 
+ protected:
+  void emit(std::string_view line) {
+    body_ += fmt::format("  {}\n", line);
+    bytes_ += 4;
+  }
+  [[nodiscard]] std::string text_of(Label l) const { return fmt::format(".L{}_{}", name_, l.number); }
+
  private:
   void limit(Reg d, int value, std::string_view condition) {
     emit(fmt::format("cmp.w {}, #{}", text(d), value));
     body_ += fmt::format("  it {}\n", condition);
     bytes_ += 2;
     emit(fmt::format("mov{}.w {}, #{}", condition, text(d), value));
-  }
-  void emit(std::string_view line) {
-    body_ += fmt::format("  {}\n", line);
-    bytes_ += 4;
   }
   void memory(std::string_view op, Reg t, Reg base, int offset) {
     MOTE_CHECK(offset >= -255 && offset <= 4095);

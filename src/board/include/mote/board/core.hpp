@@ -63,13 +63,14 @@ struct CoreSpec {
   std::string_view startup;         ///< file of device/boards
   bool unaligned_accesses = false;  ///< the core allows them; else the virtual board refuses them as the core would
   CycleRule cycles{};
-  QemuMachine qemu;  ///< without a program: there is no second opinion
+  bool vectors = false;  ///< Armv8.1-M's vector extension for integers (Helium)
+  QemuMachine qemu;      ///< without a program: there is no second opinion
 
   [[nodiscard]] bool native() const { return instructions == InstructionSet::native; }
   /// The loops that mote emits for the Cortex-M4 run on it: they need its DSP instructions and its float registers.
   [[nodiscard]] bool runs_m4_kernels() const { return dsp && fpu; }
   [[nodiscard]] std::uint32_t isa_features() const {
-    return (dsp ? device::isa_dsp : 0u) | (fpu ? device::isa_fpu_single : 0u);
+    return (dsp ? device::isa_dsp : 0u) | (fpu ? device::isa_fpu_single : 0u) | (vectors ? device::isa_vectors : 0u);
   }
 };
 

@@ -15,13 +15,15 @@
 namespace mote::compile {
 
 enum class Target : std::uint8_t {
-  portable,  ///< plain C++: any core
-  armv7em,   ///< the DSP instructions and float registers of the Cortex-M4F, and what has them, too
+  portable,       ///< plain C++: any core
+  armv7em,        ///< the DSP instructions and float registers of the Cortex-M4F, and what has them, too
+  armv81m,        ///< besides those the vector instructions of the Cortex-M55 (Helium)
   specification,  ///< the kernels that define results, as they stand: for comparisons
 };
 
 /// Which kernels are taken on a core.
 [[nodiscard]] inline Target target_of(const board::CoreSpec& core) {
+  if (core.vectors) return Target::armv81m;
   return core.runs_m4_kernels() ? Target::armv7em : Target::portable;
 }
 
@@ -64,6 +66,7 @@ struct Form {
 /// For all operators of a model, and what they take when nothing else is chosen for one.
 struct LoweringOptions : Form {
   Target target = Target::armv7em;
+  [[nodiscard]] bool runs_m4_kernels() const { return target == Target::armv7em || target == Target::armv81m; }
   std::int64_t cycles_a_byte =
       24;                ///< a layer gets a function of its own when that saves so many cycles for every byte of it
   bool compact = false;  ///< C++ kernels that are one copy for all layers, instead of emitted ones
@@ -78,6 +81,7 @@ struct AssemblyFunction {
   std::size_t bytes = 0;
   std::size_t hot_bytes = 0;  ///< of its largest loop
   bool common = false;        ///< serves layers of every geometry
+  bool vectors = false;       ///< has instructions of Armv8.1-M
 };
 
 /// How an operator's body computes some rows of its output. It is written in terms of names that the emitter defines:

@@ -166,6 +166,8 @@ struct Program {
 
 /// The assembly kernels that the operators ask for, each once.
 [[nodiscard]] std::vector<AssemblyFunction> assembly_functions(const Program& program);
+/// Whether some of them have vector instructions of Armv8.1-M.
+[[nodiscard]] bool uses_vectors(const Program& program);
 /// These as one GNU assembler file; empty when there are none.
 [[nodiscard]] std::string emit_assembly(const Program& program);
 
