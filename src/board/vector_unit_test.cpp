@@ -4,11 +4,21 @@
 
 #include <cstring>
 
-#include "kernels/requantize.hpp"
 #include "mote/base/rng.hpp"
 
 namespace mote::board {
 namespace {
+
+/// TensorFlow Lite's two roundings, as gemmlowp writes them: x * multiplier / 2^31 to nearest, ties up; that / 2^shift
+/// to nearest, ties away from zero.
+std::int32_t requantized(std::int32_t x, std::int32_t multiplier, std::int32_t shift) {
+  const std::int64_t product = std::int64_t{x} * multiplier;
+  const std::int64_t nudge = product >= 0 ? 1 << 30 : 1 - (1 << 30);
+  const std::int64_t high = (product + nudge) / (std::int64_t{1} << 31);
+  const std::int64_t half = shift > 0 ? std::int64_t{1} << (shift - 1) : 0;
+  const std::int64_t size = ((high < 0 ? -high : high) + half) >> shift;
+  return static_cast<std::int32_t>(high < 0 ? -size : size);
+}
 
 /// 64 bytes at 0x100.
 class Memory final : public VectorMemory {
@@ -80,7 +90,7 @@ TEST_F(VectorUnitTest, requantization_equals_the_definition_for_negative_ties_an
          })
       expect_done(encoded);
     for (std::size_t lane = 0; lane < 4; ++lane)
-      ASSERT_EQ(word(0, lane), device::multiply_by_quantized_multiplier(sums[lane], multiplier, -shift))
+      ASSERT_EQ(word(0, lane), requantized(sums[lane], multiplier, shift))
           << sums[lane] << " * " << multiplier << " >> " << shift;
   }
 }
