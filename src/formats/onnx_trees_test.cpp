@@ -293,6 +293,27 @@ TEST(OnnxTrees, are_text_and_back) {
   EXPECT_EQ(*again, *model);
 }
 
+TEST(OnnxTrees, are_written_and_read_again) {
+  const Bytes x = samples(20, 12);
+  for (const Case& c : cases()) {
+    SCOPED_TRACE(c.name);
+    const auto model = read_onnx(ForestModel(c.forest).bytes(), "forest.onnx");
+    ASSERT_TRUE(model.has_value()) << model.error().message();
+    const auto file = write_onnx(*model);
+    if (!file) {
+      EXPECT_THAT(file.error().message(), HasSubstr("SOFTMAX_ZERO"));
+      continue;
+    }
+    const auto again = read_onnx(*file, "again.onnx");
+    ASSERT_TRUE(again.has_value()) << again.error().message();
+    const auto before = test::run(*model, x), after = test::run(*again, x);
+    ASSERT_TRUE(before.has_value() && after.has_value());
+    ASSERT_EQ(before->size(), after->size());
+    for (std::size_t i = 0; i + 4 <= before->size(); i += 4)
+      EXPECT_NEAR(real_at(*after, i), real_at(*before, i), 1e-5 * std::max(1.0f, std::fabs(real_at(*before, i))));
+  }
+}
+
 TEST(OnnxTrees, labels_that_are_strings_are_given_as_their_positions) {
   Forest f;
   f.strings = true;

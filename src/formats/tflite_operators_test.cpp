@@ -10,9 +10,12 @@
 
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/formats/onnx.hpp"
 #include "mote/formats/tflite.hpp"
 #include "mote/graph/logic.hpp"
+#include "mote/optimize/passes.hpp"
 #include "one_operator.hpp"
+#include "oracle/onnx_oracle.hpp"
 #include "oracle/tflite_oracle.hpp"
 #include "test_models.hpp"
 #include "tflite_generated.h"
@@ -559,6 +562,82 @@ TEST(TfliteOperatorsAgree, one_by_one) {
     }
   }
   std::printf("    %zu models of one operator\n", jobs.size());
+}
+
+/// As `mote convert` reads it.
+Result<graph::Graph> read_as_integers(ByteSpan file, const std::string& name) {
+  MOTE_TRY(graph::Graph graph, read_onnx(file, name));
+  if (optimize::is_marked(graph)) return optimize::quantize_as_marked(graph);
+  return graph;
+}
+
+/// Largest step between bytes, or a thousand where real numbers differ by more than 1e-5.
+int largest_difference(const graph::Graph& model, const Bytes& a, const Bytes& b) {
+  if (a.size() != b.size()) return 1000;
+  int largest = 0;
+  if (model.output().dtype != graph::DType::f32) {
+    for (std::size_t k = 0; k < a.size(); ++k)
+      largest = std::max(largest, std::abs(static_cast<std::int8_t>(a[k]) - static_cast<std::int8_t>(b[k])));
+    return largest;
+  }
+  const std::span<const float> p(reinterpret_cast<const float*>(a.data()), a.size() / 4),
+      q(reinterpret_cast<const float*>(b.data()), b.size() / 4);
+  for (std::size_t k = 0; k < p.size(); ++k) {
+    if (!(std::fabs(p[k] - q[k]) <= 1e-5f * std::max(1.0f, std::fabs(q[k])))) return 1000;
+  }
+  return 0;
+}
+
+/// Written as ONNX each operator comes back as what computes the same bytes, and ONNX Runtime computes them within a
+/// step: it rescales in float.
+TEST(TfliteOperatorsAsOnnx, come_back_and_run_there) {
+  struct Written {
+    std::string name;
+    graph::Graph model;
+    Bytes outputs;
+  };
+  std::vector<Written> all;
+  std::vector<oracle::Job> jobs;
+  for (const Case& c : cases()) {
+    for (const bool integer : {false, true}) {
+      const std::int32_t version = integer ? c.int8_version : c.float_version;
+      if (version == 0) continue;
+      const std::string name = c.name + (integer ? ", int8" : ", float");
+      OneOperator one(c.code, type_of(integer), version);
+      c.build(one);
+      const auto model = read_tflite(one.file(), name);
+      ASSERT_TRUE(model) << name << ": " << model.error().message();
+      const auto file = write_onnx(*model);
+      if (!file) {
+        EXPECT_EQ(file.error().code(), Code::unsupported) << name;
+        std::printf("    not written: %s: %s\n", name.c_str(), file.error().message().c_str());
+        continue;
+      }
+      const Bytes inputs = samples(*model, 4, 11);
+      const auto outputs = test::run(*model, inputs);
+      ASSERT_TRUE(outputs) << name << ": " << outputs.error().message();
+      const auto back = read_as_integers(*file, name);
+      if (!back) {
+        ADD_FAILURE() << name << ": " << back.error().message();
+        continue;
+      }
+      const auto again = test::run(*back, inputs);
+      if (!again) {
+        ADD_FAILURE() << name << ": " << again.error().message();
+        continue;
+      }
+      EXPECT_EQ(largest_difference(*model, *outputs, *again), 0) << name;
+      jobs.push_back({*file, inputs});
+      all.push_back({name, *model, *outputs});
+    }
+  }
+  const auto oracle = oracle::OnnxOracle::open();
+  if (!oracle) GTEST_SKIP() << oracle.error().message();
+  const auto there = oracle->run_all(jobs);
+  ASSERT_TRUE(there) << there.error().message();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_LE(largest_difference(all[i].model, all[i].outputs, (*there)[i]), 1) << all[i].name << " in ONNX Runtime";
+  std::printf("    %zu models of one operator\n", all.size());
 }
 
 /// Every word of every such file becomes something else: it reads, and then can be run, written and read again, or it

@@ -56,7 +56,10 @@ class Quantizer {
       : graph_(std::move(graph)), of_values_(of_values), marked_(origin == Origin::marked) {}
 
   Result<Graph> run() {
-    for (const TensorId id : graph_.inputs()) MOTE_TRY_VOID(value(id));
+    for (const TensorId id : graph_.inputs()) {
+      // Truth values and indices stay what they are.
+      if (graph_.tensor(id).dtype == DType::f32) MOTE_TRY_VOID(value(id));
+    }
     for (Op& op : std::exchange(graph_.ops(), {})) {
       MOTE_TRY_VOID(quantize_op(op));
       MOTE_TRY_VOID(check_scales(op));
@@ -123,7 +126,7 @@ class Quantizer {
   }
 
   Result<void> quantize_op(Op& op) {
-    if (op.as<graph::ArgReduce>() != nullptr) return {};
+    if (graph_.tensor(op.outputs[0]).dtype == DType::i32) return {};  // indices, and what they are moved to
     if (graph_.tensor(op.outputs[0]).dtype == DType::i8) return quantize_truth(op);
     // Truth values that become numbers.
     if (op.as<graph::Dequantize>() != nullptr) {

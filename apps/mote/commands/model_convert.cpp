@@ -1,4 +1,4 @@
-// `mote convert`: between TensorFlow Lite's file and mote's graph text; to int8; to a model that streams.
+// `mote convert`: between TensorFlow Lite's file, ONNX's and mote's graph text; to int8; to a model that streams.
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include "model_commands.hpp"
 #include "model_file.hpp"
 #include "mote/base/file.hpp"
+#include "mote/formats/onnx.hpp"
 #include "mote/formats/tflite.hpp"
 #include "mote/graph/executor.hpp"
 #include "mote/graph/quantization.hpp"
@@ -77,13 +78,15 @@ Result<graph::Graph> quantized(const graph::Graph& graph, const Options& options
 Result<formats::Format> format_for(const std::string& out) {
   const std::string extension = std::filesystem::path(out).extension().string();
   if (extension == ".tflite") return formats::Format::tflite;
+  if (extension == ".onnx") return formats::Format::onnx;
   if (extension == ".mote") return formats::Format::graph_text;
   return fail(Code::invalid_argument,
-              out + ": the name must end in .tflite or .mote (graph text), which says what is written");
+              out + ": the name must end in .tflite, .onnx or .mote (graph text), which says what is written");
 }
 
 Result<Bytes> written(const graph::Graph& graph, formats::Format format) {
   if (format == formats::Format::tflite) return formats::write_tflite(graph);
+  if (format == formats::Format::onnx) return formats::write_onnx(graph);
   const std::string text = graph::print(graph);
   return Bytes(text.begin(), text.end());
 }
@@ -147,7 +150,8 @@ Result<Outcome> convert(const Options& options) {
 }  // namespace
 
 Command convert_command() {
-  return {"convert", "model file (.tflite, .onnx, .mote) to another format: .tflite or .mote (graph text), or to int8",
+  return {"convert",
+          "model file (.tflite, .onnx, .mote) to another format: .tflite, .onnx or .mote (graph text), or to int8",
           "mote convert model.tflite model.mote", [](CLI::App& app) -> Action {
             auto options = std::make_shared<Options>();
             app.add_option("in", options->in, "the model; what it is, its content tells")->required();

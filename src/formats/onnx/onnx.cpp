@@ -128,7 +128,8 @@ class Reader {
  public:
   Reader(const schema::Model& file, std::string_view file_name, std::size_t bytes)
       : file_(file), file_name_(file_name) {
-    model_.budget_bytes = 2 * bytes + (1u << 20);
+    // Weights of a byte become floats, and floats in another order, before they are bytes again.
+    model_.budget_bytes = 12 * bytes + (1u << 20);
   }
 
   Result<graph::Graph> read() && {

@@ -1,5 +1,6 @@
 #pragma once
-// Reads ONNX models: float32 and quantized, operator sets 7 to 21. Which operators: docs/operators-onnx.md.
+// Reads ONNX models: float32 and quantized, operator sets 7 to 21; writes them. Which operators:
+// docs/operators-onnx.md.
 
 #include <string>
 #include <string_view>
@@ -20,6 +21,14 @@ namespace mote::formats {
 /// @error malformed    broken bytes, or tensors that do not go together
 /// @error unsupported  an operator or type that mote lacks, naming node, operator and position
 [[nodiscard]] Result<graph::Graph> read_onnx(ByteSpan bytes, std::string_view name);
+
+/// Writes a model in operator set 20. Inputs and outputs keep the graph's shapes (channels last); layers have channels
+/// first inside, with Transpose nodes where the two meet. Integers are written as DequantizeLinear in front of the real
+/// operator and QuantizeLinear behind it: read back, optimize::quantize_as_marked gives the same bytes for the same
+/// inputs.
+/// @error unsupported  a state, values of 16 bits, or an operator that ONNX lacks; names operator and tensor.
+/// @error malformed    the graph does not verify.
+[[nodiscard]] Result<Bytes> write_onnx(const graph::Graph& graph);
 
 /// A tensor file (.pb) of ONNX: test data. Constants have their bytes; the name may be empty.
 [[nodiscard]] Result<graph::Tensor> read_onnx_tensor(ByteSpan bytes);
