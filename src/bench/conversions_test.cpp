@@ -43,8 +43,8 @@ class Row {
     graph_.set_inputs({last_});
     return last_;
   }
-  Row& then(graph::Attributes attributes, DType type, Quantization q) {
-    const TensorId y = add(type, graph_.tensor(last_).shape, std::move(q));
+  Row& then(graph::Attributes attributes, DType type, Quantization q, graph::Shape shape = {}) {
+    const TensorId y = add(type, shape.rank() == 0 ? graph_.tensor(last_).shape : std::move(shape), std::move(q));
     graph_.add_op({graph_.tensor(y).name, std::move(attributes), {last_}, {y}});
     last_ = y;
     return *this;
@@ -71,6 +71,18 @@ TEST(ConversionsOnTheBoard, between_8_16_and_32_bits) {
       .then(graph::Quantize{}, DType::i8, q(0.03f, -9))
       .then(graph::Quantize{}, DType::i8, q(0.04f, 30))
       .then(graph::Quantize{}, DType::i32, q(0.00002f, 0));
+  expect_the_hosts_bytes(row.finish());
+}
+
+TEST(ConversionsOnTheBoard, of_numbers_and_places_in_order) {
+  const Quantization numbers = Quantization::per_tensor(1.0f, 0);
+  Row row;
+  row.input(DType::i8, {1, 9, 5}, Quantization::per_tensor(0.05f, 3));
+  row.then(graph::TopK{graph::ArgKind::minimum, 1}, DType::i8, Quantization::per_tensor(0.05f, 3), {1, 7, 5})
+      .then(graph::TopK{graph::ArgKind::maximum, 2}, DType::i32, {}, {1, 7, 3})
+      .then(graph::Cast{}, DType::i16, numbers)
+      .then(graph::Cast{}, DType::i8, numbers)
+      .then(graph::Cast{}, DType::i32, {});
   expect_the_hosts_bytes(row.finish());
 }
 

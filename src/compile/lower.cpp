@@ -46,6 +46,9 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Shift&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Reduce&) const { return lower_reduce(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::ArgReduce&) const { return lower_arg_reduce(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::TopK&) const { return lower_top_k(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::CumSum&) const { return lower_cumsum(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Cast&) const { return lower_cast(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::ResizeBilinear&) const { return lower_resize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }
@@ -76,7 +79,8 @@ struct Lowerer {
 bool compiles_floats(const graph::Op& op) {
   return op.as<graph::TreeEnsemble>() != nullptr || op.as<graph::Scores>() != nullptr ||
          op.as<graph::Reshape>() != nullptr || op.as<graph::ArgReduce>() != nullptr ||
-         op.as<graph::Slice>() != nullptr || op.as<graph::Concat>() != nullptr || op.as<graph::Gather>() != nullptr;
+         op.as<graph::Slice>() != nullptr || op.as<graph::Concat>() != nullptr || op.as<graph::Gather>() != nullptr ||
+         op.as<graph::TopK>() != nullptr || op.as<graph::CumSum>() != nullptr;
 }
 
 /// Sum of |w| of each output channel.
@@ -95,8 +99,10 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const auto& x = graph.tensor(op.inputs[0]);
   const auto& y = graph.tensor(op.outputs[0]);
   const bool wide = x.dtype == graph::DType::i16 && y.dtype == graph::DType::i16;
-  const bool requantizes = op.as<graph::Quantize>() != nullptr && x.dtype != graph::DType::f32;
-  const bool gives_indices = op.as<graph::ArgReduce>() != nullptr && y.dtype == graph::DType::i32;
+  const bool requantizes =
+      (op.as<graph::Quantize>() != nullptr && x.dtype != graph::DType::f32) || op.as<graph::Cast>() != nullptr;
+  const bool gives_indices =
+      (op.as<graph::ArgReduce>() != nullptr || op.as<graph::TopK>() != nullptr) && y.dtype == graph::DType::i32;
   const bool recurrent = graph::is_recurrent(op);
   const bool floats = x.dtype == graph::DType::f32 && compiles_floats(op);
   const bool views_indices = x.dtype == graph::DType::i32 && op.as<graph::Reshape>() != nullptr;

@@ -30,6 +30,9 @@ namespace mote::compile {
 [[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                                              const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_top_k(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_cumsum(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_cast(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// What recurrent layers are made of.
 [[nodiscard]] LoweredOp lower_recurrent(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
@@ -51,6 +54,9 @@ namespace mote::compile {
 
 /// An operator that takes `kernel`, which stands in the header `include`.
 [[nodiscard]] LoweredOp lowered_op(const std::string& symbol, std::string kernel, std::string include);
+
+/// "reinterpret_cast<const float*>(x0)": an argument of a body as what its elements are.
+[[nodiscard]] std::string typed_pointer(std::string_view qualifier, graph::DType type, std::string_view argument);
 
 struct GeometryMember {
   const char* name;

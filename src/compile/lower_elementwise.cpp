@@ -155,12 +155,8 @@ LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const
                                               {"clamp_low", g.clamp_low},
                                               {"clamp_high", g.clamp_high}});
   const graph::DType from = graph.tensor(op.inputs[0]).dtype, to = graph.tensor(op.outputs[0]).dtype;
-  const auto pointer = [](std::string_view qualifier, graph::DType type, std::string_view p) {
-    if (type == graph::DType::i8) return std::string(p);
-    return fmt::format("reinterpret_cast<{}std::int{}_t*>({})", qualifier, 8 * graph::size_bytes(type), p);
-  };
-  lowered.body = fmt::format("requantize_tensor({}_geometry{{}}, {}, {});", symbol, pointer("const ", from, "x0"),
-                             pointer("", to, "y"));
+  lowered.body = fmt::format("requantize_tensor({}_geometry{{}}, {}, {});", symbol, typed_pointer("const ", from, "x0"),
+                             typed_pointer("", to, "y"));
   // A result of another size would overtake what is still to be read, or lie behind it.
   if (from == to) lowered.may_reuse_inputs = {0};
   return lowered;

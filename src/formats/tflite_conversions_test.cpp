@@ -61,6 +61,22 @@ std::vector<Conversion> conversions() {
   all.push_back({"int8 to float", B::DEQUANTIZE, 2, T::INT8, byte, T::FLOAT32, kPlain});
   all.push_back({"uint8 to float", B::DEQUANTIZE, 1, T::UINT8, of(0.05f, 125), T::FLOAT32, kPlain});
   all.push_back({"int16 to float", B::DEQUANTIZE, 3, T::INT16, word, T::FLOAT32, kPlain});
+  // As numbers.
+  const Value truth = kPlain;
+  for (const auto& [name, from] : {std::pair{"float", T::FLOAT32}, {"int8", T::INT8}, {"int16", T::INT16}}) {
+    for (const auto& [other, to] :
+         {std::pair{"float", T::FLOAT32}, {"int8", T::INT8}, {"int16", T::INT16}, {"int32", T::INT32}}) {
+      all.push_back({std::string("cast ") + name + " to " + other, B::CAST, 1, from, kPlain, to, kPlain});
+    }
+  }
+  all.push_back({"cast uint8 to float", B::CAST, 1, T::UINT8, kPlain, T::FLOAT32, kPlain});
+  all.push_back({"cast uint8 to int16", B::CAST, 1, T::UINT8, kPlain, T::INT16, kPlain});
+  all.push_back({"cast uint8 to int32", B::CAST, 1, T::UINT8, kPlain, T::INT32, kPlain});
+  all.push_back({"cast bool to float", B::CAST, 1, T::BOOL, truth, T::FLOAT32, kPlain});
+  all.push_back({"cast bool to int32", B::CAST, 1, T::BOOL, truth, T::INT32, kPlain});
+  all.push_back({"cast float to bool", B::CAST, 1, T::FLOAT32, kPlain, T::BOOL, truth});
+  all.push_back({"cast int8 to bool", B::CAST, 1, T::INT8, kPlain, T::BOOL, truth});
+  all.push_back({"cast uint8 to bool", B::CAST, 1, T::UINT8, kPlain, T::BOOL, truth});
   return all;
 }
 
@@ -69,6 +85,12 @@ Bytes file_of(const Conversion& c) {
   one.input_of(c.from, c.x);
   one.output_of(c.to, c.y);
   if (c.code == B::QUANTIZE) one.options(fb::QuantizeOptionsT{});
+  if (c.code == B::CAST) {
+    fb::CastOptionsT options;
+    options.in_data_type = c.from;
+    options.out_data_type = c.to;
+    one.options(options);
+  }
   if (c.code == B::DEQUANTIZE) one.options(fb::DequantizeOptionsT{});
   return one.file();
 }
@@ -149,6 +171,14 @@ TEST(TfliteConversions, that_do_not_exist_are_refused) {
               testing::HasSubstr("finer than what it computes"));
   EXPECT_THAT(refusal({"", B::QUANTIZE, 2, T::INT16, of(0.1f, 5), T::INT8, byte}),
               testing::HasSubstr("zero point 5, outside of its type"));
+  EXPECT_THAT(refusal({"", B::CAST, 1, T::INT8, byte, T::FLOAT32, kPlain}),
+              testing::HasSubstr("is quantized, and its steps as numbers are of no use"));
+  EXPECT_THAT(refusal({"", B::CAST, 1, T::FLOAT32, kPlain, T::UINT8, kPlain}),
+              testing::HasSubstr("it turns other numbers into uint8"));
+  EXPECT_THAT(refusal({"", B::CAST, 1, T::INT8, kPlain, T::FLOAT32, {{1, 5, 7, 4}, 0.0f, 0}}),
+              testing::HasSubstr("it turns [1,5,7,3] into [1,5,7,4]"));
+  EXPECT_THAT(refusal({"", B::QUANTIZE, 2, T::INT8, kPlain, T::INT8, byte}),
+              testing::HasSubstr("int8 without a scale"));
   EXPECT_THAT(refusal({"", B::DEQUANTIZE, 2, T::FLOAT32, kPlain, T::FLOAT32, kPlain}),
               testing::HasSubstr("it does not turn int8 or int16 into float32"));
 }

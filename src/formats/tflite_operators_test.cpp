@@ -461,6 +461,33 @@ std::vector<Case> cases() {
       o.output(x);
     });
   }
+  // In order.
+  for (const int k : {1, 2, 7}) {
+    add("topk_v2 " + std::to_string(k), B::TOPK_V2, 1, 2, [=](OneOperator& o) {
+      o.input({{1, 4, 7}});
+      o.integers({k}, {});
+      o.output({{1, 4, k}});
+      o.indices({1, 4, k});
+      o.options(fb::TopKV2OptionsT{});
+    });
+  }
+  for (const auto& [axis, exclusive, reverse] :
+       {std::tuple{1, false, false}, {-1, true, false}, {2, false, true}, {-1, true, true}}) {
+    add("cumsum", B::CUMSUM, 1, 0, [=, axis = axis, exclusive = exclusive, reverse = reverse](OneOperator& o) {
+      o.input(x);
+      o.integers({axis}, {});
+      o.output(x);
+      fb::CumsumOptionsT options;
+      options.exclusive = exclusive;
+      options.reverse = reverse;
+      o.options(options);
+    });
+  }
+  add("log_softmax", B::LOG_SOFTMAX, 1, 0, [=](OneOperator& o) {
+    o.input(x);
+    o.output(x);
+    o.options(fb::LogSoftmaxOptionsT{});
+  });
   return all;
 }
 
@@ -516,7 +543,8 @@ TEST(TfliteOperatorsAgree, one_by_one) {
       const auto outputs = test::run(*model, inputs);
       ASSERT_TRUE(outputs) << name << ": " << outputs.error().message();
       jobs.push_back({file, inputs});
-      const bool bytes = model->output().dtype != graph::DType::f32;
+      const bool bytes = std::ranges::any_of(
+          model->outputs(), [&](graph::TensorId id) { return model->tensor(id).dtype != graph::DType::f32; });
       here.push_back({name, integer, bytes, *outputs});
       const auto parsed = graph::parse(graph::print(*model));
       ASSERT_TRUE(parsed) << name << ": " << parsed.error().message();

@@ -1,9 +1,10 @@
-// Between floats, 8, 16 and 32 bits.
+// Between floats, 8, 16 and 32 bits: as quantized values (Quantize, Dequantize) or as numbers (Cast).
 
 #include <cmath>
 
 #include "executor_kernels.hpp"
 #include "kernels/add.hpp"
+#include "kernels/cast.hpp"
 #include "mote/graph/integer_params.hpp"
 
 namespace mote::graph::executor {
@@ -27,8 +28,9 @@ Result<Step> with_type(DType type, Pointer* bytes, Function f) {
       return f(as(std::int16_t{}));
     case DType::i32:
       return f(as(std::int32_t{}));
-    case DType::u8:
     case DType::i64:
+      return f(as(std::int64_t{}));
+    case DType::u8:
       break;
   }
   return fail(Code::unsupported, "there is no conversion of " + std::string(name(type)));
@@ -62,11 +64,13 @@ Result<std::function<void()>> prepare_conversion(const Graph& graph, const Op& o
     return with_type(to.dtype, output, [&](auto* y) -> Result<Step> {
       using In = std::remove_const_t<std::remove_pointer_t<decltype(x)>>;
       using Out = std::remove_pointer_t<decltype(y)>;
-      if constexpr (std::is_integral_v<In> && std::is_integral_v<Out>) {
+      if (op.as<Cast>() != nullptr)
+        return Step([x, y, n = static_cast<std::int32_t>(count)] { device::cast(x, y, n); });
+      if constexpr (std::is_integral_v<In> && sizeof(In) <= 2 && std::is_integral_v<Out> && sizeof(Out) <= 4) {
         return Step([g = requantize_geometry(graph, op), x, y] { device::requantize_tensor(g, x, y); });
-      } else if constexpr (std::is_integral_v<Out> && sizeof(Out) <= 2) {
+      } else if constexpr (std::is_same_v<In, float> && std::is_integral_v<Out> && sizeof(Out) <= 2) {
         return quantized(to.quantization, count, x, y);
-      } else if constexpr (std::is_integral_v<In>) {
+      } else if constexpr (std::is_integral_v<In> && sizeof(In) <= 2 && std::is_same_v<Out, float>) {
         return dequantized(from.quantization, count, x, y);
       } else {
         return fail(Code::unsupported, "'" + op.name + "' turns " + std::string(name(from.dtype)) + " into " +

@@ -284,6 +284,9 @@ struct FloatStep {
   Result<Step> operator()(const ResizeBilinear& a) const {
     return Step([g = resize_geometry(graph, op), mode = a.mode, x = in(0), out = y] { resize(g, mode, x, out); });
   }
+  Result<Step> operator()(const CumSum&) const {
+    return Step([g = cumsum_geometry(graph, op), x = in(0), out = y] { device::cumsum(g, x, out); });
+  }
   Result<Step> operator()(const TreeEnsemble&) const { return prepare_trees(graph, op, inputs, y); }
   Result<Step> operator()(const Scores& a) const { return prepare_scores(count(), a.kind, in(0), y); }
   Result<Step> operator()(const Dropout&) const {

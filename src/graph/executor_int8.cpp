@@ -142,7 +142,8 @@ Result<std::function<void()>> prepare(const Graph& graph, const Op& op, const st
   if (is_move(op)) return prepare_moves(graph, op, inputs, output);
   if (is_recurrent(op)) return prepare_recurrent(graph, op, inputs, output);
   if (op.as<Compare>() != nullptr) return prepare_compare(graph, op, inputs, output);
-  if (op.as<Quantize>() != nullptr || op.as<Dequantize>() != nullptr)
+  if (op.as<TopK>() != nullptr) return prepare_top_k(graph, op, inputs, output);
+  if (op.as<Quantize>() != nullptr || op.as<Dequantize>() != nullptr || op.as<Cast>() != nullptr)
     return prepare_conversion(graph, op, inputs, output);
   if (op.as<Select>() != nullptr) return prepare_select(graph, op, inputs, output);
   if (op.as<MatMul>() != nullptr) return prepare_matmul(graph, op, inputs, output);

@@ -30,7 +30,10 @@ namespace mote::graph::executor {
                                                           const std::vector<const std::uint8_t*>& inputs,
                                                           std::uint8_t* output);
 
-/// Quantize and Dequantize, of any types they have.
+[[nodiscard]] std::function<void()> prepare_top_k(const Graph& graph, const Op& op,
+                                                  const std::vector<const std::uint8_t*>& inputs, std::uint8_t* output);
+
+/// Quantize, Dequantize and Cast, of any types they have.
 [[nodiscard]] Result<std::function<void()>> prepare_conversion(const Graph& graph, const Op& op,
                                                                const std::vector<const std::uint8_t*>& inputs,
                                                                std::uint8_t* output);

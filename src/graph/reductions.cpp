@@ -77,6 +77,26 @@ device::ArgGeometry arg_geometry(const Graph& graph, const Op& op) {
   return g;
 }
 
+device::TopKGeometry top_k_geometry(const Graph& graph, const Op& op) {
+  const TopK& a = *op.as<TopK>();
+  const Shape &shape = graph.tensor(op.inputs[0]).shape, &y = graph.tensor(op.outputs[0]).shape;
+  const auto axis = static_cast<std::size_t>(a.axis);
+  device::TopKGeometry g{1, shape[axis], 1, y[axis], a.kind == ArgKind::maximum ? 1 : -1};
+  for (std::size_t d = 0; d < axis; ++d) g.outer *= shape[d];
+  for (std::size_t d = axis + 1; d < shape.rank(); ++d) g.inner *= shape[d];
+  return g;
+}
+
+device::CumSumGeometry cumsum_geometry(const Graph& graph, const Op& op) {
+  const CumSum& a = *op.as<CumSum>();
+  const Shape& shape = graph.tensor(op.inputs[0]).shape;
+  const auto axis = static_cast<std::size_t>(a.axis);
+  device::CumSumGeometry g{1, shape[axis], 1, a.exclusive, a.reverse};
+  for (std::size_t d = 0; d < axis; ++d) g.outer *= shape[d];
+  for (std::size_t d = axis + 1; d < shape.rank(); ++d) g.inner *= shape[d];
+  return g;
+}
+
 device::ResizeGeometry resize_geometry(const Graph& graph, const Op& op) {
   const ResizeMode mode = op.as<ResizeBilinear>()->mode;
   const Shape &x = graph.tensor(op.inputs[0]).shape, &y = graph.tensor(op.outputs[0]).shape;

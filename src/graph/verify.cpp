@@ -179,6 +179,19 @@ class ShapeRule {
     dims[static_cast<std::size_t>(a.axis)] = 1;
     return Shape(std::move(dims));
   }
+  Result<Shape> operator()(const TopK& a) const {
+    const Shape& out = graph_.tensor(op_.outputs[0]).shape;
+    const auto axis = static_cast<std::size_t>(a.axis);
+    bool fits = a.axis >= 0 && axis < in(0).rank() && out.rank() == in(0).rank();
+    for (std::size_t d = 0; fits && d < out.rank(); ++d) fits = d == axis ? out[d] <= in(0)[d] : out[d] == in(0)[d];
+    if (!fits) return refuse("takes " + out.text() + " of " + in(0).text() + " along axis " + std::to_string(a.axis));
+    return out;
+  }
+  Result<Shape> operator()(const CumSum& a) const {
+    if (a.axis < 0 || static_cast<std::size_t>(a.axis) >= in(0).rank())
+      return refuse("has an axis outside of its input " + in(0).text());
+    return in(0);
+  }
   Result<Shape> operator()(const ResizeBilinear&) const {
     const Shape& out = graph_.tensor(op_.outputs[0]).shape;
     const auto fits = [&](std::size_t d) { return in(0)[d] <= kLargestResized && out[d] <= kLargestResized; };
@@ -458,6 +471,26 @@ class TypeRule {
       return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
     return {};
   }
+  Result<void> operator()(const TopK&) const {
+    if (x_.dtype != DType::f32 && x_.dtype != DType::i8)
+      return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
+    return y_.dtype == DType::i32 ? quantized(x_) : moved(x_);
+  }
+  Result<void> operator()(const CumSum& a) const {
+    if (x_.dtype != DType::f32) return refuse("works on floats, its input is " + std::string(name(x_.dtype)));
+    if ((a.exclusive | a.reverse | 1) != 1) return refuse("is neither exclusive nor not, or reversed nor not");
+    return same_type(x_);
+  }
+  Result<void> operator()(const Cast&) const {
+    for (const Tensor* t : {&x_, &y_}) {
+      const bool narrow = t->dtype == DType::i8 || t->dtype == DType::i16;
+      if (!narrow && t->dtype != DType::f32 && t->dtype != DType::i32 && t->dtype != DType::i64)
+        return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)));
+      if (narrow && t->quantization != Quantization::per_tensor(1.0f, 0))
+        return refuse("takes whole numbers, '" + t->name + "' has another scale than 1");
+    }
+    return {};
+  }
   Result<void> operator()(const ResizeBilinear&) const { return moved(x_); }
   Result<void> operator()(const DenseWide&) const {
     MOTE_TRY_VOID(typed(x_, DType::i8));
@@ -508,14 +541,22 @@ class TypeRule {
     return same_type(x_);
   }
   Result<void> operator()(const Quantize&) const {
-    if (y_.dtype == DType::i8 && (x_.dtype == DType::f32 || x_.dtype == DType::i8)) return quantized_sides();
-    return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) +
-                  "; f32 or i8 into i8 is possible");
+    const bool narrow = y_.dtype == DType::i8 || y_.dtype == DType::i16;
+    const bool integers = x_.dtype == DType::i8 || x_.dtype == DType::i16;
+    if ((!narrow || (x_.dtype != DType::f32 && !integers)) && (y_.dtype != DType::i32 || !integers)) {
+      return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) +
+                    "; f32, i8 or i16 into i8 or i16, and i8 or i16 into i32 are possible");
+    }
+    if (x_.quantization.per_channel() || y_.quantization.per_channel())
+      return refuse("has a side with more than one scale");
+    if (y_.dtype == DType::i32 && (!y_.quantization.present() || y_.quantization.zero_point() != 0))
+      return refuse("gives i32 without a scale or with a zero point");
+    return quantized_sides();
   }
   Result<void> operator()(const Dequantize&) const {
-    if (y_.dtype == DType::f32 && x_.dtype == DType::i8) return quantized_sides();
+    if (y_.dtype == DType::f32 && (x_.dtype == DType::i8 || x_.dtype == DType::i16)) return quantized_sides();
     return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) +
-                  "; i8 into f32 is possible");
+                  "; i8 or i16 into f32 is possible");
   }
   Result<void> operator()(const Softmax&) const {
     if (x_.dtype == DType::i8 && x_.shape.back() > device::kSoftmaxMostDepth) {
@@ -631,7 +672,8 @@ bool has_int16_form(const Op& op) {
   return op.as<Conv2D>() != nullptr || op.as<DepthwiseConv2D>() != nullptr || op.as<Dense>() != nullptr ||
          op.as<Add>() != nullptr || op.as<Reshape>() != nullptr || op.as<Concat>() != nullptr ||
          op.as<Slice>() != nullptr || op.as<Transpose>() != nullptr || op.as<Pad>() != nullptr ||
-         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr || op.as<Shift>() != nullptr || is_recurrent(op);
+         op.as<Broadcast>() != nullptr || op.as<Gather>() != nullptr || op.as<Shift>() != nullptr ||
+         op.as<Quantize>() != nullptr || op.as<Dequantize>() != nullptr || op.as<Cast>() != nullptr || is_recurrent(op);
 }
 
 Result<void> verify_types(const Graph& graph, const Op& op) {

@@ -126,7 +126,8 @@ class Quantizer {
   }
 
   Result<void> quantize_op(Op& op) {
-    if (graph_.tensor(op.outputs[0]).dtype == DType::i32) return {};  // indices, and what they are moved to
+    // Indices, and what they are moved to.
+    if (graph_.tensor(op.outputs[0]).dtype == DType::i32 && op.as<graph::Cast>() == nullptr) return {};
     if (graph_.tensor(op.outputs[0]).dtype == DType::i8) return quantize_truth(op);
     // Truth values that become numbers.
     if (op.as<graph::Dequantize>() != nullptr) {
@@ -288,7 +289,7 @@ bool joins_values(const Op& op) {
 
 bool passes_values_on(const Op& op) {
   return op.as<graph::Pool2D>() != nullptr || op.as<graph::Reshape>() != nullptr ||
-         op.as<graph::ResizeBilinear>() != nullptr || is_extremum(op) ||
+         op.as<graph::ResizeBilinear>() != nullptr || is_extremum(op) || op.as<graph::TopK>() != nullptr ||
          (graph::is_move(op) && op.as<graph::Concat>() == nullptr);
 }
 

@@ -180,8 +180,9 @@ Result<void> ModelReader::settle(const OperatorReader& reader, std::size_t first
       continue;
     }
     const bool indices =
-        y.dtype == DType::i32 && (op.as<graph::ArgReduce>() != nullptr || op.as<graph::Reshape>() != nullptr ||
-                                  op.as<graph::Quantize>() != nullptr);
+        y.dtype == DType::i32 &&
+        (op.as<graph::ArgReduce>() != nullptr || op.as<graph::Reshape>() != nullptr ||
+         op.as<graph::Quantize>() != nullptr || op.as<graph::TopK>() != nullptr || op.as<graph::Cast>() != nullptr);
     if (auto checked = check_element_type(y); !checked && !indices) {
       return reader.refuse(checked.error().code(), "tensor " + in_quotes(y.name) + ", " + checked.error().message());
     }

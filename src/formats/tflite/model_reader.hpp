@@ -47,7 +47,10 @@ class ModelReader {
   static constexpr std::size_t kTableBytes = 24;
 
   [[nodiscard]] Result<void> read_tensors(const fb::SubGraph& subgraph);
-  [[nodiscard]] Result<graph::Tensor> read_tensor(const fb::Tensor& tensor, std::string name);
+  /// Of each tensor of a subgraph, whether CAST reads or writes it: a number then, where it has no scale.
+  [[nodiscard]] std::vector<bool> plain_numbers(const fb::SubGraph& subgraph) const;
+  /// @param plain  8 and 16 bits without a scale count in steps of 1
+  [[nodiscard]] Result<graph::Tensor> read_tensor(const fb::Tensor& tensor, std::string name, bool plain);
   [[nodiscard]] Result<graph::Quantization> read_quantization(const fb::QuantizationParameters& source,
                                                               const graph::Tensor& tensor, fb::TensorType type);
   [[nodiscard]] Result<void> read_data(const fb::Tensor& source, graph::Tensor& tensor);
@@ -151,6 +154,12 @@ class OperatorReader {
     return static_cast<std::size_t>(id) < model_.unsigned_.size() && model_.unsigned_[static_cast<std::size_t>(id)];
   }
   [[nodiscard]] double scale(graph::TensorId id) const { return static_cast<double>(tensor(id).quantization.scale()); }
+  /// BOOL in the file.
+  [[nodiscard]] bool is_truth(graph::TensorId id) const;
+  /// For int32 that Quantize gives as numbers.
+  void set_scale_1(graph::TensorId id) {
+    model_.graph_.tensor(id).quantization = graph::Quantization::per_tensor(1.0f, 0);
+  }
   /// For int8 operators that multiply by `factor` over the output's scale: fixed-point multipliers end at a certain
   /// size.
   /// @error unsupported

@@ -13,6 +13,8 @@ using graph::Tensor;
 // Offsets of the format are 31 bits; this leaves room for the tables.
 constexpr std::uint64_t kMaxDataBytes = std::uint64_t{1} << 30;
 
+}  // namespace
+
 fb::TensorType tensor_type(DType type) {
   switch (type) {
     case DType::f32:
@@ -30,8 +32,6 @@ fb::TensorType tensor_type(DType type) {
   }
   return fb::TensorType::FLOAT32;
 }
-
-}  // namespace
 
 fb::ActivationFunction activation_function(graph::Activation activation) {
   switch (activation) {
@@ -179,10 +179,10 @@ FileTensor OperatorWriter::value(std::string_view suffix, Tensor like) {
 
 void OperatorWriter::emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind,
                               flatbuffers::Offset<void> options, const std::vector<std::int32_t>& inputs,
-                              FileTensor output) {
+                              const std::vector<FileTensor>& outputs) {
   const std::uint32_t index = model_.operator_code(code, version);
   const auto in = builder().CreateVector(inputs);
-  const auto out = builder().CreateVector(&output, 1);
+  const auto out = builder().CreateVector(outputs);
   model_.operators_.push_back(fb::CreateOperator(builder(), index, in, out, kind, options));
 }
 

@@ -79,7 +79,13 @@ class OperatorWriter {
   template <class Options>
   void emit_to(fb::BuiltinOperator code, std::int32_t version, flatbuffers::Offset<Options> options,
                const std::vector<std::int32_t>& inputs, FileTensor output) {
-    emit_raw(code, version, fb::BuiltinOptionsTraits<Options>::enum_value, options.Union(), inputs, output);
+    emit_to_all(code, version, options, inputs, {output});
+  }
+  /// An operator with several outputs.
+  template <class Options>
+  void emit_to_all(fb::BuiltinOperator code, std::int32_t version, flatbuffers::Offset<Options> options,
+                   const std::vector<std::int32_t>& inputs, const std::vector<FileTensor>& outputs) {
+    emit_raw(code, version, fb::BuiltinOptionsTraits<Options>::enum_value, options.Union(), inputs, outputs);
   }
   /// An operator without options.
   void emit_plain(fb::BuiltinOperator code, std::int32_t version) {
@@ -87,19 +93,21 @@ class OperatorWriter {
   }
   void emit_plain_to(fb::BuiltinOperator code, std::int32_t version, const std::vector<std::int32_t>& inputs,
                      FileTensor output) {
-    emit_raw(code, version, fb::BuiltinOptions::NONE, 0, inputs, output);
+    emit_raw(code, version, fb::BuiltinOptions::NONE, 0, inputs, {output});
   }
 
   [[nodiscard]] tl::unexpected<Error> refuse(std::string_view message) const;
 
  private:
   void emit_raw(fb::BuiltinOperator code, std::int32_t version, fb::BuiltinOptions kind,
-                flatbuffers::Offset<void> options, const std::vector<std::int32_t>& inputs, FileTensor output);
+                flatbuffers::Offset<void> options, const std::vector<std::int32_t>& inputs,
+                const std::vector<FileTensor>& outputs);
 
   ModelWriter& model_;
   const graph::Op& op_;
 };
 
+[[nodiscard]] fb::TensorType tensor_type(graph::DType type);
 [[nodiscard]] fb::ActivationFunction activation_function(graph::Activation activation);
 
 }  // namespace mote::formats::tflite

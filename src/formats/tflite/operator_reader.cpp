@@ -178,6 +178,12 @@ Result<graph::Quantization> OperatorReader::quantization_of_intermediate(std::si
   return found;
 }
 
+bool OperatorReader::is_truth(TensorId id) const {
+  const auto* tensors = model_.subgraph_->tensors();
+  return static_cast<std::size_t>(id) < count(tensors) &&
+         tensors->Get(static_cast<flatbuffers::uoffset_t>(id))->type() == fb::TensorType::BOOL;
+}
+
 Result<void> OperatorReader::same_type(TensorId a, TensorId b) const {
   if (tensor(a).dtype == tensor(b).dtype) return {};
   return refuse(Code::unsupported, "tensors " + in_quotes(tensor(a).name) + " and " + in_quotes(tensor(b).name) +

@@ -11,7 +11,7 @@ std::vector<const OperatorRow*> collect() {
   for (const auto part :
        {convolution_rows(), dense_rows(), pool_rows(), reduce_rows(), resize_rows(), transpose_convolution_rows(),
         unary_rows(), binary_rows(), logic_rows(), softmax_rows(), join_rows(), slice_rows(), permute_rows(),
-        reshape_rows(), quantize_rows(), pad_rows(), recurrent_rows(), variable_rows()}) {
+        reshape_rows(), quantize_rows(), pad_rows(), recurrent_rows(), variable_rows(), order_rows()}) {
     for (const OperatorRow& row : part) rows.push_back(&row);
   }
   return rows;

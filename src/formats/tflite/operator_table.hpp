@@ -48,6 +48,7 @@ struct OperatorRow {
 [[nodiscard]] std::span<const OperatorRow> quantize_rows();
 [[nodiscard]] std::span<const OperatorRow> pad_rows();
 [[nodiscard]] std::span<const OperatorRow> recurrent_rows();
+[[nodiscard]] std::span<const OperatorRow> order_rows();
 [[nodiscard]] std::span<const OperatorRow> variable_rows();
 
 }  // namespace mote::formats::tflite

@@ -104,11 +104,12 @@ Result<void> ModelReader::read_tensors(const fb::SubGraph& subgraph) {
   const std::size_t tensors = count(subgraph.tensors());
   MOTE_TRY_VOID(charge(tensors * kTableBytes));
   unusable_.resize(tensors);
+  const std::vector<bool> plain = plain_numbers(subgraph);
   for (std::size_t i = 0; i < tensors; ++i) {
     const fb::Tensor* source = subgraph.tensors()->Get(static_cast<flatbuffers::uoffset_t>(i));
     MOTE_TRY_VOID(charge(source->name() == nullptr ? 0 : source->name()->size()));
     std::string name = unique_name(*source, i);
-    auto tensor = read_tensor(*source, name);
+    auto tensor = read_tensor(*source, name, plain[i]);
     if (!tensor) {
       unusable_[i] = std::move(tensor).error().in(tensor_place(i, name));
       tensor = Tensor{std::move(name), DType::f32, {}, {}, nullptr};
@@ -122,7 +123,25 @@ Result<void> ModelReader::read_tensors(const fb::SubGraph& subgraph) {
   return {};
 }
 
-Result<Tensor> ModelReader::read_tensor(const fb::Tensor& source, std::string name) {
+std::vector<bool> ModelReader::plain_numbers(const fb::SubGraph& subgraph) const {
+  std::vector<bool> plain(count(subgraph.tensors()), false);
+  const auto mark = [&](const flatbuffers::Vector<std::int32_t>* ids) {
+    const std::int32_t id = count(ids) > 0 ? ids->Get(0) : -1;
+    if (id >= 0 && static_cast<std::size_t>(id) < plain.size()) plain[static_cast<std::size_t>(id)] = true;
+  };
+  for (std::size_t i = 0; i < count(subgraph.operators()); ++i) {
+    const fb::Operator& op = *subgraph.operators()->Get(static_cast<flatbuffers::uoffset_t>(i));
+    if (op.opcode_index() >= count(model_.operator_codes())) continue;
+    if (operator_number(*model_.operator_codes()->Get(op.opcode_index())) !=
+        static_cast<std::int32_t>(fb::BuiltinOperator::CAST))
+      continue;
+    mark(op.inputs());
+    mark(op.outputs());
+  }
+  return plain;
+}
+
+Result<Tensor> ModelReader::read_tensor(const fb::Tensor& source, std::string name, bool plain) {
   Tensor tensor;
   tensor.name = std::move(name);
   MOTE_TRY(tensor.dtype, element_type(source.type()));
@@ -134,6 +153,9 @@ Result<Tensor> ModelReader::read_tensor(const fb::Tensor& source, std::string na
   if (source.quantization() != nullptr && tensor.dtype != DType::f32) {
     MOTE_TRY(tensor.quantization, read_quantization(*source.quantization(), tensor, source.type()));
   }
+  const bool narrow = tensor.dtype == DType::i8 || tensor.dtype == DType::i16;
+  if (plain && narrow && !tensor.quantization.present())
+    tensor.quantization = graph::Quantization::per_tensor(1.0f, source.type() == fb::TensorType::UINT8 ? -128 : 0);
   if (source.type() == fb::TensorType::BOOL) tensor.quantization = graph::truth_quantization();
   if (source.type() == fb::TensorType::UINT8 && !tensor.quantization.present())
     return fail(Code::unsupported, "has uint8 elements without a scale; quantized models have one");

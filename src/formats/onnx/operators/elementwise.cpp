@@ -236,6 +236,12 @@ Result<void> cast(NodeReader& node) {
     node.set_quantization(x, graph::Quantization(t.quantization));  // each byte for what it is
     return node.give(node.emit(graph::Dequantize{}, {x}, std::nullopt, DType::f32));
   }
+  // Computed whole numbers are int32 here, whatever the file has.
+  if (!t.is_constant() && from == DType::f32 && (to == 6 || to == 7))
+    return node.give(node.emit(graph::Cast{}, {x}, std::nullopt, DType::i32));
+  if (!t.is_constant() && from == DType::i32 && to == 1)
+    return node.give(node.emit(graph::Cast{}, {x}, std::nullopt, DType::f32));
+  if (!t.is_constant() && from == DType::i32 && to == 7) return node.give(x);
   if (!t.is_constant() || (to != 1 && to != 6 && to != 7))
     return node.refuse(Code::unsupported, "it converts to type " + std::to_string(to) +
                                               ", which only constants of whole numbers and floats can");

@@ -64,6 +64,36 @@ Result<void> arg(NodeReader& node) {
   return node.give(node.reshaped(y, kept));
 }
 
+/// One graph operator for each output that something reads. Sorted or not: sorted is one of the orders that are allowed
+/// then.
+Result<void> top_k(NodeReader& node) {
+  MOTE_TRY(const TensorId x, node.in(0));
+  MOTE_TRY(const std::vector<std::int64_t> k, node.numbers(1, "k"));
+  MOTE_TRY(const std::size_t axis, node.axis(node.integer("axis", -1), node.shape(x).rank()));
+  Dims out = node.dims(x);
+  std::int64_t taken = k.size() == 1 ? k[0] : 0;
+  if (const auto* a = node.attribute("k"); a != nullptr) taken = node.integer("k", 0);
+  if (taken < 1 || taken > out[axis])
+    return node.refuse(Code::unsupported, "it takes " + std::to_string(taken) + " of " + node.shape(x).text());
+  out[axis] = static_cast<std::int32_t>(taken);
+  const graph::TopK a{node.integer("largest", 1) != 0 ? graph::ArgKind::maximum : graph::ArgKind::minimum,
+                      static_cast<std::int32_t>(axis)};
+  const graph::Tensor t = node.tensor(x);
+  if (node.is_used(0)) MOTE_TRY_VOID(node.give(node.emit(a, {x}, out, t.dtype, t.quantization), 0));
+  if (node.is_used(1)) MOTE_TRY_VOID(node.give(node.emit(a, {x}, out, graph::DType::i32), 1));
+  return {};
+}
+
+Result<void> cumsum(NodeReader& node) {
+  MOTE_TRY(const TensorId x, node.in(0));
+  MOTE_TRY(const std::vector<std::int64_t> given, node.numbers(1));
+  if (given.size() != 1) return node.refuse(Code::malformed, "it has no axis");
+  MOTE_TRY(const std::size_t axis, node.axis(given[0], node.shape(x).rank()));
+  return node.give(node.emit(graph::CumSum{static_cast<std::int32_t>(axis), node.integer("exclusive", 0) != 0 ? 1 : 0,
+                                           node.integer("reverse", 0) != 0 ? 1 : 0},
+                             {x}));
+}
+
 }  // namespace
 
 std::vector<OperatorRow> reduce_rows() {
@@ -72,6 +102,7 @@ std::vector<OperatorRow> reduce_rows() {
                 kExp = static_cast<int>(UnaryKind::exp);
   return {{"ArgMax", arg<graph::ArgKind::maximum>},
           {"ArgMin", arg<graph::ArgKind::minimum>},
+          {"CumSum", cumsum},
           {"ReduceL1", reduce<ReduceKind::sum, kAbs>},
           {"ReduceL2", reduce<ReduceKind::sum, kSquare, kSqrt>},
           {"ReduceLogSum", reduce<ReduceKind::sum, kNothing, kLog>},
@@ -81,7 +112,8 @@ std::vector<OperatorRow> reduce_rows() {
           {"ReduceMin", reduce<ReduceKind::minimum>},
           {"ReduceProd", reduce<ReduceKind::product>},
           {"ReduceSum", reduce<ReduceKind::sum>},
-          {"ReduceSumSquare", reduce<ReduceKind::sum, kSquare>}};
+          {"ReduceSumSquare", reduce<ReduceKind::sum, kSquare>},
+          {"TopK", top_k}};
 }
 
 }  // namespace mote::formats::onnx

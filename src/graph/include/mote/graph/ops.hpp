@@ -354,6 +354,44 @@ struct ArgReduce {
   bool operator==(const ArgReduce&) const = default;
 };
 
+/// The largest or smallest elements along `axis`, in order, the first of equal ones first; the output's shape says how
+/// many. Its type says what: the elements, or their indices (i32).
+struct TopK {
+  static constexpr std::string_view kName = "top_k";
+  ArgKind kind = ArgKind::maximum;
+  std::int32_t axis = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("axis", self.axis);
+  }
+  bool operator==(const TopK&) const = default;
+};
+
+/// Sums of all elements so far along `axis`, f32.
+struct CumSum {
+  static constexpr std::string_view kName = "cumsum";
+  std::int32_t axis = 0;
+  std::int32_t exclusive = 0;  ///< 1: without the element itself
+  std::int32_t reverse = 0;    ///< 1: from the end
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("axis", self.axis);
+    visit("exclusive", self.exclusive);
+    visit("reverse", self.reverse);
+  }
+  bool operator==(const CumSum&) const = default;
+};
+
+/// Numbers from one of f32, i8, i16, i32 and i64 to another: of floats, fractions are cut off and what is too large
+/// becomes the largest; whole numbers wrap. i8 and i16 have scale 1 and zero point 0.
+struct Cast {
+  static constexpr std::string_view kName = "cast";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const Cast&) const = default;
+};
+
 /// Which places of the input an output pixel stands for.
 enum class ResizeMode : std::uint8_t { asymmetric, align_corners, half_pixel };
 constexpr std::size_t kResizeModes = 3;
@@ -493,7 +531,7 @@ struct Dropout {
 using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape,
                                 Quantize, Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast,
                                 Gather, Shift, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul, DenseWide,
-                                TimeFilter, LstmGate, LstmCell, LstmHidden, TreeEnsemble, Scores>;
+                                TimeFilter, LstmGate, LstmCell, LstmHidden, TreeEnsemble, Scores, TopK, CumSum, Cast>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {
