@@ -9,39 +9,11 @@
 
 set(MOTE_BEARSSL_TARBALL "" CACHE FILEPATH "bearssl_0.6+dfsg.1.orig.tar.xz, if it is not to be fetched")
 
-# Replaces what matches in a file; that nothing does is an error.
-function(mote_change file regex replacement)
-  file(READ ${file} text)
-  string(REGEX REPLACE "${regex}" "${replacement}" changed "${text}")
-  if(changed STREQUAL text)
-    message(FATAL_ERROR "${file} is not as expected: ${regex} was not found")
-  endif()
-  file(WRITE ${file} "${changed}")
-endfunction()
-
-# BearSSL unrolls for speed; on a device flash is dearer. What that gives and costs stands in the ADR.
-function(mote_shorten_bearssl folder)
-  # Eight steps of SHA-256 and SHA-512 become one in a loop.
-  foreach(hash "sha2small;64;SHA2_STEP;uint32_t" "sha2big;80;SHA2BIG_STEP;uint64_t")
-    list(GET hash 0 file)
-    list(GET hash 1 steps)
-    list(GET hash 2 step)
-    list(GET hash 3 word)
-    mote_change(${folder}/src/hash/${file}.c
-      "for \\(i = 0; i < ${steps}; i \\+= 8\\) {\n\t\t(${step}\\(a, b, c, d, e, f, g, h, i) \\+ 0\\);.*${step}\\([^;]*i \\+ 7\\);\n"
-      "for (i = 0; i < ${steps}; i ++) {\n\t\t${word} last;\n\n\t\t\\1);\n\t\tlast = h, h = g, g = f, f = e, e = d, d = c, c = b, b = a, a = last;\n")
-  endforeach()
-  # Squares in the field of Curve25519 are products.
-  mote_change(${folder}/src/ec/ec_c25519_m31.c
-    "static void\nf255_square\\(uint32_t [*]d, const uint32_t [*]a\\)\n{.*\n}\n(\n/[*]\n [*] Add two values in F255)"
-    "#define f255_square(d, a)   f255_mul(d, a, a)\n\\1")
-endfunction()
-
 function(mote_find_bearssl out)
   set(sha256 102a625bd8f6155260867a50c508df8d8c3f796985dd744df1a68e5cd1a79004)
   set(folder ${CMAKE_BINARY_DIR}/_sources/bearssl)
   set(${out} ${folder}/bearssl-0.6 PARENT_SCOPE)
-  set(done ${folder}/${sha256}-2)  # counts with what is changed below
+  set(done ${folder}/${sha256})
   if(EXISTS ${done})
     return()
   endif()
@@ -74,7 +46,6 @@ function(mote_find_bearssl out)
     message(FATAL_ERROR "${tarball} is not Debian's bearssl_0.6+dfsg.1.orig.tar.xz: its SHA-256 is ${found}")
   endif()
   file(ARCHIVE_EXTRACT INPUT "${tarball}" DESTINATION ${folder} PATTERNS "*/src/*" "*/inc/*" "*/LICENSE.txt")
-  mote_shorten_bearssl(${folder}/bearssl-0.6)
   file(TOUCH ${done})
 endfunction()
 

@@ -2,9 +2,9 @@
 
 namespace mote::update {
 
-Sha256::Sha256() { mote_sha256_begin(state_); }
-void Sha256::update(Bytes data) { mote_sha256_update(state_, data.data, data.size); }
-void Sha256::finish(std::uint8_t (&digest)[32]) { mote_sha256_end(state_, digest); }
+Sha256::Sha256() { mote_hash_begin(&state_, sizeof(state_.block)); }
+void Sha256::update(Bytes data) { mote_hash_update(&state_, data.data, data.size); }
+void Sha256::finish(std::uint8_t (&digest)[32]) { mote_hash_end(&state_, digest); }
 
 HmacSha256::HmacSha256(Bytes key) {
   std::uint8_t block[64] = {};

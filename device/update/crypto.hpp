@@ -1,10 +1,10 @@
 #pragma once
 // The cryptography of an update, as far as a device does it: hashes and message authentication, one signature check of
-// each kind, decryption, key agreement, key unwrapping. A thin layer over an embedded library (docs/adr/0002) that no
+// each kind, decryption, key agreement, key unwrapping. In front of an implementation (docs/adr/0002) that no
 // header of ours names. No heap, no globals, no random numbers. Absent: signing, encrypting, certificates.
 //
 // What takes a secret takes the same time whatever its value, on cores whose multiplication does (not a Cortex-M3's to
-// 64 bits); verifying does not, because nothing in it is secret. The library leaves its working memory on the stack.
+// 64 bits); verifying does not, because nothing in it is secret. What was worked with stays on the stack.
 
 #include "update/bytes.hpp"
 #include "update/crypto/parts.h"
@@ -20,7 +20,7 @@ class Sha256 {
   void finish(std::uint8_t (&digest)[32]);
 
  private:
-  std::uint64_t state_[mote_sha256_words];
+  mote_sha256 state_;
 };
 
 /// HMAC-SHA-256 (RFC 2104).

@@ -2,7 +2,8 @@
 // bytes of a column at once. A quarter of the size of BearSSL's bit-sliced one, and about ten times its instructions,
 // which a device spends once for each encrypted parcel.
 
-#include "inner.h"
+#include <string.h>
+
 #include "update/crypto/parts.h"
 
 // Four elements of GF(2^8) side by side.
@@ -50,7 +51,7 @@ static uint32_t mixed_back(uint32_t a) {
 /// FIPS 197, 5.2. @return rounds.
 static unsigned expand_key(uint32_t* schedule, const uint8_t* key, unsigned key_words) {
   const unsigned rounds = key_words + 6;
-  br_range_dec32le(schedule, key_words, key);
+  memcpy(schedule, key, 4 * key_words);
   uint32_t constant = 1;
   unsigned place = 0;  // i % key_words
   for (unsigned i = key_words; i < 4 * (rounds + 1); ++i) {
@@ -70,7 +71,7 @@ static unsigned expand_key(uint32_t* schedule, const uint8_t* key, unsigned key_
 /// FIPS 197, 5.3.
 static void decrypt_block(const uint32_t* schedule, unsigned rounds, uint8_t* block) {
   uint32_t columns[4], shifted[4];
-  br_range_dec32le(columns, 4, block);
+  memcpy(columns, block, sizeof columns);
   for (unsigned c = 0; c < 4; ++c) columns[c] ^= schedule[4 * rounds + c];
   while (rounds-- > 0) {
     for (unsigned c = 0; c < 4; ++c) {
@@ -82,7 +83,7 @@ static void decrypt_block(const uint32_t* schedule, unsigned rounds, uint8_t* bl
       if (rounds != 0) columns[c] = mixed_back(columns[c]);
     }
   }
-  br_range_enc32le(block, columns, 4);
+  memcpy(block, columns, sizeof columns);
 }
 
 int mote_aes_unwrap(uint8_t* key, unsigned blocks, const uint8_t* kek, size_t kek_bytes, const uint8_t* wrapped) {

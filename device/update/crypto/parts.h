@@ -1,6 +1,5 @@
 #pragma once
-// What crypto.cpp takes from the embedded library, in C: these files alone see BearSSL. Some of them include one of its
-// source files, because what they build upon (the field of Curve25519, the blocks of Poly1305) is private there.
+// What crypto.cpp is made of, in C. All is written here for size, but for ES256: es256.c alone sees BearSSL.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -9,10 +8,18 @@
 extern "C" {
 #endif
 
-enum { mote_sha256_words = 14 };  // of 64 bits: BearSSL's context on every machine
-void mote_sha256_begin(uint64_t* state);
-void mote_sha256_update(uint64_t* state, const uint8_t* data, size_t bytes);
-void mote_sha256_end(const uint64_t* state, uint8_t* digest);
+struct mote_sha256 {
+  uint32_t bytes, block_bytes, block[16], value[8];
+};
+struct mote_sha512 {
+  uint32_t bytes, block_bytes, block[32];
+  uint64_t value[8];
+};
+/// `state` is one of these; 64 bytes of a block make it a mote_sha256, 128 a mote_sha512.
+void mote_hash_begin(void* state, unsigned block_bytes);
+void mote_hash_update(void* state, const uint8_t* data, size_t bytes);
+/// Afterwards the state is used up.
+void mote_hash_end(void* state, uint8_t* digest);
 
 /// Of `message`, with `rest` behind it.
 int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint8_t* message, size_t message_bytes,
@@ -24,8 +31,8 @@ int mote_x25519(uint8_t* shared, const uint8_t* private_key, const uint8_t* publ
 void mote_chacha20(const uint8_t* key, const uint8_t* nonce, uint32_t counter, uint8_t* data, size_t bytes);
 
 struct mote_poly1305 {
-  uint32_t r[5], h[5];
-  uint8_t pad[16];
+  uint32_t r[4], pad[4];
+  uint32_t h[8];  // the last three stay zeros
 };
 /// `key`: 32 bytes, used once.
 void mote_poly1305_begin(struct mote_poly1305* state, const uint8_t* key);
