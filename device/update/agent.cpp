@@ -121,22 +121,21 @@ Status Agent::start(ResetCause cause) {
   return has_module() ? Status::ok : Status::waiting;
 }
 
-/// A journal that is lost, or of a new device: the tables behind the modules say which of them are this device's.
+/// A journal that is lost, or of a new device: the tables behind the modules say which of them are this device's, and
+/// were confirmed.
 Status Agent::recover() {
   BlockMacs macs(port_, identity().device_key);
   Record& found = journal_.edit();
   for (unsigned slot = 0; slot < 2; ++slot) {
-    bool matches = false;
-    if (macs.identify(slot, found.slot[slot]) != Status::ok) continue;
-    slot_matches(slot, found.slot[slot], matches);
-    if (!matches) {
-      found.slot[slot] = {};
+    SlotRecord& module = found.slot[slot];
+    if (macs.identify(slot, module) != Status::ok || !slot_matches(slot, module)) {
+      module = {};
       continue;
     }
-    found.slot[slot].proven = 1;
-    if (found.slot[slot].sequence > found.tried_sequence || found.active == kNoSlot) {
+    module.proven = 1;
+    if (module.sequence > found.tried_sequence || found.active == kNoSlot) {
       found.active = static_cast<std::uint8_t>(slot);
-      found.tried_sequence = found.slot[slot].sequence;
+      found.tried_sequence = module.sequence;
     }
   }
   found.confirmed_sequence = found.tried_sequence;
@@ -151,28 +150,45 @@ Status Agent::count_trial_start(ResetCause cause) {
   return journal_.commit();
 }
 
-/// Whoever is to be run is whole, or is replaced by one that is.
+/// By its digest, which decides whatever the codes of its blocks say: they may be damaged, too.
+/// Whoever is to be run is whole, is mended from the other slot, or is replaced by the other slot's module, if that is
+/// proven and whole. Else none runs until a bundle repairs it.
 Status Agent::check_active() {
   if (!has_module()) return Status::ok;
-  bool matches = false;
-  slot_matches(record().active, record().slot[record().active], matches);
-  if (matches) return Status::ok;
+  const unsigned slot = record().active;
+  if (slot_matches(slot, record().slot[slot])) return Status::ok;
   if (phase_ == Phase::trial) return reject(Status::module_damaged);
-  return replace_damaged();
-}
-
-Status Agent::replace_damaged() {
+  mend(slot);
   Record& next = journal_.edit();
-  const unsigned spare = other();
-  bool matches = false;
-  if (next.slot[spare].proven != 0 &&
-      (phase_ == Phase::idle || phase_ == Phase::receiving || phase_ == Phase::preparing))
-    slot_matches(spare, next.slot[spare], matches);
-  next.active = matches ? static_cast<std::uint8_t>(spare) : kNoSlot;
   next.last_status = Status::module_damaged;
-  next.last_sequence = record().slot[record().active].sequence;
+  next.last_sequence = next.slot[slot].sequence;
+  if (!slot_matches(slot, next.slot[slot])) {
+    const unsigned spare = 1 - slot;
+    const bool is_whole = next.slot[spare].proven != 0 && slot_matches(spare, next.slot[spare]);
+    next.active = is_whole ? static_cast<std::uint8_t>(spare) : kNoSlot;
+  }
   return journal_.commit();
 }
+
+/// Writes the sectors of damaged blocks anew with what the other slot holds there: after an update, most of it is the
+/// same. The module's digest tells whether it was.
+void Agent::mend(unsigned slot) {
+  const Layout& layout = port_.layout();
+  const SlotRecord& module = record().slot[slot];
+  BlockMacs macs(port_, identity().device_key);
+  for (std::uint32_t block = 0; block < BlockMacs::count(module.module_bytes); ++block) {
+    if (macs.is_sound(slot, module, block)) continue;
+    std::uint32_t at = block * kMacBlockBytes / layout.sector_bytes * layout.sector_bytes;
+    do {
+      const std::uint32_t to = layout.slot(slot) + at;
+      port_.read(layout.slot(1 - slot) + at, page_);
+      if ((at % layout.sector_bytes == 0 && !port_.erase_sector(to)) || !port_.program(to, page_)) return;
+      at += kPageBytes;
+    } while ((at % layout.sector_bytes != 0 || at < (block + 1) * kMacBlockBytes) && at < module.module_bytes);
+  }
+}
+
+const SlotRecord& Agent::running() const { return record().slot[record().active]; }
 
 /// The slot for what comes next. Without an active module: the one whose module was never proven.
 unsigned Agent::other() const {
@@ -181,14 +197,14 @@ unsigned Agent::other() const {
   return now.slot[1].sequence != 0 && now.slot[1].proven == 0 ? 1 : 0;
 }
 
-void Agent::slot_matches(unsigned slot, const SlotRecord& module, bool& matches) {
-  matches = false;
-  if (module.module_bytes < sizeof(device::ModuleHeader) || module.module_bytes > port_.layout().capacity()) return;
+bool Agent::slot_matches(unsigned slot, const SlotRecord& module) {
+  if (module.module_bytes < sizeof(device::ModuleHeader) || module.module_bytes > port_.layout().capacity())
+    return false;
   Sha256 hash;
   hash.update({port_.map(port_.layout().slot(slot)), module.module_bytes});
   std::uint8_t digest[32];
   hash.finish(digest);
-  matches = equal(digest, module.digest);
+  return equal(digest, module.digest);
 }
 
 // ---- parcels
@@ -314,8 +330,9 @@ Progress Agent::step() {
     case Phase::testing:
       return test_step();
     case Phase::shadowing:
-    case Phase::trial:
       return Progress::waiting;
+    case Phase::trial:
+      return trial_step();
   }
   return Progress::idle;
 }
@@ -328,10 +345,10 @@ Progress Agent::idle_step() {
 /// One block of the running module is looked at.
 void Agent::watch_module() {
   if (!has_module()) return;
-  const SlotRecord& module = record().slot[record().active];
+  const SlotRecord& module = running();
   BlockMacs macs(port_, identity().device_key);
-  if (macs.check(record().active, module, block_) != Status::ok) {
-    static_cast<void>(replace_damaged());
+  if (!macs.is_sound(record().active, module, block_)) {
+    static_cast<void>(check_active());
     block_ = 0;
     return;
   }
@@ -491,7 +508,8 @@ Status Agent::judge(const Plan& plan) {
 /// The device lost the very module that it had confirmed. Which one that was it knows, unless it lost its journal, too.
 bool Agent::is_repair(const Plan& plan) const {
   const Record& now = record();
-  if (has_module() || plan.sequence != now.confirmed_sequence) return false;
+  if (plan.sequence != now.confirmed_sequence) return false;
+  if (has_module() && running().sequence == plan.sequence) return false;
   bool remembered = false;
   for (const SlotRecord& slot : now.slot) {
     if (slot.sequence != plan.sequence) continue;
@@ -504,8 +522,8 @@ bool Agent::is_repair(const Plan& plan) const {
 Status Agent::judge_freshness(const Plan& plan) {
   const Record& now = record();
   if (failed_before(plan.module_digest)) return Status::failed_before;
-  const bool is_active = has_module() && plan.sequence == now.slot[now.active].sequence &&
-                         equal(plan.module_digest, now.slot[now.active].digest);
+  const bool is_active =
+      has_module() && plan.sequence == running().sequence && equal(plan.module_digest, running().digest);
   if (is_active) return Status::replayed;
   const bool repair = is_repair(plan);
   // An installation that was broken off goes on.
@@ -530,7 +548,7 @@ Status Agent::judge_fit(const Plan& plan) {
   if (plan.carried_bytes != head_.payload_bytes) return Status::wrong_size;
   if (plan.is_delta) {
     if (!has_module()) return Status::wrong_base;
-    const SlotRecord& base = record().slot[record().active];
+    const SlotRecord& base = running();
     if (plan.base_bytes != base.module_bytes || !equal(plan.base_digest, base.digest)) return Status::wrong_base;
   } else if (plan.carried_bytes != plan.module_bytes + (plan.encryption_info.size == 0 ? 0 : kTagBytes)) {
     return Status::wrong_size;
@@ -615,9 +633,6 @@ Progress Agent::install_step() {
     case Stage::verify:
       status = verify_step();
       break;
-    case Stage::table:
-      status = table_step();
-      break;
     default:
       status = Status::internal;
       break;
@@ -687,20 +702,6 @@ Status Agent::verify_step() {
   if (fits == Status::ok && header.stack_bytes > has.stack_bytes) fits = Status::arena_too_large;
   if (fits == Status::ok) fits = judge_schemas(header.sensor_schema, header.feature_schema, has);
   if (fits != Status::ok) return reject(fits);
-  BlockMacs macs(port_, identity().device_key);
-  MOTE_UPDATE_TRY(macs.begin(other(), target));
-  stage_ = Stage::table;
-  at_ = 0;
-  return Status::ok;
-}
-
-Status Agent::table_step() {
-  const SlotRecord& target = record().slot[other()];
-  BlockMacs macs(port_, identity().device_key);
-  std::uint32_t done = 0;
-  MOTE_UPDATE_TRY(macs.write(other(), target, at_, done));
-  at_ += done;
-  if (at_ < BlockMacs::count(target.module_bytes)) return Status::ok;
   journal_.edit().progress = 0;
   return finish_parcel(Phase::testing);
 }
@@ -752,9 +753,29 @@ Status Agent::begin_trial() {
   Record& next = journal_.edit();
   next.active = static_cast<std::uint8_t>(other());
   next.starts = next.faults = 0;
-  MOTE_UPDATE_TRY(begin_proving(Phase::trial));
   block_ = 0;
-  return record().trial_wanted == 0 ? confirm() : Status::ok;
+  return begin_proving(Phase::trial);
+}
+
+/// When the trial is over, what the device knows the module by is written, a few blocks at a time: until then nothing
+/// but the journal says that it is to be run, and a lost journal does not make it one that was confirmed.
+Progress Agent::trial_step() {
+  if (done_ < record().trial_wanted) return Progress::waiting;
+  const unsigned slot = record().active;
+  const SlotRecord& module = record().slot[slot];
+  BlockMacs macs(port_, identity().device_key);
+  Status status = at_ == 0 ? macs.begin(slot) : Status::ok;
+  if (status == Status::ok) status = macs.write(slot, module, at_);
+  at_ += BlockMacs::kAtOnce;
+  if (status == Status::ok && at_ >= BlockMacs::count(module.module_bytes)) {
+    status = macs.finish(slot, module);
+    if (status == Status::ok) status = confirm();
+  }
+  if (status != Status::ok) {
+    at_ = 0;
+    static_cast<void>(reject(status));
+  }
+  return Progress::worked;
 }
 
 Status Agent::confirm() {
@@ -782,8 +803,7 @@ Status Agent::note_inference(std::uint16_t wanted) {
 void Agent::inferred(Bytes input, Bytes output) {
   if (window_.inferences != 0xffffffff) ++window_.inferences;
   if (phase_ == Phase::trial) {
-    static_cast<void>(note_inference(record().trial_wanted));
-    if (done_ >= record().trial_wanted) static_cast<void>(confirm());
+    if (done_ < record().trial_wanted) static_cast<void>(note_inference(record().trial_wanted));
   } else if (phase_ == Phase::shadowing) {
     const std::uint32_t slot = port_.layout().slot(other());
     const std::uint32_t expected = first_class(output);
@@ -810,8 +830,8 @@ std::size_t Agent::report(MutableBytes to) {
   content.device = identity().device;
   content.phase = phase_;
   if (has_module()) {
-    content.active_sequence = record().slot[record().active].sequence;
-    content.active_digest = record().slot[record().active].digest;
+    content.active_sequence = running().sequence;
+    content.active_digest = running().digest;
   }
   content.confirmed_sequence = record().confirmed_sequence;
   content.last_status = record().last_status;

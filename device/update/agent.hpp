@@ -35,7 +35,6 @@ enum class PlantedBug : std::uint8_t {
 struct Policy {
   std::uint8_t trial_starts = 5;  ///< starts without progress of a trial before it is given up
   std::uint8_t trial_faults = 2;  ///< resets by watchdog or fault, in the whole trial
-  bool mirror = false;            ///< after a confirmation, the other slot becomes a copy for repair
   std::uint32_t stale_after_s =
       0;  ///< by the device's clock; 0: never. Without a time statement for so long, reports say stale
   /// A parcel is given up when a window passes in which less than one of `windows` parts of it arrived: so it holds the
@@ -105,20 +104,21 @@ class Agent {
   [[nodiscard]] Status last_status() const { return record().last_status; }
 
  private:
-  enum class Stage : std::uint8_t { message, carried, write, verify, table };
+  enum class Stage : std::uint8_t { message, carried, write, verify };
 
   unsigned other() const;
+  [[gnu::noinline]] const SlotRecord& running() const;  // with has_module()
   Source& source() { return offered_ != nullptr ? *offered_ : inbox_; }
   std::uint64_t now_s() const;
   std::uint32_t stride() const;
   bool failed_before(Bytes digest) const;
-  void slot_matches(unsigned slot, const SlotRecord& module, bool& matches);
+  bool slot_matches(unsigned slot, const SlotRecord& module);
 
   Status recover();
   Status resume_install();
   Status count_trial_start(ResetCause cause);
   Status check_active();
-  Status replace_damaged();
+  void mend(unsigned slot);
 
   void open_inbox();
   void begin_messages(std::uint32_t offset);
@@ -149,11 +149,11 @@ class Agent {
   Progress install_step();
   Status write_step();
   Status verify_step();
-  Status table_step();
 
   Progress test_step();
   Status begin_proving(Phase phase);
   Status begin_trial();
+  Progress trial_step();
   Status confirm();
   Status note_inference(std::uint16_t wanted);
 

@@ -6,7 +6,6 @@ namespace mote::update {
 namespace {
 
 constexpr std::uint32_t kTableMagic = 0x31434d4d;  // "MMC1"
-constexpr std::uint32_t kAtOnce = 4;               // codes that fill the largest write unit
 
 Bytes bytes_of(const TableHeader& header, std::size_t count = sizeof(TableHeader)) {
   return {reinterpret_cast<const std::uint8_t*>(&header), count};
@@ -35,9 +34,12 @@ void BlockMacs::block_mac(unsigned slot, const SlotRecord& module, std::uint32_t
   copy(out, {whole, 8});
 }
 
-Status BlockMacs::begin(unsigned slot, const SlotRecord& module) {
+Status BlockMacs::begin(unsigned slot) {
   const Layout& layout = port_.layout();
-  if (!erase(port_, layout.table(slot), layout.table_bytes())) return Status::flash_failed;
+  return erase(port_, layout.table(slot), layout.table_bytes()) ? Status::ok : Status::flash_failed;
+}
+
+Status BlockMacs::finish(unsigned slot, const SlotRecord& module) {
   TableHeader header;
   header.sequence = module.sequence;
   header.magic = kTableMagic;
@@ -46,15 +48,14 @@ Status BlockMacs::begin(unsigned slot, const SlotRecord& module) {
   std::uint8_t mac[32];
   header_mac(header, mac);
   copy(header.mac, {mac, sizeof(header.mac)});
-  return port_.program(layout.table(slot), bytes_of(header)) ? Status::ok : Status::flash_failed;
+  return port_.program(port_.layout().table(slot), bytes_of(header)) ? Status::ok : Status::flash_failed;
 }
 
-Status BlockMacs::write(unsigned slot, const SlotRecord& module, std::uint32_t first, std::uint32_t& done) {
+Status BlockMacs::write(unsigned slot, const SlotRecord& module, std::uint32_t first) {
   std::uint8_t codes[8 * kAtOnce];
   for (std::uint8_t& byte : codes) byte = 0xff;
   const std::uint32_t left = count(module.module_bytes) - first;
-  done = left < kAtOnce ? left : kAtOnce;
-  for (std::uint32_t i = 0; i < done; ++i) block_mac(slot, module, first + i, codes + 8 * i);
+  for (std::uint32_t i = 0; i < kAtOnce && i < left; ++i) block_mac(slot, module, first + i, codes + 8 * i);
   const std::uint32_t offset = port_.layout().table(slot) + static_cast<std::uint32_t>(sizeof(TableHeader)) + 8 * first;
   return port_.program(offset, codes) ? Status::ok : Status::flash_failed;
 }
@@ -73,11 +74,11 @@ Status BlockMacs::identify(unsigned slot, SlotRecord& module) {
   return module.module_bytes <= port_.layout().capacity() ? Status::ok : Status::malformed;
 }
 
-Status BlockMacs::check(unsigned slot, const SlotRecord& module, std::uint32_t block) {
+bool BlockMacs::is_sound(unsigned slot, const SlotRecord& module, std::uint32_t block) {
   std::uint8_t expected[8], found[8];
   block_mac(slot, module, block, found);
   port_.read(port_.layout().table(slot) + static_cast<std::uint32_t>(sizeof(TableHeader)) + 8 * block, expected);
-  return equal_constant_time(expected, found) ? Status::ok : Status::module_damaged;
+  return equal_constant_time(expected, found);
 }
 
 }  // namespace mote::update

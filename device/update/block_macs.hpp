@@ -1,7 +1,7 @@
 #pragma once
-// The table behind an installed module: who it is, and an authentication code for each kilobyte, under the device's own
-// key. With it a device notices a changed bit without hashing everything, and knows its modules again should the
-// journal be lost.
+// The table behind a module that was confirmed: who it is, and an authentication code for each kilobyte, under the
+// device's own key. With it a device notices a changed bit without hashing everything, and knows the modules that
+// proved themselves again should the journal be lost: whatever has no table never did.
 
 #include "update/crypto.hpp"
 #include "update/journal.hpp"
@@ -26,15 +26,18 @@ class BlockMacs {
     return (module_bytes + kMacBlockBytes - 1) / kMacBlockBytes;
   }
 
-  /// Erases the table's sectors and writes the header.
-  [[nodiscard]] Status begin(unsigned slot, const SlotRecord& module);
-  /// Writes the codes of the blocks from `first` on, as many as fill 32 bytes. @return blocks done.
-  [[nodiscard]] Status write(unsigned slot, const SlotRecord& module, std::uint32_t first, std::uint32_t& done);
+  /// Erases the table's sectors.
+  [[nodiscard]] Status begin(unsigned slot);
+  static constexpr std::uint32_t kAtOnce = 4;  ///< codes that fill the largest write unit
+  /// Writes the codes of the blocks from `first` on, kAtOnce or as many as there are.
+  [[nodiscard]] Status write(unsigned slot, const SlotRecord& module, std::uint32_t first);
+  /// Writes the header, behind all codes: from now on the table counts.
+  [[nodiscard]] Status finish(unsigned slot, const SlotRecord& module);
 
   /// Whose module is in the slot. @return malformed: no table, or not of this device.
   [[nodiscard]] Status identify(unsigned slot, SlotRecord& module);
-  /// @return module_damaged  the block is not what was installed.
-  [[nodiscard]] Status check(unsigned slot, const SlotRecord& module, std::uint32_t block);
+  /// Whether the block is what was installed, by its code.
+  [[nodiscard]] bool is_sound(unsigned slot, const SlotRecord& module, std::uint32_t block);
 
  private:
   void header_mac(const TableHeader& header, std::uint8_t (&out)[32]) const;

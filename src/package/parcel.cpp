@@ -386,9 +386,10 @@ Result<Bytes> factory_image(const update::Layout& layout, const FactoryOptions& 
   update::copy(record.digest, view(sha256(options.module).bytes));
   ImagePort port(layout, image);
   update::BlockMacs macs(port, view(options.device_key));
-  MOTE_CHECK(macs.begin(0, record) == update::Status::ok);
-  for (std::uint32_t done = 0, at = 0; at < update::BlockMacs::count(record.module_bytes); at += done)
-    MOTE_CHECK(macs.write(0, record, at, done) == update::Status::ok);
+  MOTE_CHECK(macs.begin(0) == update::Status::ok);
+  for (std::uint32_t at = 0; at < update::BlockMacs::count(record.module_bytes); at += update::BlockMacs::kAtOnce)
+    MOTE_CHECK(macs.write(0, record, at) == update::Status::ok);
+  MOTE_CHECK(macs.finish(0, record) == update::Status::ok);
   return image;
 }
 

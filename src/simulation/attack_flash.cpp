@@ -68,10 +68,6 @@ void add_flips(Attacks& all) {
     s.tamper(
         s.hardware.layout.slot(0) + last, [](Bytes& b) { b[0] ^= 0x80; }, 1);
   });
-  changed("a code of a block is another", [](Stage& s) {
-    s.tamper(
-        s.hardware.layout.table(0) + sizeof(update::TableHeader), [](Bytes& b) { b[3] ^= 2; }, 8);
-  });
   changed("a block and its code are another block's", [](Stage& s) {
     // Block 1 and its code are put in the place of block 0.
     const std::uint32_t slot = s.hardware.layout.slot(0), table = s.hardware.layout.table(0) + 64;
@@ -92,18 +88,31 @@ void add_flips(Attacks& all) {
     s.tamper(
         slot, [&](Bytes& b) { std::copy_n(image.begin() + slot, b.size(), b.begin()); }, s.hardware.layout.slot_bytes);
   });
-  changed("slots copied from another device of the same module", [](Stage& s) {
+  changed("the module is erased", [](Stage& s) {
+    s.tamper(
+        s.hardware.layout.slot(0), [](Bytes& b) { std::fill(b.begin(), b.end(), std::uint8_t{0xff}); },
+        s.models.first.module.size());
+  });
+  // The module is the one that was confirmed: its digest decides, and nothing is given up.
+  const auto unchanged = [&](const char* what, std::function<void(Stage&)> change) {
+    all.push_back(scripted(std::string("flash: ") + what, true, [change](Stage& s) -> std::string {
+      change(s);
+      if (notices(s)) return "the module is given up";
+      if (s.restart() != Status::ok) return "it does not start";
+      return s.running() == kFactorySequence ? "" : "another module runs";
+    }));
+  };
+  unchanged("a code of a block is another, its module the same", [](Stage& s) {
+    s.tamper(
+        s.hardware.layout.table(0) + sizeof(update::TableHeader), [](Bytes& b) { b[3] ^= 2; }, 8);
+  });
+  unchanged("slots copied from another device of the same module", [](Stage& s) {
     package::FactoryOptions other = s.factory;
     other.device_key.fill(0x66);
     const Bytes image = package::factory_image(s.hardware.layout, other).value();
     const std::uint32_t slot = s.hardware.layout.slot(0);
     s.tamper(
         slot, [&](Bytes& b) { std::copy_n(image.begin() + slot, b.size(), b.begin()); }, s.hardware.layout.slot_bytes);
-  });
-  changed("the module is erased", [](Stage& s) {
-    s.tamper(
-        s.hardware.layout.slot(0), [](Bytes& b) { std::fill(b.begin(), b.end(), std::uint8_t{0xff}); },
-        s.models.first.module.size());
   });
   all.push_back(scripted("flash: a changed module is not run after a start", true, [](Stage& s) -> std::string {
     s.tamper(
