@@ -246,7 +246,13 @@ class Firmware {
 
   device::Uart uart_;
   BoardPort port_;
-  update::Agent agent_{port_};
+  static update::Policy policy() {
+    update::Policy policy;
+    policy.stale_after_s = board().stale_after_s;
+    return policy;
+  }
+
+  update::Agent agent_{port_, policy()};
   Card card_{uart_};
   update::Progress progress_ = update::Progress::idle;
   update::RadioReceiver<update::Agent> radio_;

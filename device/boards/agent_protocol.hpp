@@ -62,8 +62,9 @@ struct AgentBoard {
   std::uint32_t update_offset;  // of the update flash, from the start of flash; a sector's first byte
   std::uint32_t module_bytes;   // update::arrange
   std::uint32_t inbox_bytes;
+  std::uint32_t stale_after_s;  // update::Policy
 };
-constexpr std::uint32_t kAgentBoardMagic = 0x3142414d;  // "MAB1"
+constexpr std::uint32_t kAgentBoardMagic = 0x3242414d;  // "MAB2"
 /// Code of the firmware lies before, this structure here, the update flash behind.
 constexpr std::uint32_t kAgentBoardOffset = 60 * 1024;
 constexpr std::uint32_t kAgentUpdateOffset = 64 * 1024;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "mote/package/report.hpp"
+#include "mote/simulation/field_trial.hpp"
 #include "mote/simulation/scenario.hpp"
 
 namespace mote::simulation {
@@ -66,6 +67,60 @@ TEST(Agent, reports_are_the_devices_own_and_each_is_new) {
   std::array<std::uint8_t, 32> other = key;
   other[0] ^= 1;
   EXPECT_NE(package::read_report(first, other, 0).error().message().find("bad_signature"), std::string::npos);
+}
+
+/// A device that takes one update by a radio that loses 30 %, a frame a minute.
+DeviceOutcome in_a_world(const WorldOptions& world, unsigned cuts = 0) {
+  FieldTrialOptions options;
+  options.modules = {models().first.module, models().second.module};
+  options.cuts = cuts;
+  options.world = world;
+  DeviceOutcome outcome = run_in_field(board::find_board("host").value(), options, 0).value();
+  EXPECT_FALSE(outcome.bricked);
+  EXPECT_FALSE(outcome.downgraded);
+  return outcome;
+}
+
+TEST(Field, clocks_that_drift_are_wrong_or_lost_and_a_battery_that_sinks) {
+  constexpr unsigned kDay = 86'400;
+  WorldOptions world;
+  world.valid_s = kDay;
+  world.statements = true;
+
+  world.clock = Clock::kept;
+  world.drift_ppm = 5000;  // seven minutes a day, which no crystal does
+  DeviceOutcome outcome = in_a_world(world);
+  EXPECT_EQ(outcome.updates[0].status, "ok");
+  EXPECT_GT(outcome.clock_error_s, 0);
+  const auto days = static_cast<double>(outcome.true_time_s - 1'800'000'000) / kDay;
+  EXPECT_NEAR(static_cast<double>(outcome.clock_error_s), days * kDay * 5e-3, 2);
+
+  world.clock_error_s = 2 * kDay;
+  outcome = in_a_world(world);
+  EXPECT_EQ(outcome.updates[0].status, "expired") << "by its clock";
+  EXPECT_EQ(outcome.active_sequence, 1u);
+
+  world.clock_error_s = -400 * std::int64_t{kDay};
+  outcome = in_a_world(world);
+  EXPECT_EQ(outcome.updates[0].status, "ok");
+  EXPECT_LE(outcome.clock_error_s, 0);
+  EXPECT_GT(outcome.clock_error_s, -std::int64_t{kDay}) << "it believes the statement";
+
+  world.clock_error_s = 0;
+  world.clock = Clock::lost;
+  outcome = in_a_world(world, 5);
+  EXPECT_EQ(outcome.updates[0].status, "ok");
+  EXPECT_GT(outcome.updates[0].cuts, 0u);
+  EXPECT_TRUE(outcome.knows_time);
+  EXPECT_LE(outcome.clock_error_s, 0) << "since the statement it has not counted";
+
+  world.clock = Clock::none;
+  world.battery_low_percent = 0;
+  world.minimum_battery_percent = 99;
+  world.valid_s = 0;
+  outcome = in_a_world(world);
+  EXPECT_EQ(outcome.updates[0].status, "ok");
+  EXPECT_GT(outcome.true_time_s, 1'800'000'000 + kDay) << "it waited until it was charged";
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ Result<BoardDevice> BoardDevice::create(const board::BoardSpec& board, const Boa
   MOTE_TRY(board::VirtualBoard made, board::VirtualBoard::create(board, firmware));
   BoardDevice device(std::move(made));
   const device::AgentBoard division{device::kAgentBoardMagic, device::kAgentUpdateOffset, storage.module_bytes,
-                                    storage.inbox_bytes};
+                                    storage.inbox_bytes, storage.stale_after_s};
   MOTE_TRY_VOID(device.flash().load(device::kAgentBoardOffset, bytes_of(std::span(&division, 1))));
   MOTE_TRY_VOID(device.flash().load(device::kAgentUpdateOffset, factory));
   device.board_.flash_changed();

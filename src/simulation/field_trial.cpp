@@ -1,14 +1,14 @@
 #include "mote/simulation/field_trial.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
-#include "abi/module.hpp"
+#include "module_inputs.hpp"
 #include "mote/base/hash.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/fleet/radio_sender.hpp"
 #include "mote/package/delta.hpp"
+#include "mote/package/report.hpp"
 #include "mote/simulation/field_device.hpp"
 #include "mote/simulation/links.hpp"
 
@@ -21,6 +21,7 @@ using update::Status;
 
 constexpr std::size_t kNetworkBlockBytes = 1024;
 constexpr unsigned kMostRounds = 200'000;
+constexpr std::uint64_t kBegin = 1'800'000'000;  // when devices leave the factory
 
 package::SigningKey key(std::uint64_t seed, std::uint8_t number) {
   std::array<std::uint8_t, 32> secret{};
@@ -31,26 +32,6 @@ package::SigningKey key(std::uint64_t seed, std::uint8_t number) {
 
 std::uint32_t up(std::size_t bytes, std::size_t multiple) {
   return static_cast<std::uint32_t>((bytes + multiple - 1) / multiple * multiple);
-}
-
-/// The inputs of a module's own test vectors; random ones when it has none.
-std::vector<Bytes> inputs_of(ByteSpan module, Rng& rng) {
-  device::ModuleHeader header{};
-  std::memcpy(&header, module.data(), sizeof(header));
-  std::vector<Bytes> inputs;
-  const std::size_t pair = std::size_t{header.input_bytes} + header.output_bytes;
-  for (std::size_t i = 0; i < header.vectors_count; ++i) {
-    const std::size_t offset = header.vectors_offset + i * pair;
-    if (offset + pair > module.size()) break;
-    inputs.emplace_back(module.begin() + static_cast<std::ptrdiff_t>(offset),
-                        module.begin() + static_cast<std::ptrdiff_t>(offset + header.input_bytes));
-  }
-  while (inputs.size() < 16) {
-    Bytes input(header.input_bytes);
-    for (auto& byte : input) byte = static_cast<std::uint8_t>(rng.below(256));
-    inputs.push_back(std::move(input));
-  }
-  return inputs;
 }
 
 class FieldTrial {
@@ -65,6 +46,7 @@ class FieldTrial {
     const update::Layout flash = layout_on(board, {});
     const std::size_t trailer = std::max<std::size_t>(8, flash.write_unit_bytes);
     const std::size_t stride = up(block, flash.write_unit_bytes) + trailer;
+    storage_.stale_after_s = options.world.stale_after_s;
     storage_.module_bytes = up(largest, flash.sector_bytes);
     // The whole module as it may come, coded rows beside it, and what cuts spoil.
     storage_.inbox_bytes = up(((largest + 2048) / (block - 8) + 160) * stride, flash.sector_bytes);
@@ -79,6 +61,19 @@ class FieldTrial {
     for (std::size_t i = 1; i < options_.modules.size(); ++i) MOTE_TRY_VOID(take_update(i));
     MOTE_TRY(const AgentState state, device_->state());
     outcome_.active_sequence = state.active_sequence;
+    auto bytes = device_->report();
+    if (!bytes && !device_->flash().powered()) {
+      UpdateOutcome afterwards;
+      MOTE_TRY_VOID(restart(afterwards));
+      bytes = device_->report();
+    }
+    if (!bytes) return fail(std::move(bytes).error());
+    MOTE_TRY(const package::Report report, package::read_report(*bytes, device_key_, 0));
+    outcome_.is_stale = report.is_stale;
+    outcome_.knows_time = report.time_s != 0;
+    outcome_.true_time_s = now_s();
+    if (outcome_.knows_time)
+      outcome_.clock_error_s = static_cast<std::int64_t>(report.time_s) - static_cast<std::int64_t>(now_s());
     return std::move(outcome_);
   }
 
@@ -110,10 +105,11 @@ class FieldTrial {
     MOTE_TRY(const Bytes image, package::factory_image(layout_on(board_, storage_), factory));
     MOTE_TRY(device_, make_field_device(board_, storage_, image));
     MOTE_TRY(state_, device_->start(update::ResetCause::power_on));
+    MOTE_TRY_VOID(tell_world());
     if (state_.active_sequence != 1)
       return fail(Code::internal, "the device does not run what the factory put in: " +
                                       std::string(update::name(static_cast<Status>(state_.answer))));
-    inputs_ = inputs_of(options_.modules.front(), rng_);
+    inputs_ = module_inputs(options_.modules.front(), rng_);
     return {};
   }
 
@@ -125,6 +121,8 @@ class FieldTrial {
     options.shadow_inferences = options_.shadow_inferences;
     options.shadow_permille = options_.shadow_permille;
     options.trial_inferences = options_.trial_inferences;
+    options.minimum_battery_percent = options_.world.minimum_battery_percent;
+    if (options_.world.valid_s != 0) options.use_before_s = now_s() + options_.world.valid_s;
     const Bytes& module = options_.modules[index];
     const Bytes& base = options_.modules[active_index_];
     if (options_.deltas) {
@@ -140,19 +138,52 @@ class FieldTrial {
       options.encryption = encryption;
     }
     const package::SigningKey release = key(options_.seed, 2);
-    return package::write_bundle(module, options, std::span(&release, 1));
+    MOTE_TRY(Bytes bundle, package::write_bundle(module, options, std::span(&release, 1)));
+    if (!options_.world.statements) return bundle;
+    const Bytes messages[] = {package::write_time({now_s(), klass_, 0}, key(options_.seed, 3)), std::move(bundle)};
+    return package::join(messages);
+  }
+
+  /// True time: each turn takes as long as the last.
+  [[nodiscard]] std::uint64_t now_s() const { return kBegin + std::uint64_t{turns_} * options_.world.pace_s; }
+
+  [[nodiscard]] std::uint64_t clock_s() const {
+    const WorldOptions& world = options_.world;
+    if (world.clock == Clock::none) return 0;
+    const auto runs_for = [&](std::uint64_t seconds) {
+      return static_cast<std::int64_t>(static_cast<double>(seconds) * (1 + world.drift_ppm / 1e6));
+    };
+    // A clock that has begun anew is some second of 1970, not absent.
+    if (world.clock == Clock::lost && power_came_ != kBegin)
+      return 1 + static_cast<std::uint64_t>(runs_for(now_s() - power_came_));
+    const std::int64_t shown = static_cast<std::int64_t>(kBegin) + world.clock_error_s + runs_for(now_s() - kBegin);
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(shown, 1));
+  }
+
+  /// Sinks over the day from full, is charged at its end.
+  [[nodiscard]] std::uint8_t battery_percent() const {
+    const WorldOptions& world = options_.world;
+    const std::uint64_t of_day = (now_s() - kBegin) % world.battery_day_s;
+    return static_cast<std::uint8_t>(100 - (100 - world.battery_low_percent) * of_day / world.battery_day_s);
+  }
+
+  Result<void> tell_world() {
+    if (options_.world.clock == Clock::none && options_.world.battery_low_percent >= 100) return {};
+    MOTE_TRY(state_, device_->world(battery_percent(), clock_s()));
+    return {};
   }
 
   /// Power came back: what the device says then is what the trial is about.
   Result<void> restart(UpdateOutcome& update) {
     ++update.cuts;
     MOTE_TRY_VOID(device_->power_on(rng_.next()));
+    if (options_.world.clock == Clock::lost) power_came_ = now_s();
     MOTE_TRY(const AgentState now, device_->start(update::ResetCause::power_on));
     outcome_.bricked = outcome_.bricked || now.active_sequence == 0;
     outcome_.downgraded = outcome_.downgraded || now.confirmed_sequence < state_.confirmed_sequence ||
                           (now.active_sequence != 0 && now.active_sequence < now.confirmed_sequence);
     state_ = now;
-    return {};
+    return tell_world();
   }
 
   /// Passes a state on; false when power failed.
@@ -188,6 +219,8 @@ class FieldTrial {
         device_->flash().cut_power_at({device_->flash().operations() + rng_.below(40),
                                        static_cast<std::uint8_t>(rng_.below(256)), rng_.next(),
                                        static_cast<std::uint8_t>(rng_.below(256))});
+      ++turns_;
+      MOTE_TRY_VOID(tell_world());
       MOTE_TRY(const bool powered, turn_of(parcel, radio, update, turn));
       if (!powered) {
         MOTE_TRY_VOID(restart(update));
@@ -276,6 +309,8 @@ class FieldTrial {
   std::vector<Bytes> frames_;
   std::size_t next_frame_ = 0, round_ = 0;
   bool begun_ = false;
+  std::uint32_t turns_ = 0;
+  std::uint64_t power_came_ = kBegin;
 };
 
 }  // namespace
@@ -290,6 +325,25 @@ std::string_view name(Carrier carrier) {
       return "card";
   }
   return "";
+}
+
+std::string_view name(Clock clock) {
+  switch (clock) {
+    case Clock::none:
+      return "none";
+    case Clock::kept:
+      return "kept";
+    case Clock::lost:
+      return "lost";
+  }
+  return "";
+}
+
+Result<Clock> clock_named(std::string_view text) {
+  for (const Clock clock : {Clock::none, Clock::kept, Clock::lost}) {
+    if (name(clock) == text) return clock;
+  }
+  return fail(Code::invalid_argument, "there is no clock called '" + std::string(text) + "': none, kept, lost");
 }
 
 Result<Carrier> carrier_named(std::string_view text) {

@@ -31,8 +31,10 @@ class Card : public update::Source {
 
 class NativeFieldDevice : public FieldDevice {
  public:
-  NativeFieldDevice(board::NorFlash flash, const update::Layout& layout)
-      : flash_(std::move(flash)), layout_(layout), modules_(kArenaBytes) {}
+  NativeFieldDevice(board::NorFlash flash, const update::Layout& layout, std::uint32_t stale_after_s)
+      : flash_(std::move(flash)), layout_(layout), modules_(kArenaBytes) {
+    policy_.stale_after_s = stale_after_s;
+  }
 
   Result<AgentState> start(update::ResetCause cause) override {
     radio_ = {};
@@ -48,7 +50,7 @@ class NativeFieldDevice : public FieldDevice {
     port_->battery = battery_;
     port_->clock = clock_s_;
     port_->run = [this](ByteSpan slot, bool fresh, ByteSpan input) { return modules_.invoke(slot, fresh, input); };
-    agent_.emplace(*port_);
+    agent_.emplace(*port_, policy_);
     link_.emplace(*agent_, update::MutableBytes(line_));
     return ask([&] { return agent_->start(cause); });
   }
@@ -148,6 +150,7 @@ class NativeFieldDevice : public FieldDevice {
 
   board::NorFlash flash_;
   update::Layout layout_;
+  update::Policy policy_;
   NativeModules modules_;
   Card card_;
   std::uint8_t battery_ = 100;
@@ -169,7 +172,7 @@ Result<std::unique_ptr<FieldDevice>> make_native_field_device(const board::Board
   MOTE_TRY(board::NorFlash flash,
            board::NorFlash::create({layout.end(), layout.sector_bytes, layout.write_unit_bytes, 1}));
   MOTE_TRY_VOID(flash.load(0, factory));
-  return std::make_unique<NativeFieldDevice>(std::move(flash), layout);
+  return std::make_unique<NativeFieldDevice>(std::move(flash), layout, storage.stale_after_s);
 }
 
 }  // namespace mote::simulation

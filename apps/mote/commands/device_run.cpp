@@ -16,7 +16,8 @@ namespace {
 struct Options {
   std::vector<std::string> files;
   std::string board = "nucleo-l4r5zi";
-  std::string way = "radio";
+  std::string way = "radio", clock = "none";
+  double valid_hours = 0, stale_hours = 0;
   unsigned count = 1;
   bool whole = false;
   simulation::FieldTrialOptions trial;
@@ -65,6 +66,8 @@ Outcome report(const Options& o, const std::vector<simulation::DeviceOutcome>& d
                    {"active_sequence", device.active_sequence},
                    {"bricked", device.bricked},
                    {"downgraded", device.downgraded},
+                   {"clock_error_s", device.knows_time ? Json(device.clock_error_s) : Json()},
+                   {"stale", device.is_stale},
                    {"updates", std::move(updates)}});
   }
   out.text = table.text();
@@ -79,6 +82,9 @@ Result<Outcome> run(const Options& o, Progress& progress) {
   simulation::FieldTrialOptions options = o.trial;
   options.deltas = !o.whole;
   MOTE_TRY(options.carrier, simulation::carrier_named(o.way));
+  MOTE_TRY(options.world.clock, simulation::clock_named(o.clock));
+  options.world.valid_s = static_cast<unsigned>(o.valid_hours * 3600);
+  options.world.stale_after_s = static_cast<unsigned>(o.stale_hours * 3600);
   for (const std::string& file : o.files) {
     MOTE_TRY(Bytes module, read_file(file));
     if (auto needs = package::requirements_of(module, {}); !needs) return fail(std::move(needs).error(), file);
@@ -134,6 +140,32 @@ std::vector<Command> device_run_commands() {
              ->capture_default_str()
              ->check(CLI::Range(0, 10000));
          app.add_option("--seed", o->trial.seed, "decides what is lost and when power fails")->capture_default_str();
+         simulation::WorldOptions& world = o->trial.world;
+         app.add_option("--clock", o->clock, "of the device: none, kept while power is off, or lost with it")
+             ->capture_default_str()
+             ->check(CLI::IsMember({"none", "kept", "lost"}));
+         app.add_option("--drift", world.drift_ppm, "by how many millionths the clock is fast; negative: slow")
+             ->capture_default_str()
+             ->check(CLI::Range(-500000.0, 1000000.0));
+         app.add_option("--clock-error", world.clock_error_s, "seconds by which it was wrong when it left the factory")
+             ->capture_default_str();
+         app.add_option("--pace", world.pace_s, "seconds between two frames or blocks")
+             ->capture_default_str()
+             ->check(CLI::Range(1, 86400));
+         app.add_option("--valid", o->valid_hours, "hours after which a bundle is not installed any more; 0: for ever")
+             ->capture_default_str()
+             ->check(CLI::Range(0.0, 100000.0));
+         app.add_option("--stale", o->stale_hours,
+                        "hours without a new statement after which a report says so; 0: never")
+             ->capture_default_str()
+             ->check(CLI::Range(0.0, 100000.0));
+         app.add_flag("--statements", world.statements, "a signed statement of the true time in front of each bundle");
+         app.add_option("--battery-low", world.battery_low_percent, "percent to which the battery sinks every day")
+             ->capture_default_str()
+             ->check(CLI::Range(0, 100));
+         app.add_option("--minimum-battery", world.minimum_battery_percent, "percent that a bundle wants")
+             ->capture_default_str()
+             ->check(CLI::Range(0, 100));
          app.add_flag("--whole", o->whole, "send whole modules, no deltas");
          app.add_flag("--encrypted", o->trial.encrypted, "encrypt what travels under the group's key");
          return [o](Progress& progress) { return run(*o, progress); };

@@ -15,6 +15,7 @@ namespace mote::simulation {
 struct BoardStorage {
   std::uint32_t module_bytes = 0;  ///< largest module
   std::uint32_t inbox_bytes = 0;
+  std::uint32_t stale_after_s = 0;  ///< update::Policy
 };
 [[nodiscard]] update::Layout layout_on(const board::BoardSpec& board, const BoardStorage& storage);
 

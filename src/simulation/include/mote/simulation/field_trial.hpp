@@ -20,6 +20,30 @@ enum class Carrier {
 /// @error invalid_argument  with the names there are.
 [[nodiscard]] Result<Carrier> carrier_named(std::string_view name);
 
+/// What a device has for a clock.
+enum class Clock {
+  none,
+  kept,  ///< runs on while power is off
+  lost,  ///< begins at 1970 again whenever power comes back
+};
+[[nodiscard]] std::string_view name(Clock clock);
+/// @error invalid_argument  with the names there are.
+[[nodiscard]] Result<Clock> clock_named(std::string_view name);
+
+/// What happens around a device besides what it is sent: time passes and its battery is used up and charged.
+struct WorldOptions {
+  Clock clock = Clock::none;
+  double drift_ppm = 0;                ///< by how much its clock is fast; negative: slow
+  std::int64_t clock_error_s = 0;      ///< by how much it was wrong when it left the factory
+  unsigned pace_s = 60;                ///< true time between two turns: a frame or block, a few steps
+  unsigned valid_s = 0;                ///< how long after it was signed a bundle may be installed; 0: for ever
+  unsigned stale_after_s = 0;          ///< after which a device that heard no new statement says so; 0: never
+  bool statements = false;             ///< a statement of the true time travels in front of each bundle
+  unsigned battery_low_percent = 100;  ///< to which it sinks before it is charged, once in `battery_day_s`
+  unsigned battery_day_s = 86'400;
+  unsigned minimum_battery_percent = 0;  ///< that a bundle wants
+};
+
 struct FieldTrialOptions {
   std::vector<Bytes> modules;  ///< the first is in the device when it leaves the factory; the others follow
   Carrier carrier = Carrier::radio;
@@ -33,6 +57,7 @@ struct FieldTrialOptions {
   std::uint16_t shadow_inferences = 32;
   std::uint16_t shadow_permille = 800;
   std::uint16_t trial_inferences = 32;
+  WorldOptions world;
 };
 
 /// What became of one update.
@@ -53,8 +78,12 @@ struct DeviceOutcome {
   unsigned device = 0;
   std::vector<UpdateOutcome> updates;
   std::uint64_t active_sequence = 0;
-  bool bricked = false;     ///< at some start there was no module to run
-  bool downgraded = false;  ///< at some start an older one ran than was confirmed
+  bool bricked = false;            ///< at some start there was no module to run
+  bool downgraded = false;         ///< at some start an older one ran than was confirmed
+  std::uint64_t true_time_s = 0;   ///< at the end
+  std::int64_t clock_error_s = 0;  ///< of what the device takes for now, at the end; 0 where it knows none
+  bool knows_time = false;
+  bool is_stale = false;  ///< its report says so
 };
 
 /// Runs one device. Deterministic by options and `device`.
