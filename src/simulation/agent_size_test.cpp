@@ -14,7 +14,7 @@
 namespace mote::simulation {
 namespace {
 
-constexpr unsigned kRecordedFlashBytes = 28000;  // of gcc 12.2; another compiler may differ a little
+constexpr unsigned kRecordedFlashBytes = 28100;  // of gcc 12.2; another compiler may differ a little
 
 /// Bytes in flash of each object of the archives that matter.
 std::map<std::string, unsigned> sizes_of(const std::string& map) {
