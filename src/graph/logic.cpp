@@ -1,7 +1,9 @@
 #include "mote/graph/logic.hpp"
 
+#include <algorithm>
 #include <array>
 
+#include "mote/graph/moves.hpp"
 #include "mote/graph/quantization.hpp"
 
 namespace mote::graph {
@@ -24,6 +26,68 @@ Quantization truth_quantization() { return Quantization::per_tensor(1.0f, 0); }
 
 bool may_be_truth(const Tensor& tensor) {
   return tensor.dtype == DType::i8 && tensor.quantization == truth_quantization();
+}
+
+namespace {
+
+/// Inputs whose values an operator hands on: all of them, but not what chooses.
+std::span<const TensorId> handed_on(const Op& op) {
+  const auto* binary = op.as<Binary>();
+  const bool joins = binary != nullptr && (binary->kind == BinaryKind::minimum || binary->kind == BinaryKind::maximum);
+  if (joins || is_move(op) || op.as<Reshape>() != nullptr) return op.inputs;
+  if (op.as<Select>() != nullptr) return std::span(op.inputs).subspan(1);
+  return {};
+}
+
+/// x == false: how a graph says not.
+bool negates(const Graph& graph, const Op& op) {
+  const auto* compare = op.as<Compare>();
+  if (compare == nullptr || compare->kind != CompareKind::equal) return false;
+  const Tensor& b = graph.tensor(op.inputs[1]);
+  return b.is_constant() && may_be_truth(b) && b.shape.elements() == 1 && b.data->front() == 0;
+}
+
+/// Whether an operator takes truth values as such.
+bool takes_truths(const Op& op) {
+  return op.as<Compare>() != nullptr || op.as<Select>() != nullptr || !handed_on(op).empty();
+}
+
+}  // namespace
+
+std::set<TensorId> truth_values(const Graph& graph) {
+  std::vector<const Op*> producers(graph.tensors().size(), nullptr);
+  for (const Op& op : graph.ops()) producers[static_cast<std::size_t>(op.outputs[0])] = &op;
+  const auto may_be = [&](TensorId id) {
+    const Op* producer = producers[static_cast<std::size_t>(id)];
+    return may_be_truth(graph.tensor(id)) &&
+           (producer == nullptr || producer->as<Compare>() != nullptr || !handed_on(*producer).empty());
+  };
+  std::set<TensorId> truths;
+  const auto mark = [&](TensorId id) { return may_be(id) && truths.insert(id).second; };
+  for (const Op& op : graph.ops()) {
+    if (op.as<Compare>() != nullptr) mark(op.outputs[0]);
+    if (op.as<Select>() != nullptr) mark(op.inputs[0]);
+    if (negates(graph, op) && std::ranges::all_of(graph.consumers(op.inputs[0]), [&](std::int32_t reader) {
+          return takes_truths(graph.ops()[static_cast<std::size_t>(reader)]);
+        }))
+      mark(op.inputs[0]);
+  }
+  const auto is_truth = [&](TensorId id) { return truths.contains(id); };
+  for (bool found = true; found;) {
+    found = false;
+    for (const Op& op : graph.ops()) {
+      const std::span<const TensorId> values = handed_on(op);
+      if (std::ranges::any_of(values, is_truth) && std::ranges::all_of(values, may_be))
+        found = mark(op.outputs[0]) || found;
+      if (is_truth(op.outputs[0])) {
+        for (const TensorId id : values) found = mark(id) || found;
+      }
+      // Of what is compared only constants follow: values may be numbers.
+      if (op.as<Compare>() == nullptr || std::ranges::none_of(op.inputs, is_truth)) continue;
+      for (const TensorId id : op.inputs) found = (graph.tensor(id).is_constant() && mark(id)) || found;
+    }
+  }
+  return truths;
 }
 
 std::optional<device::SelectGeometry> select_geometry(const Graph& graph, const Op& op) {

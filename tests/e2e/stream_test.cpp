@@ -70,8 +70,8 @@ TEST_F(Stream, vectors_of_a_model_with_state_are_one_stream) {
 TEST_F(Stream, says_what_is_wrong_in_one_sentence) {
   EXPECT_THAT(box_.mote({"convert", model_, "no.mote", "--stream", "30"}).diagnostics,
               HasSubstr("moves on by 1 to 29, not by 30"));
-  EXPECT_THAT(box_.mote({"convert", model_, "no.tflite", "--stream", "1"}).diagnostics,
-              HasSubstr("which is not written to a .tflite file"));
+  EXPECT_THAT(box_.mote({"convert", model_, "no.onnx", "--stream", "1"}).diagnostics,
+              HasSubstr("which an ONNX file cannot; write .tflite or graph text (.mote)"));
   box_.put("wide.toml", std::string(kFeatures).replace(std::string(kFeatures).find("= 40"), 4, "= 20"));
   EXPECT_THAT(box_.mote({"bench", "stream.mote", "--features", "wide.toml"}).diagnostics,
               HasSubstr("the features are 20 values, the model takes i8 [1,1,1,40]"));

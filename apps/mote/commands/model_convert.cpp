@@ -161,7 +161,7 @@ Command convert_command() {
                 "quantize a float model to int8; the folder has inputs to calibrate with, raw float32 in .bin files");
             app.add_option("--stream", options->hop,
                            "make a model over a window of time take HOP new rows at an inference and keep what its "
-                           "layers need of the old ones; written as .mote")
+                           "layers need of the old ones; written as .tflite or .mote")
                 ->type_name("HOP")
                 ->check(CLI::Range(1, 1 << 20));
             return [options](Progress&) { return convert(*options); };

@@ -143,32 +143,9 @@ Tensor permuted(const Tensor& tensor, const std::vector<std::int32_t>& permutati
   return out;
 }
 
-ModelWriter::ModelWriter(const graph::Graph& graph) : graph_(graph) {
+ModelWriter::ModelWriter(const graph::Graph& graph) : graph_(graph), truths_(graph::truth_values(graph)) {
   // Values of the graph keep their names; what is made beside them takes others.
   for (const Tensor& t : graph.tensors()) names_.insert(t.name);
-}
-
-/// Truth values are what is compared, what is made of such alone, and what chooses.
-void ModelWriter::find_truths() {
-  for (const Op& op : graph_.ops()) {
-    const TensorId y = op.outputs[0];
-    if (op.as<graph::Compare>() != nullptr) truths_.insert(y);
-    if (op.as<graph::Select>() != nullptr && graph_.producer(op.inputs[0]) < 0) truths_.insert(op.inputs[0]);
-    const auto of_truths = [&](TensorId id) {
-      return id == graph::kNoTensor || truths_.contains(id) ||
-             (graph_.tensor(id).is_constant() && graph_.tensor(id).dtype != DType::f32);
-    };
-    const std::size_t first = op.as<graph::Select>() != nullptr ? 1 : 0;
-    const bool any = std::any_of(op.inputs.begin() + static_cast<std::ptrdiff_t>(first), op.inputs.end(),
-                                 [&](TensorId id) { return truths_.contains(id); });
-    if (any && graph::may_be_truth(graph_.tensor(y)) &&
-        std::all_of(op.inputs.begin() + static_cast<std::ptrdiff_t>(first), op.inputs.end(), of_truths)) {
-      truths_.insert(y);
-      for (const TensorId id : op.inputs) {
-        if (id != graph::kNoTensor && graph::may_be_truth(graph_.tensor(id))) truths_.insert(id);
-      }
-    }
-  }
 }
 
 bool ModelWriter::is_quantized(TensorId id) const {
@@ -186,16 +163,37 @@ std::string ModelWriter::name_for(TensorId id, Layout layout) {
   return layout == Layout::last ? own : fresh(own + "/channels_first");
 }
 
-void ModelWriter::append(std::string_view type, std::vector<std::string> inputs, const Attributes& attributes,
-                         std::string output, std::string_view domain) {
+schema::Node& ModelWriter::append_node(std::string_view type, std::vector<std::string> inputs,
+                                       const Attributes& attributes) {
   schema::Node& n = *file_.mutable_graph()->add_node();
   n.set_op_type(std::string(type));
-  n.set_name(output);
-  if (!domain.empty()) n.set_domain(std::string(domain));
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
   for (std::string& input : inputs) n.add_input(std::move(input));
-  n.add_output(std::move(output));
   for (const NodeAttribute& a : attributes) set(*n.add_attribute(), a);
+  return n;
+}
+
+void ModelWriter::append(std::string_view type, std::vector<std::string> inputs, const Attributes& attributes,
+                         std::string output, std::string_view domain) {
+  schema::Node& n = append_node(type, std::move(inputs), attributes);
+  n.set_name(output);
+  if (!domain.empty()) n.set_domain(std::string(domain));
+  n.add_output(std::move(output));
+}
+
+std::pair<std::string, std::string> ModelWriter::node_of_two(std::string_view type, std::vector<std::string> inputs,
+                                                             const Attributes& attributes) {
+  const std::string stem = inputs.front() + "/" + std::string(type);
+  std::pair<std::string, std::string> names{fresh(stem + "/0"), fresh(stem + "/1")};
+  schema::Node& n = append_node(type, std::move(inputs), attributes);
+  n.set_name(names.first);
+  n.add_output(names.first);
+  n.add_output(names.second);
+  return names;
+}
+
+std::int64_t ModelWriter::type_number(TensorId id) const {
+  return is_truth(id) ? kBool : number_of(graph_.tensor(id).dtype);
 }
 
 std::string ModelWriter::node(std::string_view type, std::vector<std::string> inputs, const Attributes& attributes,
@@ -375,7 +373,7 @@ void ModelWriter::declare(bool input, TensorId id, const std::string& name) {
   info.set_name(name);
   schema::TensorType& type = *info.mutable_type()->mutable_tensor_type();
   const Tensor& t = graph_.tensor(id);
-  type.set_elem_type(truths_.contains(id) ? kBool : number_of(t.dtype));
+  type.set_elem_type(static_cast<std::int32_t>(type_number(id)));
   for (const std::int32_t d : t.shape.dims()) type.mutable_shape()->add_dim()->set_dim_value(d);
 }
 
@@ -384,10 +382,9 @@ Result<Bytes> ModelWriter::write() && {
   if (!graph_.states().empty())
     return fail(Code::unsupported, "the model keeps state in " +
                                        in_quotes(graph_.tensor(graph_.states()[0].read).name) +
-                                       ", which an ONNX file cannot; write graph text (.mote)");
+                                       ", which an ONNX file cannot; write .tflite or graph text (.mote)");
   if (graph::weight_bytes(graph_) > kMostBytes)
     return fail(Code::too_large, "an ONNX file cannot hold more than 1 GB of weights");
-  find_truths();
   file_.set_ir_version(kIrVersion);
   file_.mutable_graph()->set_name(graph_.name());
   for (const TensorId id : graph_.inputs()) {

@@ -64,6 +64,11 @@ class ModelWriter {
   /// Appends a node. @return its output's name.
   std::string node(std::string_view type, std::vector<std::string> inputs, const Attributes& attributes = {},
                    std::string_view domain = {});
+  /// The same with two outputs.
+  std::pair<std::string, std::string> node_of_two(std::string_view type, std::vector<std::string> inputs,
+                                                  const Attributes& attributes);
+  /// The number that the format has for the value's type as the graph holds it.
+  [[nodiscard]] std::int64_t type_number(graph::TensorId id) const;
   /// The node that computes `id` as the graph holds it.
   void give_stored(graph::TensorId id, std::string_view type, std::vector<std::string> inputs,
                    const Attributes& attributes = {}, Layout layout = Layout::last, std::string_view domain = {});
@@ -79,12 +84,12 @@ class ModelWriter {
  private:
   using Key = std::pair<graph::TensorId, Layout>;
 
-  void find_truths();
   [[nodiscard]] Result<void> check_types(const graph::Op& op) const;
   [[nodiscard]] std::string fresh(std::string name);
   [[nodiscard]] std::string name_for(graph::TensorId id, Layout layout);
   void append(std::string_view type, std::vector<std::string> inputs, const Attributes& attributes, std::string output,
               std::string_view domain);
+  schema::Node& append_node(std::string_view type, std::vector<std::string> inputs, const Attributes& attributes);
   void add_initializer(const graph::Tensor& tensor, const std::string& name, bool is_truth);
   /// Names of scale and zero point as DequantizeLinear and QuantizeLinear take them; int32 has no zero point.
   [[nodiscard]] std::vector<std::string> scale_and_zero(const graph::Tensor& tensor);

@@ -200,6 +200,33 @@ Result<bool> write(ModelWriter& writer, const Op& op, const graph::ArgReduce& re
   return true;
 }
 
+Result<bool> write(ModelWriter& writer, const Op& op, const graph::TopK& top) {
+  const TensorId y = op.outputs[0];
+  const std::int64_t count = writer.tensor(y).shape[static_cast<std::size_t>(top.axis)];
+  const auto [values, indices] =
+      writer.node_of_two("TopK", {writer.real(op.inputs[0]), writer.whole_numbers({count})},
+                         {integer("axis", top.axis), integer("largest", top.kind == graph::ArgKind::maximum ? 1 : 0)});
+  const bool of_indices =
+      writer.tensor(y).dtype == graph::DType::i32 && writer.tensor(op.inputs[0]).dtype != graph::DType::i32;
+  if (of_indices)
+    writer.give_stored(y, "Cast", {indices}, {integer("to", 6)});
+  else
+    writer.give_real(y, "Identity", {values});
+  return true;
+}
+
+Result<bool> write(ModelWriter& writer, const Op& op, const graph::CumSum& sum) {
+  writer.give_real(op.outputs[0], "CumSum", {writer.real(op.inputs[0]), writer.whole_numbers({sum.axis})},
+                   {integer("exclusive", sum.exclusive), integer("reverse", sum.reverse)});
+  return true;
+}
+
+Result<bool> write(ModelWriter& writer, const Op& op, const graph::Cast&) {
+  writer.give_stored(op.outputs[0], "Cast", {writer.stored(op.inputs[0])},
+                     {integer("to", writer.type_number(op.outputs[0]))});
+  return true;
+}
+
 Result<bool> write(ModelWriter& writer, const Op& op, const graph::Quantize&) {
   const Layout layout = layout_of(writer, op);
   writer.give_real(op.outputs[0], "Identity", {writer.real(op.inputs[0], layout)}, {}, layout);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "../names.hpp"
 #include "metadata.hpp"
+#include "mote/graph/logic.hpp"
+#include "mote/graph/moves.hpp"
 
 namespace mote::formats::tflite {
 namespace {
@@ -47,20 +50,33 @@ fb::ActivationFunction activation_function(graph::Activation activation) {
   return fb::ActivationFunction::NONE;
 }
 
+ModelWriter::ModelWriter(const graph::Graph& graph) : graph_(graph), truths_(graph::truth_values(graph)) {}
+
+/// Operators on numbers take no BOOL.
+Result<void> ModelWriter::check_truths(const OperatorWriter& writer, const graph::Op& op) const {
+  const bool takes = op.as<graph::Compare>() != nullptr || op.as<graph::Select>() != nullptr ||
+                     op.as<graph::Cast>() != nullptr || op.as<graph::Binary>() != nullptr ||
+                     op.as<graph::Reshape>() != nullptr || graph::is_move(op);
+  for (const graph::TensorId id : op.inputs) {
+    if (!takes && truths_.contains(id))
+      return writer.refuse("it takes the truth values " + in_quotes(graph_.tensor(id).name) + " for numbers");
+  }
+  return {};
+}
+
 Result<Bytes> ModelWriter::write() && {
   MOTE_TRY_VOID(graph::verify(graph_));
-  if (!graph_.states().empty())
-    return fail(Code::unsupported,
-                "the model keeps state, which is not written to a .tflite file; write graph text (.mote)");
   if (graph::weight_bytes(graph_) > kMaxDataBytes)
     return fail(Code::too_large, "a TensorFlow Lite file cannot hold more than 1 GB of weights");
   buffers_.push_back(fb::CreateBuffer(builder_));  // buffer 0 is empty by convention
-  for (const Tensor& tensor : graph_.tensors()) {
-    names_.insert(tensor.name);
-    static_cast<void>(add_tensor(tensor));
+  for (graph::TensorId id = 0; id < static_cast<graph::TensorId>(graph_.tensors().size()); ++id) {
+    names_.insert(graph_.tensor(id).name);
+    static_cast<void>(add_tensor(graph_.tensor(id), truths_.contains(id)));
   }
+  read_states();
   for (const graph::Op& op : graph_.ops()) {
     OperatorWriter writer(*this, op);
+    MOTE_TRY_VOID(check_truths(writer, op));
     const OperatorRow* row = row_for_graph_op(graph::op_name(op.attributes));
     if (row == nullptr) {
       return writer.refuse(
@@ -68,6 +84,7 @@ Result<Bytes> ModelWriter::write() && {
     }
     MOTE_TRY_VOID(row->write(writer, op));
   }
+  write_states();
   write_metadata();
   return finish();
 }
@@ -78,20 +95,26 @@ std::string ModelWriter::unique_name(std::string name) {
   return name;
 }
 
-FileTensor ModelWriter::add_tensor(const Tensor& tensor) {
+FileTensor ModelWriter::add_tensor(const Tensor& tensor, bool is_truth) {
   const graph::Quantization& q = tensor.quantization;
   flatbuffers::Offset<fb::QuantizationParameters> quantization;
-  if (q.present()) {
+  if (q.present() && !is_truth) {
     const std::vector<std::int64_t> zero_points(q.zero_points.begin(), q.zero_points.end());
     const auto scales = builder_.CreateVector(q.scales);
     const auto zeros = builder_.CreateVector(zero_points);
     quantization = fb::CreateQuantizationParameters(builder_, scales, zeros, 0, q.axis);
   }
   const std::uint32_t buffer = add_buffer(tensor);
-  const auto dims = tensor.shape.dims();
-  const auto shape = builder_.CreateVector(dims.data(), dims.size());
-  const auto name = builder_.CreateString(tensor.name);
-  tensors_.push_back(fb::CreateTensor(builder_, shape, tensor_type(tensor.dtype), buffer, name, quantization));
+  return add_typed(tensor.name, is_truth ? fb::TensorType::BOOL : tensor_type(tensor.dtype), tensor.shape, buffer,
+                   quantization);
+}
+
+FileTensor ModelWriter::add_typed(const std::string& name, fb::TensorType type, const graph::Shape& shape,
+                                  std::uint32_t buffer, flatbuffers::Offset<fb::QuantizationParameters> quantization) {
+  const auto dims = shape.dims();
+  const auto file_shape = builder_.CreateVector(dims.data(), dims.size());
+  const auto file_name = builder_.CreateString(name);
+  tensors_.push_back(fb::CreateTensor(builder_, file_shape, type, buffer, file_name, quantization));
   return static_cast<FileTensor>(tensors_.size() - 1);
 }
 
@@ -131,14 +154,78 @@ void ModelWriter::write_metadata() {
   metadata_.push_back(fb::CreateMetadata(builder_, name, buffer));
 }
 
+flatbuffers::Offset<fb::Operator> ModelWriter::raw_operator(fb::BuiltinOperator code, std::int32_t version,
+                                                            const std::vector<std::int32_t>& inputs,
+                                                            const std::vector<std::int32_t>& outputs,
+                                                            fb::BuiltinOptions kind,
+                                                            flatbuffers::Offset<void> options) {
+  const std::uint32_t index = operator_code(code, version);
+  const auto in = builder_.CreateVector(inputs);
+  const auto out = builder_.CreateVector(outputs);
+  return fb::CreateOperator(builder_, index, in, out, kind, options);
+}
+
+flatbuffers::Offset<fb::Operator> ModelWriter::handle_operator(const std::string& variable, FileTensor handle) {
+  const auto container = builder_.CreateString("");
+  const auto name = builder_.CreateString(variable);
+  return raw_operator(fb::BuiltinOperator::VAR_HANDLE, 1, {}, {handle}, fb::BuiltinOptions::VarHandleOptions,
+                      fb::CreateVarHandleOptions(builder_, container, name).Union());
+}
+
+/// A state is a variable, read before the first operator and assigned behind the last. A subgraph that is called once
+/// gives the first values.
+void ModelWriter::read_states() {
+  if (graph_.states().empty()) return;
+  operators_.push_back(raw_operator(fb::BuiltinOperator::CALL_ONCE, 1, {}, {}, fb::BuiltinOptions::CallOnceOptions,
+                                    fb::CreateCallOnceOptions(builder_, 1).Union()));
+  for (const graph::State& state : graph_.states()) {
+    const std::string& name = graph_.tensor(state.read).name;
+    handles_.push_back(add_typed(unique_name(name + "/handle"), fb::TensorType::RESOURCE, {}, 0, 0));
+    operators_.push_back(handle_operator(name, handles_.back()));
+    operators_.push_back(raw_operator(fb::BuiltinOperator::READ_VARIABLE, 1, {handles_.back()}, {state.read},
+                                      fb::BuiltinOptions::ReadVariableOptions,
+                                      fb::CreateReadVariableOptions(builder_).Union()));
+  }
+}
+
+void ModelWriter::write_states() {
+  for (std::size_t i = 0; i < graph_.states().size(); ++i) {
+    operators_.push_back(
+        raw_operator(fb::BuiltinOperator::ASSIGN_VARIABLE, 1, {handles_[i], graph_.states()[i].written}, {},
+                     fb::BuiltinOptions::AssignVariableOptions, fb::CreateAssignVariableOptions(builder_).Union()));
+  }
+}
+
+flatbuffers::Offset<fb::SubGraph> ModelWriter::first_values() {
+  const auto of_model = std::exchange(tensors_, {});
+  std::vector<flatbuffers::Offset<fb::Operator>> operators;
+  for (const graph::State& state : graph_.states()) {
+    Tensor value = graph_.tensor(state.read);
+    value.data = state.initial;
+    const FileTensor handle = add_typed(value.name + "/handle", fb::TensorType::RESOURCE, {}, 0, 0),
+                     constant = add_tensor(value);
+    operators.push_back(handle_operator(value.name, handle));
+    operators.push_back(raw_operator(fb::BuiltinOperator::ASSIGN_VARIABLE, 1, {handle, constant}, {},
+                                     fb::BuiltinOptions::AssignVariableOptions,
+                                     fb::CreateAssignVariableOptions(builder_).Union()));
+  }
+  const auto tensors = builder_.CreateVector(std::exchange(tensors_, of_model));
+  const auto none = builder_.CreateVector(std::vector<std::int32_t>{});
+  const auto in_order = builder_.CreateVector(operators);
+  const auto name = builder_.CreateString("first values");
+  return fb::CreateSubGraph(builder_, tensors, none, none, in_order, name);
+}
+
 Bytes ModelWriter::finish() {
+  std::vector<flatbuffers::Offset<fb::SubGraph>> all(1);
+  if (!graph_.states().empty()) all.push_back(first_values());
   const auto tensors = builder_.CreateVector(tensors_);
   const auto inputs = builder_.CreateVector(graph_.inputs());
   const auto outputs = builder_.CreateVector(graph_.outputs());
   const auto operators = builder_.CreateVector(operators_);
   const auto name = builder_.CreateString(graph_.name());
-  const auto subgraph = fb::CreateSubGraph(builder_, tensors, inputs, outputs, operators, name);
-  const auto subgraphs = builder_.CreateVector(&subgraph, 1);
+  all[0] = fb::CreateSubGraph(builder_, tensors, inputs, outputs, operators, name);
+  const auto subgraphs = builder_.CreateVector(all);
   const auto codes = builder_.CreateVector(codes_);
   const auto buffers = builder_.CreateVector(buffers_);
   const auto description = builder_.CreateString("written by mote");

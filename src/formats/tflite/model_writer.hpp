@@ -19,13 +19,26 @@ using FileTensor = std::int32_t;
 
 class ModelWriter {
  public:
-  explicit ModelWriter(const graph::Graph& graph) : graph_(graph) {}
+  explicit ModelWriter(const graph::Graph& graph);
   [[nodiscard]] Result<Bytes> write() &&;
 
  private:
   friend class OperatorWriter;
 
-  [[nodiscard]] FileTensor add_tensor(const graph::Tensor& tensor);
+  [[nodiscard]] FileTensor add_tensor(const graph::Tensor& tensor, bool is_truth = false);
+  [[nodiscard]] FileTensor add_typed(const std::string& name, fb::TensorType type, const graph::Shape& shape,
+                                     std::uint32_t buffer,
+                                     flatbuffers::Offset<fb::QuantizationParameters> quantization);
+  [[nodiscard]] Result<void> check_truths(const OperatorWriter& writer, const graph::Op& op) const;
+  void read_states();
+  void write_states();
+  [[nodiscard]] flatbuffers::Offset<fb::Operator> raw_operator(fb::BuiltinOperator code, std::int32_t version,
+                                                               const std::vector<std::int32_t>& inputs,
+                                                               const std::vector<std::int32_t>& outputs,
+                                                               fb::BuiltinOptions kind,
+                                                               flatbuffers::Offset<void> options);
+  [[nodiscard]] flatbuffers::Offset<fb::Operator> handle_operator(const std::string& variable, FileTensor handle);
+  [[nodiscard]] flatbuffers::Offset<fb::SubGraph> first_values();
   [[nodiscard]] std::uint32_t add_buffer(const graph::Tensor& tensor);
   [[nodiscard]] std::uint32_t add_data(ByteSpan data);
   [[nodiscard]] std::uint32_t operator_code(fb::BuiltinOperator code, std::int32_t version);
@@ -34,6 +47,8 @@ class ModelWriter {
   [[nodiscard]] Bytes finish();
 
   const graph::Graph& graph_;
+  std::set<graph::TensorId> truths_;
+  std::vector<FileTensor> handles_;  // of the variables that hold the states
   flatbuffers::FlatBufferBuilder builder_;
   std::set<std::string, std::less<>> names_;
   std::map<std::shared_ptr<const Bytes>, std::uint32_t>
@@ -54,6 +69,8 @@ class OperatorWriter {
   [[nodiscard]] const graph::Tensor& input(std::size_t i) const { return model_.graph_.tensor(op_.inputs[i]); }
   [[nodiscard]] const graph::Tensor& output() const { return model_.graph_.tensor(op_.outputs[0]); }
   [[nodiscard]] FileTensor input_id(std::size_t i) const { return op_.inputs[i]; }
+  /// Written as BOOL.
+  [[nodiscard]] bool is_truth(graph::TensorId id) const { return model_.truths_.contains(id); }
   /// True when the operator computes with int8 (or int16): newer operator versions than for float.
   [[nodiscard]] bool is_int8() const { return input(0).dtype != graph::DType::f32; }
   [[nodiscard]] flatbuffers::FlatBufferBuilder& builder() { return model_.builder_; }

@@ -112,6 +112,10 @@ Result<void> write_binary(OperatorWriter& op, const graph::Op& source) {
   const Binary& a = *source.as<Binary>();
   const std::int32_t version = op.is_int8() ? 2 : 1;
   const auto activation = activation_function(a.activation);
+  if (op.is_truth(source.outputs[0])) {  // the least of truth values, or the greatest
+    op.emit_plain(a.kind == BinaryKind::minimum ? B::LOGICAL_AND : B::LOGICAL_OR, 1);
+    return {};
+  }
   switch (a.kind) {
     case BinaryKind::sub:
       op.emit(B::SUB, version, fb::CreateSubOptions(op.builder(), activation));

@@ -123,9 +123,31 @@ Result<void> read_unpack(OperatorReader& op) {
   return {};
 }
 
+/// The window's last rows, and the new ones behind them.
+Result<void> write_shift(OperatorWriter& op, const graph::Op& source) {
+  const auto axis = static_cast<std::size_t>(source.as<graph::Shift>()->axis);
+  const graph::Shape window = op.input(0).shape, rows = op.input(1).shape;
+  std::vector<std::int32_t> begin(window.rank(), 0), size = dims_of(window);
+  begin[axis] = rows[axis];
+  size[axis] -= rows[axis];
+  std::vector<std::int32_t> parts{op.input_id(1)};
+  if (size[axis] > 0) {
+    graph::Tensor like = op.output();
+    like.shape = Shape(size);
+    const FileTensor kept = op.value("/kept", std::move(like));
+    const auto rank = static_cast<std::int32_t>(window.rank());
+    op.emit_plain_to(fb::BuiltinOperator::SLICE, op.is_int8() ? 2 : 1,
+                     {op.input_id(0), op.integers("/begin", {rank}, begin), op.integers("/size", {rank}, size)}, kept);
+    parts.insert(parts.begin(), kept);
+  }
+  op.emit_to(fb::BuiltinOperator::CONCATENATION, op.is_int8() ? 2 : 1,
+             fb::CreateConcatenationOptions(op.builder(), static_cast<std::int32_t>(axis)), parts, source.outputs[0]);
+  return {};
+}
+
 constexpr std::array kRows{
     OperatorRow{fb::BuiltinOperator::CONCATENATION, read_concatenation, Concat::kName, write_concat},
-    OperatorRow{fb::BuiltinOperator::PACK, read_pack},
+    OperatorRow{fb::BuiltinOperator::PACK, read_pack, graph::Shift::kName, write_shift},
     OperatorRow{fb::BuiltinOperator::SPLIT, read_split},
     OperatorRow{fb::BuiltinOperator::SPLIT_V, read_split_v},
     OperatorRow{fb::BuiltinOperator::UNPACK, read_unpack},

@@ -71,12 +71,37 @@ Result<void> read_select(OperatorReader& op, bool broadcasts) {
 Result<void> read_select_first(OperatorReader& op) { return read_select(op, false); }
 Result<void> read_select_second(OperatorReader& op) { return read_select(op, true); }
 
-Result<void> write_none(OperatorWriter& op, const graph::Op&) {
-  return op.refuse("mote does not write truth values to TensorFlow Lite files");
+/// x == false
+bool negates(const OperatorWriter& op, const graph::Op& source) {
+  const graph::Tensor& b = op.input(1);
+  return source.as<graph::Compare>()->kind == CompareKind::equal && op.is_truth(source.inputs[0]) && b.is_constant() &&
+         b.shape.elements() == 1 && b.data->front() == 0;
+}
+
+Result<void> write_compare(OperatorWriter& op, const graph::Op& source) {
+  using B = fb::BuiltinOperator;
+  constexpr std::array kCodes{B::LESS, B::LESS_EQUAL, B::GREATER, B::GREATER_EQUAL, B::EQUAL, B::NOT_EQUAL};
+  if (negates(op, source)) {
+    op.emit_plain_to(B::LOGICAL_NOT, 1, {op.input_id(0)}, source.outputs[0]);
+    return {};
+  }
+  const auto kind = source.as<graph::Compare>()->kind;
+  if (op.is_truth(source.inputs[0]) != op.is_truth(source.inputs[1]))
+    return op.refuse("it compares truth values with numbers");
+  if (op.is_truth(source.inputs[0]) && kind != CompareKind::equal && kind != CompareKind::not_equal)
+    return op.refuse("TensorFlow Lite does not order truth values");
+  op.emit_plain(kCodes[static_cast<std::size_t>(kind)], op.is_int8() ? 2 : 1);
+  return {};
+}
+
+Result<void> write_select(OperatorWriter& op, const graph::Op& source) {
+  if (!op.is_truth(source.inputs[0])) return op.refuse("its condition is not of truth values");
+  op.emit_plain(fb::BuiltinOperator::SELECT_V2, 1);
+  return {};
 }
 
 constexpr std::array kRows{
-    OperatorRow{fb::BuiltinOperator::LESS, read_compare<CompareKind::less>, graph::Compare::kName, write_none},
+    OperatorRow{fb::BuiltinOperator::LESS, read_compare<CompareKind::less>, graph::Compare::kName, write_compare},
     OperatorRow{fb::BuiltinOperator::LESS_EQUAL, read_compare<CompareKind::less_equal>},
     OperatorRow{fb::BuiltinOperator::GREATER, read_compare<CompareKind::greater>},
     OperatorRow{fb::BuiltinOperator::GREATER_EQUAL, read_compare<CompareKind::greater_equal>},
@@ -85,7 +110,7 @@ constexpr std::array kRows{
     OperatorRow{fb::BuiltinOperator::LOGICAL_AND, read_both<BinaryKind::minimum>},
     OperatorRow{fb::BuiltinOperator::LOGICAL_OR, read_both<BinaryKind::maximum>},
     OperatorRow{fb::BuiltinOperator::LOGICAL_NOT, read_not},
-    OperatorRow{fb::BuiltinOperator::SELECT, read_select_first, graph::Select::kName, write_none},
+    OperatorRow{fb::BuiltinOperator::SELECT, read_select_first, graph::Select::kName, write_select},
     OperatorRow{fb::BuiltinOperator::SELECT_V2, read_select_second},
 };
 

@@ -81,28 +81,69 @@ Result<void> read_pad(OperatorReader& op) {
   return {};
 }
 
-Result<void> write_pad(OperatorWriter& op, const graph::Op& source) {
-  if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
-  const graph::Pad& a = *source.as<graph::Pad>();
-  if (std::ranges::any_of(a.between, [](std::int32_t n) { return n != 0; }))
-    return op.refuse("TensorFlow Lite pads only around its input");
-  std::vector<std::int32_t> amounts;
-  for (std::size_t d = 0; d < a.before.size(); ++d) {
-    amounts.push_back(a.before[d]);
-    amounts.push_back(a.after[d]);
-  }
-  const FileTensor paddings = op.integers("/paddings", {static_cast<std::int32_t>(a.before.size()), 2}, amounts);
+/// What a pad is made of: PAD for zeros, PADV2 for another value.
+void emit_pad(OperatorWriter& op, const graph::Op& source, const std::vector<std::int32_t>& amounts, FileTensor x,
+              FileTensor y) {
+  const FileTensor paddings = op.integers("/paddings", {static_cast<std::int32_t>(amounts.size() / 2), 2}, amounts);
   const std::int32_t version = op.is_int8() ? 2 : 1;
-  if (a.value == 0.0f) {
-    op.emit_to(fb::BuiltinOperator::PAD, version, fb::CreatePadOptions(op.builder()), {op.input_id(0), paddings},
-               source.outputs[0]);
-    return {};
+  if (source.as<graph::Pad>()->value == 0.0f) {
+    op.emit_to(fb::BuiltinOperator::PAD, version, fb::CreatePadOptions(op.builder()), {x, paddings}, y);
+    return;
   }
   graph::Tensor value = op.output();
   value.shape = {1};
   value.data = std::make_shared<const Bytes>(graph::pad_element(op.graph(), source));
-  op.emit_plain_to(fb::BuiltinOperator::PADV2, version, {op.input_id(0), paddings, op.constant("/value", value)},
-                   source.outputs[0]);
+  op.emit_plain_to(fb::BuiltinOperator::PADV2, version, {x, paddings, op.constant("/value", value)}, y);
+}
+
+/// `count` elements between neighbours along a dimension, as TensorFlow Lite pads only around: each element gets them
+/// behind it in a dimension of its own, and the last ones are cut off. `dims` is the value's shape, before and after.
+FileTensor spread(OperatorWriter& op, const graph::Op& source, FileTensor x, std::vector<std::int32_t>& dims,
+                  std::size_t axis, std::int32_t count) {
+  std::int32_t outer = 1, inner = 1;
+  for (std::size_t d = 0; d < dims.size(); ++d) (d < axis ? outer : inner) *= d == axis ? 1 : dims[d];
+  const auto value = [&](const char* name, std::vector<std::int32_t> shape) {
+    graph::Tensor like = op.output();
+    like.shape = graph::Shape(std::move(shape));
+    return op.value(name, std::move(like));
+  };
+  const auto reshaped = [&](const char* name, FileTensor from, const std::vector<std::int32_t>& shape) {
+    const FileTensor to = value(name, shape);
+    const FileTensor sizes = op.integers("/shape", {static_cast<std::int32_t>(shape.size())}, shape);
+    op.emit_to(fb::BuiltinOperator::RESHAPE, 1,
+               fb::CreateReshapeOptions(op.builder(), op.builder().CreateVector(shape)), {from, sizes}, to);
+    return to;
+  };
+  const std::int32_t elements = outer * dims[axis];
+  const FileTensor apart = reshaped("/apart", x, {elements, 1, inner});
+  const FileTensor padded = value("/padded", {elements, count + 1, inner});
+  emit_pad(op, source, {0, 0, 0, count, 0, 0}, apart, padded);
+  std::vector<std::int32_t> joined = dims;
+  joined[axis] *= count + 1;
+  const FileTensor together = reshaped("/together", padded, joined);
+  dims[axis] = joined[axis] - count;
+  const FileTensor cut = value("/cut", dims);
+  const std::vector<std::int32_t> zeros(dims.size(), 0);
+  const auto rank = static_cast<std::int32_t>(dims.size());
+  op.emit_plain_to(fb::BuiltinOperator::SLICE, op.is_int8() ? 2 : 1,
+                   {together, op.integers("/begin", {rank}, zeros), op.integers("/size", {rank}, dims)}, cut);
+  return cut;
+}
+
+Result<void> write_pad(OperatorWriter& op, const graph::Op& source) {
+  if (op.output().shape.rank() == 0) return op.refuse("TensorFlow Lite takes no scalar here");
+  const graph::Pad& a = *source.as<graph::Pad>();
+  FileTensor x = op.input_id(0);
+  const auto in = op.input(0).shape.dims();
+  std::vector<std::int32_t> dims(in.begin(), in.end()), amounts;
+  for (std::size_t d = 0; d < a.between.size(); ++d) {
+    if (a.between[d] > 0) x = spread(op, source, x, dims, d, a.between[d]);
+  }
+  for (std::size_t d = 0; d < a.before.size(); ++d) {
+    amounts.push_back(a.before[d]);
+    amounts.push_back(a.after[d]);
+  }
+  emit_pad(op, source, amounts, x, source.outputs[0]);
   return {};
 }
 
