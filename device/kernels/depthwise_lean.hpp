@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "kernels/geometry.hpp"
-#include "kernels/requantize.hpp"
+#include "kernels/requantize_narrow.hpp"
 #include "kernels/taps.hpp"
 
 namespace mote::device {
@@ -50,8 +50,8 @@ struct Window {
 
 }  // namespace lean
 
-/// As depthwise_conv2d.
-template <class Geometry>
+/// As depthwise_conv2d. `Narrow`: requantize_lean().
+template <bool Narrow = false, class Geometry>
 void depthwise_conv2d_lean(const Geometry& g, const std::int8_t* x, const std::int8_t* weights,
                            const ChannelParams& params, std::int8_t* y) {
   for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
@@ -81,7 +81,7 @@ void depthwise_conv2d_lean(const Geometry& g, const std::int8_t* x, const std::i
         else
           lean::add_taps_of_one(window, pixel + oc / g.multiplier, tap + oc, sum);
         for (std::int32_t c = 0; c < channels; ++c, ++oc)
-          y[oc] = requantize(sum[c], params, oc, g.output_zero, g.clamp_low, g.clamp_high);
+          y[oc] = requantize_lean<Narrow>(sum[c], params, oc, g.output_zero, g.clamp_low, g.clamp_high);
       }
     }
   }

@@ -12,6 +12,7 @@
 #include "kernels/depthwise_lean.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/pool_dsp.hpp"
+#include "kernels/requantize_narrow.hpp"
 #include "kernels/softmax.hpp"
 #include "lower.hpp"
 #include "random_layers.hpp"
@@ -73,6 +74,56 @@ TEST(Lean, kernels_equal_the_portable_ones_on_random_layers) {
   }
 }
 
+/// A 1x1 convolution of two pixels with these weights in every channel.
+graph::Graph uniform_conv(std::int32_t inputs, std::int8_t weight) {
+  graph::Graph g("uniform");
+  const auto q = graph::Quantization::per_tensor(0.05f, -128);
+  const auto in = g.add_tensor({"x", graph::DType::i8, {1, 1, 2, inputs}, q, nullptr});
+  const auto out = g.add_tensor({"y", graph::DType::i8, {1, 1, 2, 4}, q, nullptr});
+  const std::vector<std::int8_t> weights(static_cast<std::size_t>(4 * inputs), weight);
+  const auto w = g.add_tensor({"w",
+                               graph::DType::i8,
+                               {4, 1, 1, inputs},
+                               graph::Quantization::per_tensor(0.001f, 0),
+                               graph::constant_data(std::span<const std::int8_t>(weights))});
+  g.add_op({"op", graph::Conv2D{}, {in, w, graph::kNoTensor}, {out}});
+  g.set_inputs({in});
+  g.set_outputs({out});
+  return g;
+}
+
+TEST(RequantizeNarrow, equals_the_definition_for_all_that_its_conditions_let_in) {
+  Rng rng(43);
+  constexpr std::int32_t kLimit = (1 << device::kNarrowBits) - 1;
+  for (int trial = 0; trial < 200000; ++trial) {
+    const auto multiplier = static_cast<std::int32_t>(trial % 7 == 0   ? INT32_MAX
+                                                      : trial % 7 == 1 ? 1 << 30
+                                                                       : rng.between(1, INT32_MAX));
+    const auto shift = static_cast<std::int8_t>(-rng.between(device::kNarrowShiftLow, device::kNarrowShiftHigh));
+    const std::int32_t bias = 0;
+    const device::ChannelParams params{&bias, &multiplier, &shift};
+    const auto size = static_cast<std::int32_t>(kLimit >> rng.between(0, 28));
+    auto x = static_cast<std::int32_t>(rng.between(-size, size));
+    if (rng.chance(0.1)) x = rng.chance(0.5) ? kLimit : -kLimit;
+    if (rng.chance(0.1)) x &= ~0xffff;  // halves at their ends
+    if (rng.chance(0.1)) x |= 0x8000;
+    ASSERT_EQ(device::requantize_narrow(x, params, 0, -3, -128, 127), device::requantize(x, params, 0, -3, -128, 127))
+        << x << " * " << multiplier << " >> " << -shift;
+  }
+}
+
+TEST(LowerConv, takes_narrow_requantization_only_where_sums_and_shifts_allow_it) {
+  LoweringOptions options;
+  options.target = Target::portable;
+  const graph::Graph fits = uniform_conv(8, 127);
+  EXPECT_THAT(lower_conv(fits, fits.ops()[0], "op", options).body, ::testing::HasSubstr("conv2d_lean<true>("));
+  graph::Graph left = uniform_conv(8, 127);  // a scale of more than a half: no shift to the right
+  left.tensor(left.ops()[0].inputs[1]).quantization = graph::Quantization::per_tensor(1.5f, 0);
+  EXPECT_THAT(lower_conv(left, left.ops()[0], "op", options).body, ::testing::HasSubstr("conv2d_lean("));
+  const graph::Graph wide = uniform_conv(17000, 127);  // 17000 * 127 * 255 > 2^29
+  EXPECT_THAT(lower_conv(wide, wide.ops()[0], "op", options).body, ::testing::HasSubstr("conv2d_lean("));
+}
+
 TEST(Taps, are_those_that_a_search_finds) {
   for (std::int32_t size = 1; size < 6; ++size)
     for (std::int32_t kernel = 1; kernel < 5; ++kernel)
@@ -113,24 +164,6 @@ TEST(LowerConv, keeps_the_fast_kernel_where_a_filter_is_dead) {
     EXPECT_THAT(lowered.kernel, ::testing::Not(::testing::HasSubstr("portable"))) << graph::print_summary(g);
   }
   EXPECT_GT(dead, 50);
-}
-
-/// A 1x1 convolution of two pixels with these weights in every channel.
-graph::Graph uniform_conv(std::int32_t inputs, std::int8_t weight) {
-  graph::Graph g("uniform");
-  const auto q = graph::Quantization::per_tensor(0.05f, -128);
-  const auto in = g.add_tensor({"x", graph::DType::i8, {1, 1, 2, inputs}, q, nullptr});
-  const auto out = g.add_tensor({"y", graph::DType::i8, {1, 1, 2, 4}, q, nullptr});
-  const std::vector<std::int8_t> weights(static_cast<std::size_t>(4 * inputs), weight);
-  const auto w = g.add_tensor({"w",
-                               graph::DType::i8,
-                               {4, 1, 1, inputs},
-                               graph::Quantization::per_tensor(0.001f, 0),
-                               graph::constant_data(std::span<const std::int8_t>(weights))});
-  g.add_op({"op", graph::Conv2D{}, {in, w, graph::kNoTensor}, {out}});
-  g.set_inputs({in});
-  g.set_outputs({out});
-  return g;
 }
 
 TEST(LowerConv, falls_back_where_a_pair_of_weights_does_not_fit_a_lane) {

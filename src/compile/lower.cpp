@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <map>
 
-#include "kernels/requantize.hpp"
+#include "kernels/requantize_narrow.hpp"
 #include "m4/requantizer.hpp"
 
 namespace mote::compile {
@@ -138,6 +138,18 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   lowered.summary =
       fmt::format("{} {} {} -> {}", graph::op_name(op.attributes), op.name, x.shape.text(), y.shape.text());
   return lowered;
+}
+
+bool narrow_requantize_applies(const graph::Graph& graph, const graph::Op& op, const graph::ChannelTables& tables) {
+  const std::vector<std::int64_t> sums = weight_sums(graph, op, tables.bias.size());
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    const std::int64_t reach = 255 * sums[c] + std::abs(std::int64_t{tables.bias[c]});
+    const std::int32_t shift = -tables.shift[c];
+    if (reach >= std::int64_t{1} << device::kNarrowBits || shift < device::kNarrowShiftLow ||
+        shift > device::kNarrowShiftHigh)
+      return false;
+  }
+  return true;
 }
 
 std::size_t constant_bytes(const LoweredOp& op) {

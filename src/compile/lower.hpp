@@ -74,6 +74,10 @@ struct GeometryMember {
 /// from the fast kernels.
 [[nodiscard]] graph::ChannelTables device_tables(const graph::Graph& graph, const graph::Op& op,
                                                  const device::ConvGeometry& g);
+/// Whether device::requantize_narrow() is exact for a layer with weights: sums and shifts of all channels are within
+/// its limits, whatever the input.
+[[nodiscard]] bool narrow_requantize_applies(const graph::Graph& graph, const graph::Op& op,
+                                             const graph::ChannelTables& tables);
 /// "constexpr ConvGeometry op_03_geometry{...};" with one member a line, named in comments.
 [[nodiscard]] std::string geometry_text(const std::string& symbol, const device::ConvGeometry& g);
 /// Bias, multiplier and shift arrays; returns the ChannelParams expression.

@@ -457,8 +457,9 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   return lowered;
 }
 
-/// Plain C++: on a core without DSP instructions the form made for those, else the definition.
-LoweredOp portable(const ConvLayer& layer, const std::string& symbol, Target target) {
+/// Plain C++: on a core without DSP instructions the form made for those, else the definition. `narrow`:
+/// narrow_requantize_applies().
+LoweredOp portable(const ConvLayer& layer, const std::string& symbol, Target target, bool narrow) {
   const bool lean = target == Target::portable && layer.g.weight_zero == 0;
   LoweredOp lowered = lean ? lowered_op(symbol, "conv2d lean", "kernels/conv2d_lean.hpp")
                            : lowered_op(symbol, "conv2d portable", "kernels/conv2d.hpp");
@@ -470,8 +471,10 @@ LoweredOp portable(const ConvLayer& layer, const std::string& symbol, Target tar
                                false,
                                {layer.weights.begin(), layer.weights.end()}});
   const std::string params = add_channel_arrays(lowered, layer.tables);
-  lowered.body =
-      fmt::format("{2}({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params, lean ? "conv2d_lean" : "conv2d");
+  lowered.body = fmt::format("{2}({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params,
+                             !lean    ? "conv2d"
+                             : narrow ? "conv2d_lean<true>"
+                                      : "conv2d_lean");
   return lowered;
 }
 
@@ -482,7 +485,8 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const ConvLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>(),
                         g.kernel_h * g.kernel_w * g.in_c};
-  if (g.weight_zero != 0) return portable(layer, symbol, options.target);
+  const bool narrow = g.weight_zero == 0 && narrow_requantize_applies(graph, op, layer.tables);
+  if (g.weight_zero != 0) return portable(layer, symbol, options.target, narrow);
   if (options.target == Target::armv81m) {
     if (auto lowered = vector_conv(layer, symbol)) return std::move(*lowered);
   }
@@ -495,7 +499,7 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
     }
     if (auto lowered = tiled(layer, symbol, options)) return std::move(*lowered);
   }
-  return portable(layer, symbol, options.target);
+  return portable(layer, symbol, options.target, narrow);
 }
 
 }  // namespace mote::compile

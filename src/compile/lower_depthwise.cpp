@@ -313,7 +313,9 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
                                {layer.weights.begin(), layer.weights.end()}});
   const std::string params = add_channel_arrays(lowered, layer.tables);
   lowered.body = fmt::format("{2}({0}_geometry, x0, {0}_weights, {1}, y);", symbol, params,
-                             lean ? "depthwise_conv2d_lean" : "depthwise_conv2d");
+                             !lean                                                ? "depthwise_conv2d"
+                             : narrow_requantize_applies(graph, op, layer.tables) ? "depthwise_conv2d_lean<true>"
+                                                                                  : "depthwise_conv2d_lean");
   return lowered;
 }
 
