@@ -169,6 +169,13 @@ inline std::uint32_t load_word(const void* p) {
   __builtin_memcpy(&word, p, sizeof word);
   return word;
 }
+/// The first `n` of four bytes, 1 to 3; the others are zero.
+inline std::uint32_t load_bytes(const std::int8_t* p, std::int32_t n) {
+  std::uint32_t word = static_cast<std::uint8_t>(p[0]);
+  if (n > 1) word |= std::uint32_t{static_cast<std::uint8_t>(p[1])} << 8;
+  if (n > 2) word |= std::uint32_t{static_cast<std::uint8_t>(p[2])} << 16;
+  return word;
+}
 inline void store_word(void* p, std::uint32_t word) { __builtin_memcpy(p, &word, sizeof word); }
 /// Two halfwords, lo in the lower half.
 inline std::uint32_t halves(std::int32_t lo, std::int32_t hi) {

@@ -62,10 +62,9 @@ MOTE_SHARED void shared_conv_vectors(const ConvGeometry& g, const VectorLayer& l
   conv_vectors(g, layer, x, y, scratch);
 }
 )";
-constexpr const char* kSharedDense = R"(
-MOTE_SHARED void shared_dense_tiles(DenseFunction tile, const std::uint32_t* weights, const std::uint32_t* params, std::int32_t layer_words,
-                                    std::int32_t group_words, const std::int8_t* x, std::int8_t* y, void* scratch, std::int32_t inputs, std::int32_t outputs) {
-  dense_tiles(tile, weights, params, layer_words, group_words, x, y, scratch, inputs, outputs);
+constexpr const char* kSharedFours = R"(
+MOTE_SHARED std::int32_t shared_widen_fours(const std::int8_t* x, void* out, std::int32_t inputs) {
+  return widen_fours(x, static_cast<std::int16_t*>(out), inputs);
 }
 )";
 constexpr const char* kSharedRows = R"(
@@ -301,7 +300,7 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_conv_columns(")) text += kSharedColumns;
   if (uses(program, "shared_conv_rows(")) text += kSharedRows;
   if (uses(program, "shared_winograd(")) text += kSharedWinograd;
-  if (uses(program, "shared_dense_tiles(")) text += kSharedDense;
+  if (uses(program, "shared_widen_fours(")) text += kSharedFours;
   if (uses(program, "shared_conv_vectors(")) text += kSharedVectors;
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;

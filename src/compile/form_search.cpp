@@ -189,6 +189,15 @@ class FormSearch {
     return std::ranges::any_of(groups_, [&](const RowGroup& g) { return g.contains(op); });
   }
 
+  /// Whether there is a plan within a limit. Where it is tight, that takes longer to find.
+  Result<bool> fits(std::size_t limit) {
+    MOTE_TRY(ArenaPlan candidate, plan(PlanRounds::quick));
+    if (candidate.arena_bytes > limit && candidate.peak_live_bytes <= limit) {
+      MOTE_TRY(candidate, plan(PlanRounds::thorough));
+    }
+    return candidate.arena_bytes <= limit;
+  }
+
   Result<void> grow(std::size_t limit) {
     for (std::size_t op = 0; op < choice_.size(); ++op) {
       MOTE_TRY(const LoweredOp* now, table_.get(op, choice_[op]));
@@ -198,9 +207,8 @@ class FormSearch {
         choice_[op].scratch_bytes = *size;
         MOTE_TRY(const LoweredOp* larger, table_.get(op, choice_[op]));
         if (in_group(op) && larger->row_step != now->row_step) continue;  // the group's turns are planned for these
-        // Where the budget is tight a plan that meets it takes longer to find.
-        MOTE_TRY(const ArenaPlan candidate, plan(groups_.empty() ? PlanRounds::quick : PlanRounds::thorough));
-        if (*size == least || candidate.arena_bytes <= limit) break;
+        MOTE_TRY(const bool found, fits(limit));
+        if (*size == least || found) break;
       }
     }
     return {};

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -44,8 +45,8 @@ class Assembler {
   void comment(std::string_view what) { body_ += fmt::format("  @ {}\n", what); }
 
   Label new_label() { return {next_label_++}; }
-  /// Places a label where a loop begins, on a fetch boundary.
-  void loop(Label l) { body_ += fmt::format("  .balign 8\n.L{}_{}:\n", name_, l.number); }
+  /// Places a label where a loop begins, on a fetch boundary; or on one of cache lines, for a loop that needs them all.
+  void loop(Label l, int boundary = 8) { body_ += fmt::format("  .balign {}\n.L{}_{}:\n", boundary, name_, l.number); }
   void place(Label l) { body_ += fmt::format(".L{}_{}:\n", name_, l.number); }
   void branch(Condition c, Label l) {
     emit(fmt::format("b{}.w .L{}_{}", c == Condition::ne ? "ne" : "eq", name_, l.number));
@@ -86,13 +87,24 @@ class Assembler {
   void str(Reg t, Reg base, int offset) { memory("str.w", t, base, offset); }
   void strh(Reg t, Reg base, int offset) { memory("strh.w", t, base, offset); }
   void strb(Reg t, Reg base, int offset) { memory("strb.w", t, base, offset); }
+  void strb_post(Reg t, Reg base, int offset) {
+    MOTE_CHECK(offset >= -255 && offset <= 255);
+    emit(fmt::format("strb.w {}, [{}], #{}", text(t), text(base), offset));
+  }
   void str_post(Reg t, Reg base, int offset) {
     MOTE_CHECK(offset >= -255 && offset <= 255);
     emit(fmt::format("str.w {}, [{}], #{}", text(t), text(base), offset));
   }
   /// first..last ascending from base, base += 4 each.
   void ldm(Reg base, Reg first, Reg last) {
+    if (first == last) return ldr_post(first, base, 4);
     emit(fmt::format("ldmia.w {}!, {{{}-{}}}", text(base), text(first), text(last)));
+  }
+  /// Registers in ascending order.
+  void ldm(Reg base, std::initializer_list<Reg> registers) {
+    std::string list;
+    for (const Reg r : registers) list += (list.empty() ? "" : ", ") + text(r);
+    emit(fmt::format("ldmia.w {}!, {{{}}}", text(base), list));
   }
   void stm(Reg base, Reg first, Reg last) {
     emit(fmt::format("stmia.w {}!, {{{}-{}}}", text(base), text(first), text(last)));
@@ -174,6 +186,11 @@ class Assembler {
     MOTE_CHECK(rotate == 0 || rotate == 8);
     emit(rotate == 0 ? fmt::format("uxtb16 {}, {}", text(d), text(s))
                      : fmt::format("uxtb16 {}, {}, ror #8", text(d), text(s)));
+  }
+  /// Halfwords of c plus bytes 0 and 2 of s, sign-extended; rotated: bytes 1 and 3.
+  void sxtab16(Reg d, Reg c, Reg s, int rotate = 0) {
+    MOTE_CHECK(rotate == 0 || rotate == 8);
+    emit(fmt::format("sxtab16 {}, {}, {}{}", text(d), text(c), text(s), rotate == 0 ? "" : ", ror #8"));
   }
   /// d = low half of a, high half of b.
   void pkhbt_high(Reg d, Reg a, Reg b) { emit(fmt::format("pkhbt {}, {}, {}", text(d), text(a), text(b))); }

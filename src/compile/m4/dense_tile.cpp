@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 
 #include "m4/assembler.hpp"
 
@@ -12,16 +12,13 @@ namespace {
 
 using enum Reg;
 
-constexpr Single kInput{0}, kLoopEnd{1}, kParams{2}, kOutput{3}, kGroupsLeft{4}, kLayer{5};
+constexpr Single kInput{0}, kLoopEnd{1}, kProducts{2}, kOutput{3}, kGroupsEnd{4}, kLayer{5};
+constexpr Single kLastInputs = kProducts;
 
-struct PairSums {
-  Reg r, l;
-};
-constexpr std::array<PairSums, 4> kSums{{{r4, r5}, {r6, r7}, {r8, r9}, {r10, r11}}};
-
-// The loop over groups stays in the instruction cache of the STM32L4: 32 lines of 32 bytes, wherever in its line the
-// loop begins. One that is larger is read anew for every group.
-constexpr std::size_t kMostHotBytes = 1000;
+// The loop over groups stays in the instruction cache of the STM32L4: 32 lines of 32 bytes, less where the loop begins
+// within a line. One that is larger is read anew for every group.
+constexpr std::size_t kCacheBytes = 1024, kMostBytesAnywhere = 1000;
+constexpr int kLine = 32, kFetch = 8;
 
 /// How the steps are cut: `loops` times `body`, then `tail`.
 struct Cut {
@@ -40,180 +37,208 @@ Cut cut_steps(std::int32_t steps, std::int32_t most) {
 
 class Emitter {
  public:
-  Emitter(const DenseTile& t, Cut cut) : t_(t), a_(t.name()), body_(cut.body), loops_(cut.loops), tail_(cut.tail) {}
+  Emitter(const DenseTile& t, std::int32_t most, int boundary) : t_(t), a_(t.name()), boundary_(boundary) {
+    // Inputs that are no whole word come last, from a register.
+    const std::int32_t in_memory = t.steps - (t.partial ? 1 : 0);
+    cut_ = cut_steps(in_memory, std::max(most - (t.partial ? 1 : 0), 1));
+  }
 
   AssemblyFunction run() {
     const Label group = a_.new_label();
     enter();
-    a_.loop(group);
+    a_.loop(group, boundary_);
     const std::size_t begin = a_.bytes();
     begin_group();
-    if (loops_ > 0) {
+    if (cut_.loops > 0) {
       const Label loop = a_.new_label();
-      a_.loop(loop);
-      steps(body_);
+      a_.loop(loop, kFetch);
+      steps(cut_.body);
       a_.vmov(r2, kLoopEnd);
       a_.cmp(r0, r2);
       a_.branch(Condition::ne, loop);
     }
-    if (tail_ > 0) steps(tail_);
+    steps(cut_.tail);
+    if (t_.partial) single_step(true);
     finish();
     end_group(group);
-    const std::size_t hot = a_.bytes() - begin;
+    const std::size_t alignment = cut_.loops > 0 ? kFetch - 4 : 0;  // in front of the loop
+    const std::size_t hot = a_.bytes() - begin + alignment;
     a_.leave("r4-r11, pc");
     return {a_.name(), "DenseJob", a_.function(describe()), a_.bytes(), hot};
   }
 
  private:
-  // The order of the members of device::DenseJob.
-  enum JobMember : int { job_weights = 0, job_x = 4, job_y = 8, job_params = 12, job_layer = 16, job_groups = 20 };
-
   [[nodiscard]] std::string describe() const {
-    return fmt::format("dense, 8 outputs over {} inputs: {} loops of {} steps and {} more; {}{}", 4 * t_.steps, loops_,
-                       body_, tail_, t_.uniform ? "uniform, " : "",
-                       t_.exact ? "exact" : fmt::format("shifts {} and {}", t_.shift_high, t_.shift_low));
+    return fmt::format("dense, {} outputs{} over {}{} inputs: {} loops of {} steps and {} more; {}{}", t_.group(),
+                       t_.pairs ? " in pairs" : "", t_.partial ? "up to " : "", 4 * t_.steps, cut_.loops, cut_.body,
+                       cut_.tail, t_.uniform ? "uniform, " : "",
+                       t_.exact   ? (t_.uniform ? fmt::format("exact, shift {}", t_.shift_low) : "exact")
+                       : t_.pairs ? fmt::format("shifts {} and {}", t_.shift_high, t_.shift_low)
+                                  : fmt::format("shift {}", t_.shift_low));
   }
+
+  [[nodiscard]] Reg sum(std::int32_t c) const { return static_cast<Reg>(static_cast<int>(t_.pairs ? r4 : r6) + c); }
+  [[nodiscard]] Reg last_sum() const { return sum(t_.group() - 1); }
+  [[nodiscard]] std::int32_t input_bytes() const { return t_.pairs ? 8 : 4; }  // of a step
 
   void enter() {
     a_.enter("r4-r11, lr");
-    a_.ldr(r1, r0, job_weights);
-    a_.ldr(r2, r0, job_x);
-    a_.ldr(r3, r0, job_y);
-    a_.ldr(r4, r0, job_params);
-    a_.ldr(r5, r0, job_groups);
-    if (t_.uniform) {
-      a_.ldr(r6, r0, job_layer);
-      a_.vldm(r6, kLayer, kDenseLayerWords);
-    }
-    a_.add(r1, r1, -4, r12);
-    a_.add(r2, r2, -4, r12);
-    a_.vmov(kInput, r2);
-    a_.add(r2, r2, loops_ * body_ * 8, r12);
-    a_.vmov(kLoopEnd, r2);
-    a_.vmov(kOutput, r3);
-    a_.vmov(kParams, r4);
-    a_.vmov(kGroupsLeft, r5);
+    // device::DenseJob: groups, end, x, y, products (singles: the last inputs), layer
+    a_.ldm(r0, r1, r6);
+    if (t_.pairs) a_.add(r3, r3, -4, r12);
+    a_.vmov(kInput, r3);
+    a_.add(r3, r3, cut_.loops * cut_.body * input_bytes(), r12);
+    a_.vmov(kLoopEnd, r3);
+    a_.vmov(kOutput, r4);
+    a_.vmov(kProducts, r5);
+    a_.vmov(kGroupsEnd, r2);
+    if (t_.uniform) a_.vldm(r6, kLayer, 3);
   }
 
   void begin_group() {
-    a_.vmov(r12, kParams);
+    a_.ldm(r1, sum(0), last_sum());
     a_.vmov(r0, kInput);
-    a_.ldm(r12, r4, r11);
-    a_.vmov(kParams, r12);
+    if (t_.pairs) {
+      a_.vmov(r2, kProducts);
+      for (std::int32_t c = 1; c < t_.group(); c += 2) a_.sub(sum(c), sum(c), r2);
+    } else {
+      a_.movw(r10, 0);
+    }
   }
 
-  /// Two pairs of channels with the inputs in `x`: R += w x, L += low bytes of w x.
-  void products(std::size_t pair, Reg x) {
-    const PairSums &p = kSums[pair], &q = kSums[pair + 1];
-    a_.smlad(p.r, r2, x, p.r);
-    a_.sxtb16(r2, r2);
-    a_.smlad(q.r, r3, x, q.r);
-    a_.sxtb16(r3, r3);
-    a_.smlad(p.l, r2, x, p.l);
-    a_.smlad(q.l, r3, x, q.l);
+  void pair_step(std::int32_t i, bool last) {
+    const Reg even = r12, odd = lr;
+    a_.ldr(even, r0, 8 * i + 4);
+    last ? a_.ldr_pre(odd, r0, 8 * i + 8) : a_.ldr(odd, r0, 8 * i + 8);
+    for (std::int32_t c = 0; c < t_.group(); c += 2) {
+      const Reg whole = sum(c), low = sum(c + 1);
+      a_.ldm(r1, r2, r3);
+      a_.smlad(whole, r2, even, whole);
+      a_.sxtab16(r2, odd, r2);
+      a_.smlad(whole, r3, odd, whole);
+      a_.sxtab16(r3, even, r3);
+      a_.smlad(low, r2, r3, low);
+    }
   }
 
-  void step(std::int32_t i, bool last) {
-    const std::int32_t w = 32 * i + 4, x = 8 * i + 4;
-    a_.ldr(r12, r0, x);
-    last ? a_.ldr_pre(lr, r0, x + 4) : a_.ldr(lr, r0, x + 4);
-    a_.ldr_two(r2, w, r3, w + 4, r1);
-    products(0, r12);
-    a_.ldr_two(r2, w + 8, r3, w + 12, r1);
-    products(2, r12);
-    a_.ldr_two(r2, w + 16, r3, w + 20, r1);
-    products(0, lr);
-    a_.ldr(r2, r1, w + 24);
-    last ? a_.ldr_pre(r3, r1, w + 28) : a_.ldr(r3, r1, w + 28);
-    products(2, lr);
+  void single_step(bool from_register) {
+    const Reg even = r11, odd = r12, products = r10;
+    from_register ? a_.vmov(even, kLastInputs) : a_.ldr_post(even, r0, 4);
+    a_.ldm(r1, r2, static_cast<Reg>(static_cast<int>(r2) + t_.group() - 1));
+    a_.sxtb16(odd, even, 8);
+    a_.sxtb16(even, even);
+    a_.smlad(products, even, odd, products);
+    for (std::int32_t c = 0; c < t_.group(); ++c) {
+      const Reg w = static_cast<Reg>(static_cast<int>(r2) + c);
+      a_.sxtab16(lr, odd, w);
+      a_.sxtab16(w, even, w, 8);
+      a_.smlad(sum(c), lr, w, sum(c));
+    }
   }
+
   void steps(std::int32_t count) {
-    for (std::int32_t i = 0; i < count; ++i) step(i, i + 1 == count);
+    for (std::int32_t i = 0; i < count; ++i) t_.pairs ? pair_step(i, i + 1 == count) : single_step(false);
   }
 
-  void channel(std::int32_t c, Reg sum) {
-    const bool high = c % 2 == 0;
-    if (c >= t_.channels) return;
+  void channel(std::int32_t c) {
+    const Reg s = sum(c);
+    const bool high = t_.pairs && c % 2 == 0;
     if (t_.exact) {
-      high ? a_.asr(sum, sum, 7) : a_.lsl(sum, sum, 1);  // 2 x
-      if (!t_.uniform) {
-        a_.ldr_post(r0, r12, 4);
-        a_.ldr_post(r2, r12, 4);
-        a_.ldr_post(r3, r12, 4);
-      }
-      a_.smmlar(lr, sum, r0, r2);
-      a_.add_asr(sum, lr, sum, 31);
-      a_.asr(sum, sum, r3);
-      a_.ssat8(sum, sum);
-      if (t_.clamp_low > -128) a_.at_least(sum, t_.clamp_low);
-      if (t_.clamp_high < 127) a_.at_most(sum, t_.clamp_high);
+      high ? a_.asr(s, s, 7) : a_.lsl(s, s, 1);  // 2 x
+      if (!t_.uniform) a_.ldm(r1, {r0, r2, r3});
+      a_.smmlar(lr, s, r0, r2);
+      a_.add_asr(s, lr, s, 31);
+      if (!t_.uniform) a_.asr(s, s, r3);
+      a_.ssat8(s, s, t_.uniform ? t_.shift_low : 0);
+      if (t_.clamp_low > -128) a_.at_least(s, t_.clamp_low);
+      if (t_.clamp_high < 127) a_.at_most(s, t_.clamp_high);
       return;
     }
-    if (!t_.uniform) {
-      a_.ldr_post(r2, r12, 4);
-      if (!high) a_.ldr_post(r3, r12, 4);
-    }
-    if (high)
-      a_.smmul(sum, sum, t_.uniform ? r0 : r2);
-    else
-      a_.smmla(sum, sum, r2, r3);
-    a_.ssat8(sum, sum, high ? t_.shift_high : t_.shift_low);
+    if (!t_.uniform && high) a_.ldm(r1, {r0, r2, r3});
+    if (!t_.uniform && !t_.pairs) a_.ldm(r1, r2, r3);
+    high ? a_.smmul(s, s, r0) : a_.smmla(s, s, r2, r3);
+    a_.ssat8(s, s, high ? t_.shift_high : t_.shift_low);
   }
 
   void finish() {
-    if (!t_.uniform) a_.vmov(r12, kParams);
     if (t_.uniform) {
-      a_.vmov(r0, kLayer);
+      if (t_.exact || t_.pairs) a_.vmov(r0, kLayer);
       a_.vmov(r2, Single{kLayer.number + 1});
-      a_.vmov(r3, Single{kLayer.number + 2});
+      if (!t_.exact) a_.vmov(r3, Single{kLayer.number + 2});
     }
-    for (std::size_t p = 0; p < kSums.size(); ++p) {
-      a_.sub(kSums[p].r, kSums[p].r, kSums[p].l);
-      channel(static_cast<std::int32_t>(2 * p), kSums[p].r);
-      channel(static_cast<std::int32_t>(2 * p + 1), kSums[p].l);
-    }
-    a_.vmov(lr, kOutput);
     for (std::int32_t c = 0; c < t_.channels; ++c) {
-      const PairSums& p = kSums[static_cast<std::size_t>(c / 2)];
-      a_.strb(c % 2 == 0 ? p.r : p.l, lr, c);
+      if (!t_.pairs)
+        a_.sub(sum(c), sum(c), r10);
+      else if (c % 2 == 0)
+        a_.sub(sum(c), sum(c), sum(c + 1));
+      channel(c);
     }
   }
 
   void end_group(Label group) {
-    a_.vmov(r2, kGroupsLeft);
-    a_.add(lr, lr, kDenseGroup, r3);
-    if (!t_.uniform) a_.vmov(kParams, r12);
+    a_.vmov(lr, kOutput);
+    a_.vmov(r2, kGroupsEnd);
+    a_.strb_post(sum(0), lr, t_.channels);
+    for (std::int32_t c = 1; c < t_.channels; ++c) a_.strb(sum(c), lr, c - t_.channels);
     a_.vmov(kOutput, lr);
-    a_.subs(r2, r2, 1);
-    a_.vmov(kGroupsLeft, r2);
+    a_.cmp(r1, r2);
     a_.branch(Condition::ne, group);
   }
 
   const DenseTile& t_;
   Assembler a_;
-  std::int32_t body_, loops_, tail_;
+  int boundary_;
+  Cut cut_;
 };
+
+// Per step: instructions, and cycles with and without what flash adds.
+std::int64_t step_instructions(const DenseTile& t) { return t.pairs ? 26 : 5 + 3 * t.group(); }
+std::int64_t step_cycles(const DenseTile& t) { return t.pairs ? 35 : 6 + 4 * t.group(); }
+constexpr std::int64_t kTurnCycles = 4;
+// Straight code: 6 cycles for every 8 bytes, in which two instructions work.
+constexpr std::int64_t kFetchCyclesAnInstruction = 2;
 
 }  // namespace
 
 std::string DenseTile::name() const {
-  std::string text = fmt::format("dense_tile_{}by{}{}", steps, body, uniform ? "_uniform" : "");
-  if (channels < kDenseGroup) text += fmt::format("_c{}", channels);
+  std::string text = fmt::format("dense_{}_{}by{}{}{}", pairs ? "pairs" : "singles", steps, body,
+                                 partial ? "_partial" : "", uniform ? "_uniform" : "");
+  if (channels < (pairs ? 8 : 4)) text += fmt::format("_c{}", channels);
   if (exact && (clamp_low > -128 || clamp_high < 127))
     text += fmt::format("_from{}to{}", clamp_low + 128, clamp_high + 128);
-  return text + (exact ? "_exact" : fmt::format("_s{}_{}", shift_high, shift_low));
+  if (exact) return text + (uniform ? fmt::format("_exact{}", shift_low) : "_exact");
+  return text + (pairs ? fmt::format("_s{}_{}", shift_high, shift_low) : fmt::format("_s{}", shift_low));
 }
 
 std::int32_t dense_group_words(const DenseTile& t) {
-  if (t.uniform) return kDenseGroup;
-  return kDenseGroup + (t.exact ? 3 * kDenseGroup : kDenseGroup + kDenseGroup / 2);
+  const std::int32_t sums_and_weights = t.group() * (1 + t.steps);
+  if (t.uniform) return sums_and_weights;
+  if (t.exact) return sums_and_weights + 3 * t.channels;
+  return sums_and_weights + (t.pairs ? 3 * ((t.channels + 1) / 2) : 2 * t.channels);
+}
+
+std::int32_t dense_body(const DenseTile& t, std::int32_t groups) {
+  // kTurnCycles * groups * steps / body turns, against fetching `body` steps.
+  const double body = std::sqrt(static_cast<double>(kTurnCycles * groups * t.steps) /
+                                static_cast<double>(kFetchCyclesAnInstruction * step_instructions(t)));
+  return std::clamp(static_cast<std::int32_t>(std::lround(body)), 1, t.pairs ? 8 : 12);
+}
+
+std::int64_t dense_cycles(const DenseTile& t, std::int32_t groups, bool weights_in_ram) {
+  const std::int64_t body = std::min(t.body, t.steps);
+  const std::int64_t end = t.channels * (t.exact ? 6 : 3) + (t.uniform ? 0 : 4 * t.channels) + 20;
+  const std::int64_t flash = weights_in_ram ? 0 : dense_group_words(t) * std::int64_t{395} / 200;
+  const std::int64_t group = t.steps * step_cycles(t) + t.steps / body * kTurnCycles + end + flash;
+  const std::int64_t widening = t.pairs ? t.steps * 8 : 0;
+  return groups * group + widening + kFetchCyclesAnInstruction * (body * step_instructions(t) + 70) + 120;
 }
 
 AssemblyFunction emit_dense_tile(const DenseTile& tile) {
-  AssemblyFunction function = Emitter(tile, cut_steps(tile.steps, tile.body)).run();
-  for (std::int32_t most = tile.body - 1; function.hot_bytes > kMostHotBytes && most >= 1; --most)
-    function = Emitter(tile, cut_steps(tile.steps, most)).run();
-  return function;
+  for (std::int32_t most = tile.body;; --most) {
+    AssemblyFunction function = Emitter(tile, most, kFetch).run();
+    if (function.hot_bytes <= kMostBytesAnywhere || most == 1) return function;
+    if (function.hot_bytes <= kCacheBytes) return Emitter(tile, most, kLine).run();
+  }
 }
 
 }  // namespace mote::compile::m4
