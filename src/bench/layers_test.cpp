@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "mote/base/file.hpp"
 #include "mote/base/process.hpp"
@@ -118,6 +119,37 @@ TEST_P(Layers, in_any_form_equal_the_executor) {
     expect_equal_layers(model, seed, options);
     if (HasFatalFailure()) return;
   }
+}
+
+TEST_P(Layers, dense_equal_the_executor) {
+  const int trials = std::getenv("MOTE_LAYER_TRIALS") != nullptr ? std::atoi(std::getenv("MOTE_LAYER_TRIALS")) : 1;
+  for (int trial = 0; trial < trials; ++trial) {
+    const auto seed = static_cast<std::uint64_t>(1000 * GetParam() + 900 + trial);
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const Graph model = RandomNetwork(seed).build_dense();
+    compile::CompileOptions options;
+    options.program.lowering.weights_in_ram = seed % 3 == 0;
+    expect_equal_layers(model, seed, options);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(DenseLayers, take_both_forms_with_both_ends) {
+  std::set<std::string> kernels;
+  for (int i = 0; i < 8; ++i) {
+    const Graph model = RandomNetwork(static_cast<std::uint64_t>(1000 * i + 900)).build_dense();
+    const auto program = compile::make_program(model, {});
+    ASSERT_TRUE(program.has_value()) << program.error().message();
+    for (const compile::LoweredOp& op : program->ops) {
+      const bool pairs = op.kernel.find("pairs") != std::string::npos;
+      const bool exact = op.kernel.find("exact") != std::string::npos;
+      const bool uniform = op.kernel.find("uniform") != std::string::npos;
+      if (op.kernel.starts_with("dense_tiles"))
+        kernels.insert((pairs ? "pairs" : "singles") + std::string(exact ? " exact" : "") +
+                       (uniform ? " uniform" : ""));
+    }
+  }
+  EXPECT_EQ(kernels.size(), 8u) << ::testing::PrintToString(kernels);  // so the seeds above prove each of them
 }
 
 /// Less RAM than the layers of a random network need one by one.

@@ -27,7 +27,7 @@ class RandomNetwork {
       else
         x = conv(x, rng_.chance(0.35), false);
     }
-    if (rng_.chance(0.5)) x = dense(x);
+    if (rng_.chance(0.5)) x = dense(x, pick(1, 40), false);
     g_.set_outputs({x});
     return std::move(g_);
   }
@@ -42,6 +42,17 @@ class RandomNetwork {
       if (rng_.chance(0.3)) x = op(Unary{UnaryKind::logistic, 0.0f}, {x}, logistic_of(x));
       if (rng_.chance(0.3)) x = add(x, conv(x, false, true));
     }
+    g_.set_outputs({x});
+    return std::move(g_);
+  }
+
+  /// Dense layers of all sizes, with sums and weights that fit packed weights and that do not.
+  Graph build_dense() {
+    const bool large = rng_.chance(0.4);
+    TensorId x = value({1, large ? pick(900, 1400) : pick(1, 300)}, rng_.chance(0.5));
+    g_.set_inputs({x});
+    const int layers = pick(3, 6);
+    for (int i = 0; i < layers; ++i) x = dense(x, rng_.chance(0.3) ? pick(1, 4) : pick(5, 70), true);
     g_.set_outputs({x});
     return std::move(g_);
   }
@@ -307,16 +318,30 @@ class RandomNetwork {
     return op(Compare{static_cast<CompareKind>(pick(0, static_cast<std::int64_t>(kCompareKinds) - 1))},
               {x, constant(std::move(with), quantization(false))}, y);
   }
-  TensorId dense(TensorId x) {
-    const std::int32_t outputs = pick(1, 40);
+  /// @param varied  weights of one scale, or all of one size, or with -128 among them.
+  TensorId dense(TensorId x, std::int32_t outputs, bool varied) {
     const auto inputs = static_cast<std::int32_t>(g_.tensor(x).shape.elements());
     const bool relu = rng_.chance(0.5);
     const TensorId y = value({1, outputs}, relu);
     const TensorId w = weights({outputs, inputs}, 0, g_.tensor(x).quantization, g_.tensor(y).quantization,
                                static_cast<std::size_t>(inputs));
+    if (varied) vary(g_.tensor(w));
     const TensorId b = bias(outputs);
     g_.add_op({fresh("op"), Dense{relu ? Activation::relu : Activation::none}, {x, w, b}, {y}});
     return y;
+  }
+
+  void vary(Tensor& w) {
+    auto& q = w.quantization;
+    if (rng_.chance(0.5)) q = Quantization::per_tensor(q.scales[0] > 0.1f ? 0.001f : q.scales[0], 0);
+    const auto old = w.values<std::int8_t>();
+    std::vector<std::int8_t> values(old.begin(), old.end());
+    const bool extreme = rng_.chance(0.3);
+    const std::int32_t least = rng_.chance(0.5) ? -128 : -127;
+    for (auto& v : values) {
+      if (extreme) v = static_cast<std::int8_t>(v < 0 ? least : 127);
+    }
+    w.data = constant_data(std::span<const std::int8_t>(values));
   }
 
   Rng rng_;

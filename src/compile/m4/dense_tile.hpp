@@ -18,8 +18,8 @@
 //   L of the pairs 01 23 45 67
 //
 // *Singles*: up to 4 outputs, weights as the model has them, sums of any size, inputs from where they are. Four inputs
-// and four outputs are a step of 22 cycles for 16 multiply-accumulates: 4 words of weights and a word of inputs, 3 to
-// extend and multiply the inputs, 8 SXTAB16, 4 SMLAD.
+// and four outputs are a step of 23 cycles for 16 multiply-accumulates: a word of inputs and 2 bursts of 2 words of
+// weights, 3 to extend and multiply the inputs, 8 SXTAB16, 4 SMLAD.
 //
 //   r0 input   r1 weights   r2-r5 weights of the outputs   r6-r9 sums   r10 products of inputs   r11 inputs 0, 2
 //   r12 inputs 1, 3   lr spare
