@@ -121,8 +121,11 @@ TEST_P(Layers, in_any_form_equal_the_executor) {
   }
 }
 
+constexpr int kDenseTrials = 2;
+
 TEST_P(Layers, dense_equal_the_executor) {
-  const int trials = std::getenv("MOTE_LAYER_TRIALS") != nullptr ? std::atoi(std::getenv("MOTE_LAYER_TRIALS")) : 1;
+  const int trials =
+      std::getenv("MOTE_LAYER_TRIALS") != nullptr ? std::atoi(std::getenv("MOTE_LAYER_TRIALS")) : kDenseTrials;
   for (int trial = 0; trial < trials; ++trial) {
     const auto seed = static_cast<std::uint64_t>(1000 * GetParam() + 900 + trial);
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -136,8 +139,9 @@ TEST_P(Layers, dense_equal_the_executor) {
 
 TEST(DenseLayers, take_both_forms_with_both_ends) {
   std::set<std::string> kernels;
-  for (int i = 0; i < 8; ++i) {
-    const Graph model = RandomNetwork(static_cast<std::uint64_t>(1000 * i + 900)).build_dense();
+  for (int i = 0; i < 8 * kDenseTrials; ++i) {
+    const auto seed = static_cast<std::uint64_t>(1000 * (i / kDenseTrials) + 900 + i % kDenseTrials);
+    const Graph model = RandomNetwork(seed).build_dense();
     const auto program = compile::make_program(model, {});
     ASSERT_TRUE(program.has_value()) << program.error().message();
     for (const compile::LoweredOp& op : program->ops) {

@@ -51,7 +51,7 @@ class RandomNetwork {
     const bool large = rng_.chance(0.4);
     TensorId x = value({1, large ? pick(900, 1400) : pick(1, 300)}, rng_.chance(0.5));
     g_.set_inputs({x});
-    const int layers = pick(3, 6);
+    const int layers = pick(4, 7);
     for (int i = 0; i < layers; ++i) x = dense(x, rng_.chance(0.3) ? pick(1, 4) : pick(5, 70), true);
     g_.set_outputs({x});
     return std::move(g_);
