@@ -237,8 +237,9 @@ std::int64_t dense_cycles(const DenseTile& t, std::int32_t groups, bool weights_
   const std::int64_t end = t.channels * (t.exact ? 6 : 3) + (t.uniform ? 0 : 4 * t.channels) + 20;
   const std::int64_t flash = weights_in_ram ? 0 : dense_group_words(t) * std::int64_t{395} / 200;
   const std::int64_t group = t.steps * step_cycles(t) + t.steps / body * kTurnCycles + end + flash;
-  const std::int64_t widening = t.pairs ? t.steps * 8 : 0;
-  return groups * group + widening + kFetchCyclesAnInstruction * (body * step_instructions(t) + 70) + 120;
+  const std::int64_t around = t.pairs ? t.steps * 8 + 200 : 40;  // inputs widened, calls
+  const std::int64_t code = body * step_instructions(t) + t.channels * (t.exact ? 7 : 4) + 40;
+  return groups * group + around + kFetchCyclesAnInstruction * code;
 }
 
 AssemblyFunction emit_dense_tile(const DenseTile& tile) {
