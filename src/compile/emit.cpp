@@ -285,9 +285,11 @@ std::string emit_cpp(const Program& program) {
 
   std::string text = header_comment(program) + "\n#include <cstdint>\n\n";
   for (const std::string& include : includes) text += fmt::format("#include \"{}\"\n", include);
+  // Operators are told apart by their functions: two that do the same must not become one.
   text +=
-      "\n#define MOTE_OP [[gnu::noinline]] static\n#define MOTE_SMALL [[gnu::noinline, gnu::cold]] static  // size "
-      "before speed\n#define MOTE_SHARED [[gnu::noinline, gnu::noclone]] static\n\n";
+      "\n#define MOTE_OP [[gnu::noinline, gnu::no_icf]] static\n"
+      "#define MOTE_SMALL [[gnu::noinline, gnu::no_icf, gnu::cold]] static  // size before speed\n"
+      "#define MOTE_SHARED [[gnu::noinline, gnu::noclone]] static\n\n";
   if (program.features) text += program.features->source;
   text += "namespace mote::device {\nnamespace {\n";
   if (program.features) {
