@@ -186,8 +186,8 @@ Ladder dense_layer() {
   Ladder l{"dense layer, 640 to 128", dense(640, 128), plain_rungs(kLeanWindows)};
   l.rungs.push_back(compact(kPacked, 3072));
   l.rungs.push_back(rung("emitted",
-                         "Eight outputs at once read each input once and each weight in bursts, which flash delivers "
-                         "without waiting between words.",
+                         "Eight outputs at once read each input and each weight once; products of sums, (x0 + w1)(x1 + "
+                         "w0), take one multiplication for two, and extending weights adds the inputs.",
                          form(3072)));
   Form in_ram = form(3072);
   in_ram.weights_in_ram = true;
