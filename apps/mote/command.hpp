@@ -46,6 +46,7 @@ struct Command {
 [[nodiscard]] std::vector<Command> compile_commands();  // compile, bench
 [[nodiscard]] std::vector<Command> verify_commands();
 [[nodiscard]] std::vector<Command> device_run_commands();
+[[nodiscard]] std::vector<Command> device_plug_commands();
 [[nodiscard]] std::vector<Command> keys_commands();
 [[nodiscard]] std::vector<Command> package_commands();  // pack, check
 [[nodiscard]] std::vector<Command> serve_commands();    // serve, device send
