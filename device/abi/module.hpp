@@ -25,7 +25,12 @@ enum class Core : std::uint32_t {
   cortex_m33_plain = 7,  // with neither
   rv32imc = 8,
   cortex_m55 = 9,  // with Helium for integers
+  avr5 = 10,       // ATmega with 16 to 64 KiB of flash; the module lies at kAvrModuleBase
 };
+
+/// An AVR runs code and reads constants at fixed addresses: its module is linked for this one in flash, the firmware
+/// lies below.
+constexpr std::uint32_t kAvrModuleBase = 1024;
 
 /// Extensions a module needs; a device refuses a module that needs what it lacks.
 enum IsaFeature : std::uint32_t {

@@ -10,6 +10,7 @@
 
 #include "mote/base/hash.hpp"
 #include "mote/base/parallel.hpp"
+#include "mote/board/avr_board.hpp"
 #include "mote/board/core.hpp"
 #include "mote/board/elf.hpp"
 #include "mote/board/energy.hpp"
@@ -56,6 +57,20 @@ std::vector<StepCost> step_costs(const compile::CompiledModel& model, const grap
   return costs;
 }
 
+Result<board::Measurement> measured_on(const board::BoardSpec& spec, const board::CoreSpec& core,
+                                       const compile::CompiledModel& model, ByteSpan input) {
+  if (core.avr()) {
+    MOTE_TRY(auto avr, board::AvrBoard::create(spec, model.firmware));
+    MOTE_TRY(const board::ElfFile module, board::ElfFile::parse(model.module_elf));
+    MOTE_TRY(board::Measurement measured, avr.measure(input, model.step_symbols, module));
+    measured.arena_extent_bytes = static_cast<std::uint32_t>(model.program.arena_bytes);  // not watched
+    return measured;
+  }
+  MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
+  MOTE_TRY_VOID(prepare(virtual_board, model));
+  return virtual_board.measure(input, model.step_symbols);
+}
+
 }  // namespace
 
 Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph,
@@ -78,9 +93,7 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
     result.output_sha256 = sha256(output).hex();
     return result;
   }
-  MOTE_TRY(auto virtual_board, board::VirtualBoard::create(spec, model.firmware));
-  MOTE_TRY_VOID(prepare(virtual_board, model));
-  MOTE_TRY(const board::Measurement measured, virtual_board.measure(input, model.step_symbols));
+  MOTE_TRY(const board::Measurement measured, measured_on(spec, *core, model, input));
   const board::Energy energy = board::energy(spec, measured.cycles);
   result.counts = measured.counts;
   result.cycles = measured.cycles;
@@ -103,6 +116,8 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
 
 Result<std::optional<StepDifference>> first_difference(const compile::CompiledModel& model, const graph::Graph& graph,
                                                        const board::BoardSpec& spec, ByteSpan input) {
+  MOTE_TRY(const board::CoreSpec* core, board::core_of(spec));
+  if (core->avr()) return fail(Code::unsupported, "layer by layer is not compared on an AVR, only the result");
   MOTE_TRY(auto executor, graph::Executor::create(graph));
   Bytes expected(graph::output_bytes(graph));
   MOTE_TRY_VOID(executor.run(input, expected));
@@ -142,6 +157,10 @@ Result<std::function<Result<Bytes>(ByteSpan)>> make_runner(const board::BoardSpe
     MOTE_TRY(auto made, board::NativeBoard::create(firmware));
     return
         [board = std::make_shared<board::NativeBoard>(std::move(made))](ByteSpan input) { return board->infer(input); };
+  }
+  if (core->avr()) {
+    MOTE_TRY(auto made, board::AvrBoard::create(spec, firmware));
+    return [board = std::make_shared<board::AvrBoard>(std::move(made))](ByteSpan input) { return board->infer(input); };
   }
   MOTE_TRY(auto made, board::VirtualBoard::create(spec, firmware));
   return

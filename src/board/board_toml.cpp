@@ -161,12 +161,13 @@ void check_ranges(TableReader& reader, const BoardSpec& board) {
     reader.refuse("flash_bytes", "must be a multiple of flash_sector_bytes");
   }
   constexpr std::uint32_t kMostBytes = 0x10000000;  // the virtual board's flash and RAM windows
-  if (board.flash_bytes > kMostBytes || board.flash_bytes % 4096 != 0) {
-    reader.refuse("flash_bytes", "must be a multiple of 4096 and at most 268435456");
-  }
-  if (board.ram_bytes > kMostBytes || board.ram_bytes % 4096 != 0) {
-    reader.refuse("ram_bytes", "must be a multiple of 4096 and at most 268435456");
-  }
+  // Pages of the emulator; an AVR has less.
+  const std::uint32_t page = board.core.starts_with("avr") ? 256 : 4096;
+  const std::string rule = "must be a multiple of " + std::to_string(page) + " and at most 268435456";
+  if (board.flash_bytes == 0 || board.flash_bytes > kMostBytes || board.flash_bytes % page != 0)
+    reader.refuse("flash_bytes", rule);
+  if (board.ram_bytes == 0 || board.ram_bytes > kMostBytes || board.ram_bytes % page != 0)
+    reader.refuse("ram_bytes", rule);
 }
 
 Result<BoardSpec> read_board(const toml::table& table, const std::string& where) {
@@ -179,7 +180,7 @@ Result<BoardSpec> read_board(const toml::table& table, const std::string& where)
   board.fpu = reader.flag("fpu");
   board.dsp = reader.flag("dsp");
   board.clock_hz = reader.count("clock_hz", 1);
-  board.ram_bytes = reader.count("ram_bytes", 4096);
+  board.ram_bytes = reader.count("ram_bytes", 256);
   board.flash_bytes = reader.count("flash_bytes", 4096);
   board.flash_wait_states = reader.count("flash_wait_states", 0, 0);
   board.flash_sector_bytes = reader.count("flash_sector_bytes", 1, 4096);

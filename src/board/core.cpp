@@ -98,6 +98,19 @@ CoreSpec rv32imc() {
           kVirt};
 }
 
+CoreSpec avr5() {
+  CoreSpec core;
+  core.name = "avr5";
+  core.id = device::Core::avr5;
+  core.instructions = InstructionSet::avr8;
+  core.tools = "avr-";
+  core.tools_package = "gcc-avr and avr-libc";
+  core.flags = {"-mmcu=atmega328p"};
+  core.unaligned_accesses = true;
+  core.cycles = CycleRule::simavr;
+  return core;
+}
+
 /// A PC: users run their model on it as on a board, and generated code meets sanitizers and debuggers there.
 CoreSpec host() {
   CoreSpec core;
@@ -130,6 +143,7 @@ std::vector<CoreSpec> make_cores() {
       with_vectors(with_dsp_and_fpu(cortex_m("cortex-m55", Core::cortex_m55, {"-mcpu=cortex-m33"}, kAn547),
                                     "-mfpu=fpv5-sp-d16")),
       rv32imc(),
+      avr5(),
       host(),
   };
 }

@@ -362,6 +362,7 @@ Decoder decoder_of(const CoreSpec& core) {
       return decode_cortex_m0plus;
     case CycleRule::one_each:
       return decode_riscv32;
+    case CycleRule::simavr:
     case CycleRule::none:
       break;
   }

@@ -7,7 +7,7 @@ namespace {
 
 // Names and offsets of the System V ABI (https://refspecs.linuxfoundation.org/elf/elf.pdf, and its 64-bit form in
 // elf-64-gen.pdf).
-constexpr std::uint32_t kMachineArm = 40, kMachineX86_64 = 62, kMachineAarch64 = 183, kMachineRiscv = 243;
+constexpr std::uint32_t kMachineArm = 40, kMachineX86_64 = 62, kMachineAarch64 = 183, kMachineRiscv = 243, kMachineAvr = 83;
 constexpr std::uint32_t kSegmentLoad = 1;
 constexpr std::uint32_t kSectionSymbols = 2;
 constexpr std::uint32_t kSectionNoBits = 8;
@@ -70,11 +70,11 @@ Result<Header> read_header(ByteSpan file) {
   const bool elf = identity[0] == 0x7f && identity[1] == 'E' && identity[2] == 'L' && identity[3] == 'F';
   if (!elf) return fail(Code::malformed, "ELF: byte 0: this is not an ELF file");
   const std::uint32_t machine = u16(identity, 18);
-  const bool narrow = identity[4] == 1 && (machine == kMachineArm || machine == kMachineRiscv);
+  const bool narrow = identity[4] == 1 && (machine == kMachineArm || machine == kMachineRiscv || machine == kMachineAvr);
   const bool wide = identity[4] == 2 && (machine == kMachineX86_64 || machine == kMachineAarch64);
   if (identity[5] != 1 || (!narrow && !wide)) {
     return fail(Code::unsupported,
-                "ELF: byte 4: not a little-endian file for 32-bit Arm or RISC-V or a 64-bit PC; build it with "
+                "ELF: byte 4: not a little-endian file for 32-bit Arm or RISC-V, for AVR or a 64-bit PC; build it with "
                 "arm-none-eabi-g++ or riscv64-unknown-elf-g++");
   }
   const Layout& l = narrow ? kLayout32 : kLayout64;

@@ -277,7 +277,40 @@ std::string emit_assembly(const Program& program) {
   return text;
 }
 
+namespace {
+
+/// The same in C for 8-bit AVR: constants are in flash, functions read them there.
+std::string emit_avr(const Program& program) {
+  std::string text = header_comment(program) + "\n#include \"avr/kernels.h\"\n";
+  for (const LoweredOp& op : program.ops) {
+    if (op.is_view) continue;
+    text += "\n// " + clean(op.summary) + "\n";
+    for (const ConstantArray& array : op.constants) {
+      std::string values;
+      for (std::size_t i = 0; i < array.values.size(); ++i)
+        values += fmt::format("{}{},", i % 20 == 0 ? "\n    " : " ", array.values[i]);
+      text += fmt::format("// {}: {} bytes\nstatic const __flash {} {}[{}] = {{{}\n}};\n", array.comment, array.bytes(),
+                          array.type, array.name, array.values.size(), values);
+    }
+    text += fmt::format(
+        "static __attribute__((noinline, noclone)) void {}(const int8_t* x0, int8_t* y, void* scratch) {{\n  "
+        "(void)scratch;\n  "
+        "{}\n}}\n",
+        op.symbol, op.body);
+  }
+  text +=
+      "\n// Runs the model once: the input lies in the arena before, the output after.\n"
+      "int32_t mote_invoke(void* arena) {\n  int8_t* const base = (int8_t*)arena;\n";
+  for (const Step& step : program.steps)
+    text +=
+        fmt::format("  {}(base + {}, base + {}, base + {});\n", step.name, step.inputs[0], step.output, step.scratch);
+  return text + "  return 0;\n}\n";
+}
+
+}  // namespace
+
 std::string emit_cpp(const Program& program) {
+  if (program.target == Target::avr) return emit_avr(program);
   std::set<std::string> includes{"abi/module.hpp", "kernels/geometry.hpp"};
   for (const LoweredOp& op : program.ops) includes.insert(op.includes.begin(), op.includes.end());
   if (!program.states.empty()) includes.insert("kernels/move.hpp");

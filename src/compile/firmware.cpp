@@ -65,6 +65,25 @@ Result<ModuleBlob> modules_in(const board::ElfFile& firmware) {
   return blob;
 }
 
+/// A loop around the module, which lies at its address in flash.
+Result<Bytes> link_avr_firmware(ByteSpan module, const board::CoreSpec& core, const board::BoardSpec& board) {
+  MOTE_TRY(const ModuleHeader header, checked_header(module));
+  MOTE_TRY(const Toolchain tools, Toolchain::create(core));
+  MOTE_TRY_VOID(write_file(tools.folder() / "module.bin", module));
+  if (device::kAvrModuleBase + module.size() > board.flash_bytes) {
+    return fail(
+        Code::too_large,
+        fmt::format(
+            "{} has {} bytes of flash: a module of {} bytes leaves no room there for the firmware that measures",
+            board.name, board.flash_bytes, module.size()));
+  }
+  MOTE_TRY_VOID(tools.compile({fmt::format("-DMOTE_ARENA_BYTES={}", std::max(header.arena_bytes, 1u)),
+                               fmt::format("-DMOTE_ENTRY={}", device::kAvrModuleBase + header.entry_offset),
+                               fmt::format("-Wl,--section-start=.module={:#x}", device::kAvrModuleBase),
+                               (tools.device() / "avr" / "bench_main.c").string(), "-o", "firmware.elf"}));
+  return read_file(tools.folder() / "firmware.elf");
+}
+
 Result<Bytes> link_firmware(const ModuleBlob& modules, const board::CoreSpec& core, const board::FirmwareMap& map,
                             std::string_view where, const char* main, const std::vector<std::string>& definitions) {
   MOTE_TRY(const Toolchain tools, Toolchain::create(core));
@@ -112,6 +131,7 @@ Result<Bytes> link_firmware(const ModuleBlob& modules, const board::CoreSpec& co
 
 Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
   MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
+  if (core->avr()) return link_avr_firmware(module, *core, board);
   ModuleBlob blob;
   MOTE_TRY_VOID(blob.add(module));
   return link_firmware(blob, *core, map_of(board, *core), board.name, "bench_main.cpp", {});
@@ -119,6 +139,7 @@ Result<Bytes> make_firmware(ByteSpan module, const board::BoardSpec& board) {
 
 Result<Bytes> make_firmware(std::span<const Bytes> modules, const board::BoardSpec& board) {
   MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
+  if (core->avr()) return fail(Code::unsupported, "several models in one firmware are not made for an AVR");
   ModuleBlob blob;
   for (const Bytes& module : modules) MOTE_TRY_VOID(blob.add(module));
   return link_firmware(blob, *core, map_of(board, *core), board.name, "bench_main.cpp", {});
@@ -140,6 +161,7 @@ Result<Bytes> qemu_firmware(ByteSpan firmware, const board::BoardSpec& board) {
 
 Result<Bytes> make_mlperf_firmware(ByteSpan module, const board::BoardSpec& board, const MlperfFirmware& o) {
   MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
+  if (core->avr()) return fail(Code::unsupported, "MLPerf Tiny's firmware is not made for an AVR");
   ModuleBlob blob;
   MOTE_TRY_VOID(blob.add(module));
   return link_firmware(blob, *core, map_of(board, *core), board.name, "mlperf_main.cpp",

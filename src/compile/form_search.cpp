@@ -329,6 +329,8 @@ Result<Program> make_program(const Graph& graph, const ProgramOptions& options) 
     return fail(Code::unsupported, fmt::format("the model has {} inputs and {} outputs; one of each is compiled",
                                                graph.inputs().size(), graph.outputs().size()));
   }
+  if (options.lowering.target == Target::avr && (options.features || !graph.states().empty()))
+    return fail(Code::unsupported, "models with features or state are not compiled for an AVR (docs/cores.md)");
   FormTable table(graph, options.lowering);
   FormChoice choice;
   if (options.forms) {
@@ -340,6 +342,7 @@ Result<Program> make_program(const Graph& graph, const ProgramOptions& options) 
   MOTE_TRY(const auto groups, row_groups(graph, ops, choice));
   MOTE_TRY(Program program, build_program(graph, options, std::move(ops), groups));
   program.forms = std::move(choice);
+  program.target = options.lowering.target;
   return program;
 }
 

@@ -130,8 +130,14 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
                     graph::op_name(op.attributes), op.name, value.name));
   }
   const std::string symbol = fmt::format("op_{:02}_{}", op_index, graph::op_name(op.attributes));
+  if (options.target == Target::avr && (wide || recurrent)) {
+    return fail(Code::unsupported,
+                fmt::format("{} '{}' works on int16 values, which do not run on an AVR (docs/cores.md)",
+                            graph::op_name(op.attributes), op.name));
+  }
   MOTE_TRY(LoweredOp lowered,
-           wide && !recurrent && !requantizes && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
+           options.target == Target::avr ? lower_avr(graph, op, symbol)
+           : wide && !recurrent && !requantizes && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
                ? lower_int16(graph, op, symbol)
                : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
   lowered.elements = y.shape.elements();

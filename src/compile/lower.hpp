@@ -37,6 +37,8 @@ namespace mote::compile {
 /// What recurrent layers are made of.
 [[nodiscard]] LoweredOp lower_recurrent(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Ensembles of trees and what is done with their scores, in float.
+/// Any operator, on 8-bit AVR.
+[[nodiscard]] Result<LoweredOp> lower_avr(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] Result<LoweredOp> lower_trees(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_scores(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Operators on int16 values that compute.

@@ -36,6 +36,26 @@ SECTIONS {
 }
 )";
 
+/// On AVR: where the module will lie, constants behind the code.
+std::string avr_link_script() {
+  return fmt::format(R"(
+ENTRY(mote_invoke)
+SECTIONS {{
+  . = {};
+  .header : {{ KEEP(*(.mote_header)) }}
+  .text : {{ *(.text.mote_invoke) *(.text .text.*) *(.progmem .progmem.*) . = ALIGN(4); }}
+  .rodata : {{ *(.rodata .rodata.*) }}
+  .data : {{ *(.data .data.*) }}
+  .bss : {{ *(.bss .bss.* COMMON) }}
+  /DISCARD/ : {{ *(.comment) *(.note*) *(.eh_frame*) }}
+}}
+)",
+                     device::kAvrModuleBase);
+}
+constexpr const char* kAvrHeaderSource = R"(
+__asm__(".section .mote_header, \"a\", @progbits\n.space 128\n.previous\n");
+)";
+
 constexpr const char* kHeaderSource = R"(
 __asm__(".section .mote_header, \"a\", %progbits\n.space 128\n.previous\n");
 extern "C" {
@@ -90,8 +110,27 @@ struct LinkedModule {
   board::ElfFile elf;
 };
 
+Result<LinkedModule> link_avr_module(const Toolchain& tools, const std::string& source) {
+  const auto folder = tools.folder();
+  MOTE_TRY_VOID(write_file(folder / "model.c", source));
+  MOTE_TRY_VOID(write_file(folder / "header.c", kAvrHeaderSource));
+  MOTE_TRY_VOID(write_file(folder / "module.ld", avr_link_script()));
+  MOTE_TRY_VOID(tools.compile({"-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-T", "module.ld", "model.c",
+                               "header.c", "-lgcc", "-lm", "-lgcc", "-o", "module.elf"}));
+  MOTE_TRY(Bytes raw, read_file(folder / "module.elf"));
+  MOTE_TRY(board::ElfFile elf, board::ElfFile::parse(raw));
+  for (const board::ElfSection& s : elf.sections()) {
+    if (s.allocated && s.bytes > 0 && s.name != ".header" && s.name != ".text")
+      return fail(Code::internal, "the module has data in " + s.name + ", which would have to lie in RAM");
+  }
+  MOTE_TRY_VOID(tools.objcopy({"-O", "binary", "-j", ".header", "-j", ".text", "module.elf", "module.bin"}));
+  MOTE_TRY(Bytes image, read_file(folder / "module.bin"));
+  return LinkedModule{std::move(image), std::move(raw), std::move(elf)};
+}
+
 Result<LinkedModule> link_module(const Toolchain& tools, const std::string& source, const std::string& assembly,
                                  bool small) {
+  if (tools.core().avr()) return link_avr_module(tools, source);
   const auto folder = tools.folder();
   MOTE_TRY_VOID(write_file(folder / "model.cpp", source));
   if (!assembly.empty()) MOTE_TRY_VOID(write_file(folder / "kernels.S", assembly));
@@ -181,7 +220,7 @@ Result<Bytes> assemble(const graph::Graph& graph, const board::CoreSpec& core, c
   header.core = static_cast<std::uint32_t>(core.id);
   header.isa_features = core.isa_features();
   header.op_set = program.states.empty() ? 1 : device::kOpSet;
-  header.entry_offset = entry->address;
+  header.entry_offset = entry->address - (core.avr() ? device::kAvrModuleBase : 0);
   if (!program.states.empty()) {
     const board::ElfSymbol* reset = linked.elf.find_symbol("mote_reset_states");
     if (reset == nullptr) return fail(Code::internal, "the module has no function that resets its states");
@@ -242,6 +281,7 @@ std::vector<FlashPart> flash_parts(const board::ElfFile& elf, const Program& pro
 
 /// Symbols of static functions are mangled; their own name is a part of it.
 const board::ElfSymbol* find_function(const board::ElfFile& elf, const std::string& name) {
+  if (const board::ElfSymbol* plain = elf.find_symbol(name); plain != nullptr && plain->is_function) return plain;
   const std::string mangled = std::to_string(name.size()) + name;
   for (const board::ElfSymbol& s : elf.symbols()) {
     if (s.is_function && s.name.find(mangled) != std::string::npos) return &s;

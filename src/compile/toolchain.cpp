@@ -30,6 +30,21 @@ const std::vector<std::string> kFlags{"-std=c++17",
                                       "-Wextra",
                                       "-Wno-unused-function"};
 
+/// gcc 5 and newer. Nothing may become a table in RAM: no jump tables, no copies of initialised structs.
+const std::vector<std::string> kAvrFlags{"-std=gnu11",
+                                         "-O2",
+                                         "-ffreestanding",
+                                         "-fno-jump-tables",
+                                         "-fno-tree-switch-conversion",
+                                         "-fno-tree-loop-distribute-patterns",
+                                         "-ffunction-sections",
+                                         "-fdata-sections",
+                                         "-Wall",
+                                         "-Wextra",
+                                         "-Wno-unused-function"};
+
+std::string compiler_of(const board::CoreSpec& core) { return std::string(core.tools) + (core.avr() ? "gcc" : "g++"); }
+
 Result<std::string> run(const std::vector<std::string>& command, const std::filesystem::path& folder) {
   ProcessOptions options;
   options.folder = folder;
@@ -52,13 +67,13 @@ Digest device_sources_digest(std::string_view folder) {
 std::string compiler_version(const board::BoardSpec& board) {
   const auto core = board::core_of(board);
   if (!core) return {};
-  const auto told = run_process({std::string((*core)->tools) + "g++", "-dumpfullversion"});
+  const auto told = run_process({compiler_of(**core), (*core)->avr() ? "-dumpversion" : "-dumpfullversion"});
   if (!told || told->exit_code != 0) return {};
   return told->output.substr(0, told->output.find('\n'));
 }
 
 Result<Toolchain> Toolchain::create(const board::CoreSpec& core) {
-  const std::string compiler = std::string(core.tools) + "g++";
+  const std::string compiler = compiler_of(core);
   if (find_program(compiler).empty()) {
     return fail(Code::not_found, "the cross compiler " + compiler +
                                      " is not installed; './dev test' installs it (Debian package " +
@@ -72,8 +87,9 @@ Result<Toolchain> Toolchain::create(const board::CoreSpec& core) {
 }
 
 Result<void> Toolchain::compile(std::vector<std::string> arguments) const {
-  std::vector<std::string> command{std::string(core_->tools) + "g++"};
-  command.insert(command.end(), kFlags.begin(), kFlags.end());
+  std::vector<std::string> command{compiler_of(*core_)};
+  const std::vector<std::string>& flags = core_->avr() ? kAvrFlags : kFlags;
+  command.insert(command.end(), flags.begin(), flags.end());
   command.insert(command.end(), core_->flags.begin(), core_->flags.end());
   command.push_back("-I" + device().string());
   command.insert(command.end(), arguments.begin(), arguments.end());

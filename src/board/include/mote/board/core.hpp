@@ -18,6 +18,7 @@ struct BoardSpec;
 enum class InstructionSet : std::uint8_t {
   thumb,
   riscv32,
+  avr8,    ///< simulated by simavr, in a program of its own (avr_board.hpp)
   native,  ///< of the machine that mote runs on: nothing is emulated and nothing counted (native_board.hpp)
 };
 
@@ -26,6 +27,7 @@ enum class CycleRule : std::uint8_t {
   cortex_m4,      ///< the M4's table; on other cores of its kind an estimate
   cortex_m0plus,  ///< the same with the M0+'s loads and stores; an estimate
   one_each,       ///< a cycle an instruction: no core is meant, an estimate
+  simavr,         ///< simavr's own; an estimate, as nothing here held it against hardware
   none,           ///< nothing is counted
 };
 
@@ -66,6 +68,8 @@ struct CoreSpec {
   bool vectors = false;  ///< Armv8.1-M's vector extension for integers (Helium)
   QemuMachine qemu;      ///< without a program: there is no second opinion
 
+  /// Constants lie in another address space, modules at a fixed address, and operators are few.
+  [[nodiscard]] bool avr() const { return instructions == InstructionSet::avr8; }
   [[nodiscard]] bool native() const { return instructions == InstructionSet::native; }
   /// The loops that mote emits for the Cortex-M4 run on it: they need its DSP instructions and its float registers.
   [[nodiscard]] bool runs_m4_kernels() const { return dsp && fpu; }

@@ -16,6 +16,7 @@ namespace mote::compile {
 
 enum class Target : std::uint8_t {
   portable,       ///< plain C++: any core
+  avr,            ///< C with constants in flash, few operators: 8-bit AVR
   armv7em,        ///< the DSP instructions and float registers of the Cortex-M4F, and what has them, too
   armv81m,        ///< besides those the vector instructions of the Cortex-M55 (Helium)
   specification,  ///< the kernels that define results, as they stand: for comparisons
@@ -23,6 +24,7 @@ enum class Target : std::uint8_t {
 
 /// Which kernels are taken on a core.
 [[nodiscard]] inline Target target_of(const board::CoreSpec& core) {
+  if (core.instructions == board::InstructionSet::avr8) return Target::avr;
   if (core.vectors) return Target::armv81m;
   return core.runs_m4_kernels() ? Target::armv7em : Target::portable;
 }

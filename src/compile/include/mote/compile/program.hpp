@@ -133,6 +133,7 @@ struct Renewal {
 
 struct Program {
   std::string model_name;
+  Target target = Target::portable;
   std::vector<LoweredOp> ops;  ///< one an operator of the graph
   std::vector<Step> steps;     ///< views left out
   std::vector<RowGroup> row_groups;
@@ -160,7 +161,7 @@ struct Program {
 ///                     another one's value as it is.
 [[nodiscard]] Result<Program> make_program(const graph::Graph& graph, const ProgramOptions& options);
 
-/// The program as one readable C++17 translation unit that defines `extern "C" std::int32_t mote_invoke(void* arena)`,
+/// The program as one readable translation unit (C++17; for AVR C) that defines `extern "C" std::int32_t mote_invoke(void* arena)`,
 /// and where it has states `extern "C" void mote_reset_states(void* arena)`.
 [[nodiscard]] std::string emit_cpp(const Program& program);
 
