@@ -57,6 +57,7 @@ class Package {
     if (several()) add(headers + name_ + ".h", arena_header());
     for (const EmbeddedFile& file : needed_headers(sources))
       add("src/" + std::string(file.path), std::string(file.text));
+    if (o_.framework == Framework::cmake) freestanding_headers();
     switch (o_.framework) {
       case Framework::cmake:
         cmake();
@@ -133,6 +134,14 @@ class Package {
     return text;
   }
 
+  /// C++ headers for compilers that come without, such as Debian's for RISC-V.
+  void freestanding_headers() {
+    for (const EmbeddedFile& file : embedded_device_files()) {
+      if (file.path == "freestanding/cstdint" || file.path == "freestanding/cstddef")
+        add("src/" + std::string(file.path), std::string(file.text));
+    }
+  }
+
   void cmake() {
     add("CMakeLists.txt", fmt::format(R"(cmake_minimum_required(VERSION 3.16)
 project({0} VERSION {1} LANGUAGES C CXX{3})
@@ -142,13 +151,22 @@ target_include_directories({0} PUBLIC include PRIVATE src)
 target_compile_features({0} PRIVATE cxx_std_17)
 target_compile_options({0} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O2 -fno-exceptions -fno-rtti>)
 
+# Some compilers for bare metal come without C++ headers.
+include(CheckIncludeFileCXX)
+check_include_file_cxx(cstdint {4}_HAS_CSTDINT)
+if(NOT {4}_HAS_CSTDINT)
+  target_include_directories({0} PRIVATE src/freestanding)
+endif()
+
 if(CMAKE_CURRENT_SOURCE_DIR STREQUAL CMAKE_SOURCE_DIR)
   add_executable({0}_example example/main.c)
   target_link_libraries({0}_example PRIVATE {0})
+  # Nothing of the C++ library is used.
+  set_target_properties({0}_example PROPERTIES LINKER_LANGUAGE C)
 endif()
 )",
                                       name_, o_.version.substr(0, o_.version.find_first_of("-+")), sources(""),
-                                      has_kernels() ? " ASM" : ""));
+                                      has_kernels() ? " ASM" : "", upper_));
     add("example/main.c", example_c());
   }
   void arduino() {
@@ -183,7 +201,9 @@ endif()
                     "find_package(Zephyr REQUIRED HINTS $ENV{{ZEPHYR_BASE}})\nproject({0}_check)\ntarget_sources(app "
                     "PRIVATE main.c)\n",
                     name_));
-    add("samples/check/prj.conf", fmt::format("CONFIG_CPP=y\nCONFIG_STD_CPP17=y\nCONFIG_FPU=y\nCONFIG_{}=y\n", upper_));
+    // Zephyr stops at options that a core cannot have: CONFIG_FPU on one without.
+    add("samples/check/prj.conf", fmt::format("CONFIG_CPP=y\nCONFIG_STD_CPP17=y\n{}CONFIG_{}=y\n",
+                                              has_kernels() ? "CONFIG_FPU=y\n" : "", upper_));
     add("samples/check/main.c", example_c());
   }
   void esp_idf() {
