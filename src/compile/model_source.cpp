@@ -166,7 +166,27 @@ extern "C" int {0}_reset(void* arena) {{
                             name(), program_.arena_align);
 }
 
-std::string ModelSource::source() const { return prefixed(emit_cpp(program_)) + api(); }
+/// The same in C, which knows flash as an address space of its own.
+std::string ModelSource::avr_api() const {
+  return fmt::format(
+      R"(
+#include "{0}.h"
+
+const char* {0}_version(void) {{ return {1}_VERSION; }}
+size_t {0}_arena_bytes(void) {{ return {1}_ARENA_BYTES; }}
+{2}* {0}_input(void* arena) {{ return ({2}*)((int8_t*)arena + {4}); }}
+const {3}* {0}_output(const void* arena) {{ return (const {3}*)((const int8_t*)arena + {5}); }}
+int {0}_invoke(void* arena) {{
+  if (arena == NULL) return 1;
+  return (int){0}_invoke_arena(arena);
+}}
+)",
+      name(), upper_, c_type(input().dtype), c_type(output().dtype), program_.input_offset, program_.output_offset);
+}
+
+std::string ModelSource::source() const {
+  return prefixed(emit_cpp(program_)) + (program_.target == Target::avr ? avr_api() : api());
+}
 
 std::string ModelSource::kernels() const {
   return (uses_vectors(program_) ? kVectorGuard : kAssemblyGuard) + prefixed(emit_assembly(program_));
@@ -178,19 +198,21 @@ std::string ModelSource::example() const {
     inputs += c_array(input) + ",\n";
     outputs += c_array(output) + ",\n";
   }
-  return fmt::format(R"(static const unsigned char {0}_example_input[][{1}] = {{
+  const bool avr = program_.target == Target::avr;
+  return fmt::format(R"(static const unsigned char {0}_example_input[][{1}]{5} = {{
 {2}}};
-static const unsigned char {0}_example_output[][{3}] = {{
+static const unsigned char {0}_example_output[][{3}]{5} = {{
 {4}}};
 
 /* 0: on this input the output is what it should be, byte for byte. */
 static int run_{0}(unsigned step) {{
-  memcpy({0}_input(arena), {0}_example_input[step], sizeof {0}_example_input[step]);
+  memcpy{6}({0}_input(arena), {0}_example_input[step], sizeof {0}_example_input[step]);
   if ({0}_invoke(arena) != 0) return 1;
-  return memcmp({0}_output(arena), {0}_example_output[step], sizeof {0}_example_output[step]) == 0 ? 0 : 2;
+  return memcmp{6}({0}_output(arena), {0}_example_output[step], sizeof {0}_example_output[step]) == 0 ? 0 : 2;
 }}
 )",
-                     name(), program_.input_bytes, inputs, program_.output_bytes, outputs);
+                     name(), program_.input_bytes, inputs, program_.output_bytes, outputs, avr ? " PROGMEM" : "",
+                     avr ? "_P" : "");
 }
 
 std::string ModelSource::readme_rows() const {
@@ -200,9 +222,10 @@ std::string ModelSource::readme_rows() const {
       c_type(input().dtype), input().shape.text(), input().quantization.scale(), input().quantization.zero_point(),
       c_type(output().dtype), output().shape.text(), output().quantization.scale(), output().quantization.zero_point(),
       program_.arena_bytes, program_.arena_align,
-      functions_.empty()       ? "any with a C++17 compiler"
-      : uses_vectors(program_) ? "Cortex-M55 with Helium and FPU (assembly kernels)"
-                               : "Cortex-M4F, M7, M33 or M55 with DSP and FPU (assembly kernels)");
+      program_.target == Target::avr ? "8-bit AVR with at least 16 KiB of flash; constants lie in its first 64 KiB"
+      : functions_.empty()           ? "any with a C++17 compiler"
+      : uses_vectors(program_)       ? "Cortex-M55 with Helium and FPU (assembly kernels)"
+                                     : "Cortex-M4F, M7, M33 or M55 with DSP and FPU (assembly kernels)");
 }
 
 }  // namespace mote::compile

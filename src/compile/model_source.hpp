@@ -25,8 +25,9 @@ class ModelSource {
   [[nodiscard]] bool has_state() const { return !program_.states.empty(); }
   [[nodiscard]] bool has_kernels() const { return !functions_.empty(); }
 
-  [[nodiscard]] std::string header() const;   ///< NAME.h
-  [[nodiscard]] std::string source() const;   ///< NAME.cpp
+  [[nodiscard]] std::string header() const;  ///< NAME.h
+  [[nodiscard]] std::string source() const;  ///< NAME.cpp, for AVR NAME.c
+  [[nodiscard]] const char* source_ending() const { return program_.target == Target::avr ? ".c" : ".cpp"; }
   [[nodiscard]] std::string kernels() const;  ///< NAME_kernels.S
   /// Known inputs and outputs, and a C function `run_NAME(step)` over a global `arena`.
   [[nodiscard]] std::string example() const;
@@ -34,6 +35,7 @@ class ModelSource {
 
  private:
   [[nodiscard]] std::string api() const;
+  [[nodiscard]] std::string avr_api() const;
   [[nodiscard]] std::string prefixed(std::string text) const;
   [[nodiscard]] std::string lives() const;
   [[nodiscard]] const graph::Tensor& input() const { return model_->graph->input(); }

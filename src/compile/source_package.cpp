@@ -50,7 +50,7 @@ class Package {
     std::string sources;
     for (const ModelSource& model : models_) {
       add(headers + model.name() + ".h", model.header());
-      add("src/" + model.name() + ".cpp", model.source());
+      add("src/" + model.name() + model.source_ending(), model.source());
       sources += files_.back().text;
       if (model.has_kernels()) add("src/" + model.name() + "_kernels.S", model.kernels());
     }
@@ -82,6 +82,7 @@ class Package {
  private:
   void add(std::string path, std::string text) { files_.push_back({std::move(path), std::move(text)}); }
   [[nodiscard]] bool several() const { return models_.size() > 1; }
+  [[nodiscard]] bool avr() const { return models_.front().program().target == Target::avr; }
   [[nodiscard]] bool has_kernels() const { return std::ranges::any_of(models_, &ModelSource::has_kernels); }
   [[nodiscard]] std::size_t arena_align() const { return models_.front().program().arena_align; }
 
@@ -128,7 +129,7 @@ class Package {
   [[nodiscard]] std::string sources(std::string_view prefix) const {
     std::string text;
     for (const ModelSource& model : models_) {
-      text += fmt::format("{}{}src/{}.cpp", text.empty() ? "" : " ", prefix, model.name());
+      text += fmt::format("{}{}src/{}{}", text.empty() ? "" : " ", prefix, model.name(), model.source_ending());
       if (model.has_kernels()) text += fmt::format(" {}src/{}_kernels.S", prefix, model.name());
     }
     return text;
@@ -171,11 +172,11 @@ endif()
   }
   void arduino() {
     add("library.properties",
-        fmt::format(
-            "name={0}\nversion={1}\nauthor=mote\nmaintainer=mote\nsentence={3} as a library.\nparagraph=Five "
-            "C functions; all RAM is one "
-            "arena of {2} bytes.\ncategory=Data Processing\nurl=https://github.com/\narchitectures=*\nincludes={0}.h\n",
-            name_, o_.version, arena_bytes_, what()));
+        fmt::format("name={0}\nversion={1}\nauthor=mote\nmaintainer=mote\nsentence={3} as a library.\nparagraph=Five "
+                    "C functions; all RAM is one "
+                    "arena of {2} bytes.\ncategory=Data "
+                    "Processing\nurl=https://github.com/\narchitectures={4}\nincludes={0}.h\n",
+                    name_, o_.version, arena_bytes_, what(), avr() ? "avr" : "*"));
     add(fmt::format("examples/{0}/{0}.ino", name_),
         fmt::format("#include <string.h>\n\n#include <{0}.h>\n\n{1}\nvoid setup() {{\n  "
                     "Serial.begin(115200);\n}}\n\nvoid loop() {{\n"
@@ -330,6 +331,9 @@ Result<std::vector<SourceFile>> source_package(std::span<const SourceModel> mode
   static const std::regex semantic(R"((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?)");
   if (!std::regex_match(options.version, semantic))
     return fail(Code::invalid_argument, "'" + options.version + "' is no semantic version such as 1.2.0");
+  if (models[0].program.lowering.target == Target::avr &&
+      (models.size() > 1 || options.framework != Framework::arduino))
+    return fail(Code::unsupported, "source for an AVR is one model as an arduino library");
   MOTE_TRY(auto planned, programs_of(models, options.arena_budget));
   auto& [programs, arena_bytes] = planned;
   std::vector<ModelSource> sources;
