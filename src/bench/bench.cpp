@@ -133,16 +133,9 @@ Result<std::optional<StepDifference>> first_difference(const compile::CompiledMo
     const ByteSpan want = executor.value(id);
     const auto got = virtual_board.read_memory(arena->address + static_cast<std::uint32_t>(step.output),
                                                static_cast<std::uint32_t>(want.size()));
-    if (!got || std::ranges::equal(*got, want)) return;
-    StepDifference d{step.name, graph.tensor(id).name, 0, 0, 0, 0};
-    for (std::size_t i = want.size(); i-- > 0;) {
-      if ((*got)[i] == want[i]) continue;
-      ++d.different;
-      d.first = i;
-      d.expected = static_cast<std::int8_t>(want[i]);
-      d.got = static_cast<std::int8_t>((*got)[i]);
-    }
-    found = d;
+    if (!got) return;
+    const ValueDifference d = compare_values(graph, id, want, *got);
+    if (d.different > 0) found = StepDifference{d, step.name, graph.tensor(id).name};
   };
   MOTE_TRY_VOID(virtual_board.measure(input, model.step_symbols, after));
   return found;

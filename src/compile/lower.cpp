@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <map>
 
@@ -75,12 +76,10 @@ struct Lowerer {
   }
 };
 
-/// What has a form for floats, and what is found around ensembles of trees.
-bool compiles_floats(const graph::Op& op) {
-  return op.as<graph::TreeEnsemble>() != nullptr || op.as<graph::Scores>() != nullptr ||
-         op.as<graph::Reshape>() != nullptr || op.as<graph::ArgReduce>() != nullptr ||
-         op.as<graph::Slice>() != nullptr || op.as<graph::Concat>() != nullptr || op.as<graph::Gather>() != nullptr ||
-         op.as<graph::TopK>() != nullptr || op.as<graph::CumSum>() != nullptr;
+/// What does the same with elements of any type, or is of floats alone.
+bool same_for_floats(const graph::Op& op) {
+  return graph::is_move(op) || op.as<graph::TreeEnsemble>() != nullptr || op.as<graph::Scores>() != nullptr ||
+         op.as<graph::Reshape>() != nullptr || op.as<graph::ArgReduce>() != nullptr || op.as<graph::TopK>() != nullptr;
 }
 
 /// Sum of |w| of each output channel.
@@ -104,18 +103,18 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
   const bool gives_indices =
       (op.as<graph::ArgReduce>() != nullptr || op.as<graph::TopK>() != nullptr) && y.dtype == graph::DType::i32;
   const bool recurrent = graph::is_recurrent(op);
-  const bool floats = x.dtype == graph::DType::f32 && compiles_floats(op);
+  const bool floats = x.dtype == graph::DType::f32 || y.dtype == graph::DType::f32;
   const bool views_indices = x.dtype == graph::DType::i32 && op.as<graph::Reshape>() != nullptr;
   if (!wide && !requantizes && !recurrent && !floats && !views_indices &&
       (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
     return fail(Code::unsupported,
-                fmt::format("{} '{}' works on {}: only int8 and int16 models, and trees, are compiled; quantize "
-                            "it first ('mote convert --int8', or 'mote optimize' in a project)",
+                fmt::format("{} '{}' works on {}: only float32, int8 and int16 values are computed on devices",
                             graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
   }
-  if (const auto* pad = op.as<graph::Pad>(); wide && pad != nullptr && pad->value != 0.0f) {
-    return fail(Code::unsupported,
-                fmt::format("pad '{}' pads int16 values with {}, only zero has a device kernel", op.name, pad->value));
+  if (const auto* pad = op.as<graph::Pad>();
+      x.dtype != graph::DType::i8 && pad != nullptr && std::bit_cast<std::uint32_t>(pad->value) != 0) {
+    return fail(Code::unsupported, fmt::format("pad '{}' pads {} values with {}, only zero has a device kernel",
+                                               op.name, graph::name(x.dtype), pad->value));
   }
   const bool all_constant = std::ranges::all_of(
       op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });
@@ -136,7 +135,8 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
                             graph::op_name(op.attributes), op.name));
   }
   MOTE_TRY(LoweredOp lowered,
-           options.target == Target::avr ? lower_avr(graph, op, symbol)
+           options.target == Target::avr    ? lower_avr(graph, op, symbol)
+           : floats && !same_for_floats(op) ? lower_float(graph, op, symbol)
            : wide && !recurrent && !requantizes && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
                ? lower_int16(graph, op, symbol)
                : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));

@@ -41,6 +41,8 @@ namespace mote::compile {
 [[nodiscard]] Result<LoweredOp> lower_avr(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] Result<LoweredOp> lower_trees(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_scores(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+/// Operators that compute with float32 values, or convert from or to them.
+[[nodiscard]] Result<LoweredOp> lower_float(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Operators on int16 values that compute.
 [[nodiscard]] Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 

@@ -288,10 +288,10 @@ Result<Outcome> run_bench(const Arguments& a, Progress& progress) {
 
 Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&, Progress&), bool writes) {
   auto a = std::make_shared<Arguments>();
-  auto* files = parser.add_option("FILE", a->files, "int8 model: .tflite, .onnx or mote's graph text")->required();
+  auto* files = parser.add_option("FILE", a->files, "model: .tflite, .onnx or mote's graph text")->required();
   if (writes) {
     files->description(
-        "int8 model: .tflite, .onnx or mote's graph text; several models of one device run in turns and share one "
+        "model: .tflite, .onnx or mote's graph text; several models of one device run in turns and share one "
         "arena, and --flash and --ram are for all of them");
   } else {
     files->expected(1);

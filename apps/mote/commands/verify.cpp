@@ -247,16 +247,26 @@ Result<Outcome> verify(const Options& o, Progress& progress) {
 
   std::size_t equal = 0, different_bytes = 0, first = vectors.size();
   for (std::size_t i = 0; i < vectors.size(); ++i) {
-    std::size_t bytes = 0;
-    for (std::size_t k = 0; k < outputs[i].size(); ++k) bytes += outputs[i][k] != vectors[i].expected[k] ? 1 : 0;
+    std::size_t bytes = 0, at = 0;
+    for (const graph::TensorId id : graph.outputs()) {
+      const std::size_t size = graph.tensor(id).size_bytes();
+      bytes += bench::compare_values(graph, id, ByteSpan(vectors[i].expected).subspan(at, size),
+                                     ByteSpan(outputs[i]).subspan(at, size))
+                   .different;
+      at += size;
+    }
     different_bytes += bytes;
     equal += bytes == 0 ? 1 : 0;
     if (bytes != 0 && first == vectors.size()) first = i;
   }
   Outcome out;
   out.holds = equal == vectors.size();
-  out.text = fmt::format("{} on {}: {} of {} vectors equal, byte for byte", o.file, board.name, equal, vectors.size());
-  if (!out.holds) out.text += fmt::format("; {} bytes differ, first in {}", different_bytes, vectors[first].name);
+  const bool exact = std::ranges::all_of(graph.outputs(), [&](auto id) { return bench::is_exact(graph, id); });
+  out.text = fmt::format("{} on {}: {} of {} vectors equal, {}", o.file, board.name, equal, vectors.size(),
+                         exact ? "byte for byte" : "floats within 1e-5");
+  if (!out.holds)
+    out.text +=
+        fmt::format("; {} {} differ, first in {}", different_bytes, exact ? "bytes" : "elements", vectors[first].name);
   out.text += "\n";
   out.json = {{"model", o.file},
               {"board", board.name},

@@ -64,13 +64,22 @@ struct BenchResult {
 [[nodiscard]] Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Graph& graph,
                                           const board::BoardSpec& board, ByteSpan input);
 
+/// How what a board computed differs from what it should be.
+struct ValueDifference {
+  std::size_t different = 0;  ///< elements: floats, or bytes of anything else
+  std::size_t first = 0;      ///< index of the first that differs
+  double expected = 0.0, got = 0.0;
+};
+/// Whether devices and host have float32 of this operator from the same arithmetic, to the last bit.
+[[nodiscard]] bool is_exact(const graph::Graph& graph, graph::TensorId value);
+/// Bytes must be equal; floats that are not exact lie within 1e-5 of max(1, |expected|).
+[[nodiscard]] ValueDifference compare_values(const graph::Graph& graph, graph::TensorId value, ByteSpan expected,
+                                             ByteSpan got);
+
 /// A step of the module whose output is not the host executor's.
-struct StepDifference {
+struct StepDifference : ValueDifference {
   std::string step;  ///< "op_03_conv2d"
   std::string tensor;
-  std::size_t different = 0;  ///< elements
-  std::size_t first = 0;      ///< index of the first that differs
-  std::int32_t expected = 0, got = 0;
 };
 
 /// Runs the firmware once on `input`, stopping after every step, and compares what it left in the arena with the host's
