@@ -108,14 +108,19 @@ TEST(Program, names_cannot_break_out_of_comments) {
   EXPECT_EQ(emit_cpp(*make_program(g, {})).find("\n#error"), std::string::npos);
 }
 
-TEST(Program, refuses_float_models_in_one_sentence) {
+TEST(Program, refuses_floats_without_a_kernel_in_one_sentence) {
   graph::Graph g("float");
   const auto x = g.add_tensor({"x", graph::DType::f32, {1, 4}, {}, nullptr});
   const auto y = g.add_tensor({"y", graph::DType::f32, {1, 4}, {}, nullptr});
-  g.add_op({"softmax", graph::Softmax{}, {x}, {y}});
+  g.add_op({"wave", graph::Unary{graph::UnaryKind::sin}, {x}, {y}});
   g.set_inputs({x});
   g.set_outputs({y});
-  EXPECT_EQ(make_program(g, {}).error().code(), Code::unsupported);
+  const auto program = make_program(g, {});
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.error().code(), Code::unsupported);
+  EXPECT_EQ(program.error().message(),
+            "unary 'wave' has no device kernel for float32; quantize the model first ('mote convert --int8', or 'mote "
+            "optimize' in a project)");
 }
 
 class Compile : public ::testing::Test {
