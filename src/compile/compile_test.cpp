@@ -96,6 +96,21 @@ TEST(Program, refuses_constants_where_values_are_expected) {
             "unary 'table' reads the constant 'k' as a value, which has no device kernel; fold it into the model");
 }
 
+TEST(Program, refuses_layers_of_floats_on_an_avr) {
+  graph::Graph g("float");
+  const auto x = g.add_tensor({"x", graph::DType::f32, {1, 4}, {}, nullptr});
+  const auto y = g.add_tensor({"y", graph::DType::f32, {1, 4}, {}, nullptr});
+  g.add_op({"clamp", graph::Activate{}, {x}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  ProgramOptions options;
+  options.lowering.target = Target::avr;
+  const auto program = make_program(g, options);
+  ASSERT_FALSE(program);
+  EXPECT_EQ(program.error().message(),
+            "activate 'clamp' computes with float32 values, which on an AVR only trees do (docs/cores.md)");
+}
+
 TEST(Program, names_cannot_break_out_of_comments) {
   using namespace graph;
   Graph g("a\\\n#error injected");

@@ -134,6 +134,11 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
                 fmt::format("{} '{}' works on int16 values, which do not run on an AVR (docs/cores.md)",
                             graph::op_name(op.attributes), op.name));
   }
+  if (options.target == Target::avr && floats && !same_for_floats(op)) {
+    return fail(Code::unsupported,
+                fmt::format("{} '{}' computes with float32 values, which on an AVR only trees do (docs/cores.md)",
+                            graph::op_name(op.attributes), op.name));
+  }
   MOTE_TRY(LoweredOp lowered,
            options.target == Target::avr    ? lower_avr(graph, op, symbol)
            : floats && !same_for_floats(op) ? lower_float(graph, op, symbol)
