@@ -104,6 +104,43 @@ struct AddPair16 {
   }
 };
 
+/// AddPair16 over `count` elements, for parameters that are constants and shift to the right: every rescaling is a
+/// rounded high word, and a second rounding whose ties go away from zero.
+template <class P>
+class AddWide {
+ public:
+  static constexpr bool fits(std::int32_t shift) { return shift <= 0 && shift > -31; }
+
+  static void run(const std::int16_t* a, const std::int16_t* b, std::int16_t* y, std::int32_t count) {
+    std::int32_t i = 0;
+    for (; i + 2 <= count; i += 2) {
+      const std::uint32_t left = dsp::load_word(a + i), right = dsp::load_word(b + i);
+      const std::uint32_t low = one(left << 16, right << 16), high = one(left & 0xffff0000u, right & 0xffff0000u);
+      dsp::store_word(y + i, dsp::low_halves(low, high));
+    }
+    if (i < count) y[i] = static_cast<std::int16_t>(one(upper(a[i]), upper(b[i])));
+  }
+
+ private:
+  static constexpr std::uint32_t upper(std::int32_t v) { return static_cast<std::uint32_t>(v) << 16; }
+  /// x * 2^-31 * multiplier * 2^shift for x of twice the size.
+  template <std::int32_t kMultiplier, std::int32_t kShift>
+  static std::int32_t scaled(std::int32_t twice) {
+    if constexpr (kShift == 0) return dsp::smmlar(twice, kMultiplier, 0);
+    const std::int32_t rounded = dsp::smmlar(twice, kMultiplier, std::int32_t{1} << (-kShift - 1));
+    return (rounded + (twice >> 31)) >> -kShift;
+  }
+  /// Values in the upper halves: 2^15 times theirs, twice.
+  static std::uint32_t one(std::uint32_t a, std::uint32_t b) {
+    constexpr P p{};
+    static_assert(fits(p.a_shift) && fits(p.b_shift) && fits(p.output_shift));
+    const std::int32_t sum = scaled<p.a_multiplier, p.a_shift>(static_cast<std::int32_t>(a)) +
+                             scaled<p.b_multiplier, p.b_shift>(static_cast<std::int32_t>(b));
+    const std::int32_t value = scaled<p.output_multiplier, p.output_shift>(sum * 2);
+    return static_cast<std::uint32_t>(clamp(value, p.clamp_low, p.clamp_high));
+  }
+};
+
 /// One multiplier from zero upwards, another one below.
 struct LeakyGeometry {
   std::int32_t count;

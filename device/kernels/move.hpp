@@ -19,12 +19,36 @@ struct MoveGeometry {
 
 /// y may lie below x and overlap it.
 inline void copy_run(const std::int8_t* x, std::int8_t* y, std::int32_t bytes) {
+#if defined(__thumb2__)
+  // 32 bytes in 21 cycles; a whole burst is read before it is written.
+  if (bytes >= 32 && ((reinterpret_cast<std::uintptr_t>(x) | reinterpret_cast<std::uintptr_t>(y)) & 3) == 0) {
+    for (; bytes >= 32; bytes -= 32) {
+      asm volatile("ldmia %0!, {r4-r6, r8-r10, r12, lr}\n stmia %1!, {r4-r6, r8-r10, r12, lr}"
+                   : "+r"(x), "+r"(y)
+                   :
+                   : "r4", "r5", "r6", "r8", "r9", "r10", "r12", "lr", "memory");
+    }
+  }
+#endif
   for (; bytes >= 4; bytes -= 4, x += 4, y += 4) {
     std::uint32_t word;
     __builtin_memcpy(&word, x, 4);
     __builtin_memcpy(y, &word, 4);
   }
   for (; bytes > 0; --bytes) *y++ = *x++;
+}
+
+/// Elements of sizeof(T) bytes at regular distances. Counts and distances are values: what is written might be geometry
+/// for all that the compiler knows.
+template <class T>
+inline void copy_elements(const std::int8_t* x, std::int8_t* y, std::int32_t count, std::int32_t from,
+                          std::int32_t to) {
+#pragma GCC unroll 4
+  for (; count > 0; --count, x += from, y += to) {
+    T element;
+    __builtin_memcpy(&element, x, sizeof element);
+    __builtin_memcpy(y, &element, sizeof element);
+  }
 }
 
 /// x and y do not overlap.
@@ -38,10 +62,13 @@ void move_elements(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
         for (std::int32_t d = 0; d < g.count[3]; ++d) {
           const std::int8_t* from = x + a * g.from[0] + b * g.from[1] + c * g.from[2] + d * g.from[3];
           std::int8_t* to = y + a * g.to[0] + b * g.to[1] + c * g.to[2] + d * g.to[3];
-          if (g.run == 1) {
-            for (std::int32_t e = 0; e < g.count[4]; ++e, from += g.from[4], to += g.to[4]) *to = *from;
+          const std::int32_t count = g.count[4], from_step = g.from[4], to_step = g.to[4], run = g.run;
+          if (run == 1) {
+            copy_elements<std::int8_t>(from, to, count, from_step, to_step);
+          } else if (run == 2) {
+            copy_elements<std::int16_t>(from, to, count, from_step, to_step);
           } else {
-            for (std::int32_t e = 0; e < g.count[4]; ++e, from += g.from[4], to += g.to[4]) copy_run(from, to, g.run);
+            for (std::int32_t e = 0; e < count; ++e, from += from_step, to += to_step) copy_run(from, to, run);
           }
         }
       }

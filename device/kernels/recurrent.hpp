@@ -9,23 +9,34 @@
 
 namespace mote::device {
 
-inline std::int32_t weighted_sum(const std::int8_t* x, const std::int8_t* weights, std::int32_t count,
-                                 std::int32_t zero) {
-  std::int32_t sum = 0;
-  for (std::int32_t i = 0; i < count; ++i) sum += (x[i] - zero) * weights[i];
-  return sum;
-}
+/// Sums of products for `kRows` rows of weights at once: sums[r] of (x[i] - zero) w[r][i]. Faster ones:
+/// recurrent_dsp.hpp.
+struct PlainSums {
+  static constexpr std::int32_t kRows = 1;
+  static void add(const std::int8_t* x, const std::int8_t* weights, std::int32_t count, std::int32_t zero,
+                  std::int32_t* sums) {
+    for (std::int32_t i = 0; i < count; ++i) sums[0] += (x[i] - zero) * weights[i];
+  }
+  /// sum + the products of 16 bits, modulo 2^32.
+  static std::uint32_t wide(const std::int16_t* x, const std::int16_t* weights, std::int32_t count, std::uint32_t sum) {
+    for (std::int32_t i = 0; i < count; ++i) sum += static_cast<std::uint32_t>(x[i] * weights[i]);
+    return sum;
+  }
+};
 
 struct DenseWideGeometry {
   std::int32_t inputs, outputs, input_zero;
   std::int32_t multiplier, shift;
 };
-/// y[o] = rescaled sum of (x[i] - zero) w[o][i].
-template <class Geometry>
+/// y[o] = rescaled sum of (x[i] - zero) w[o][i]. There are at least Sums::kRows outputs.
+template <class Sums, class Geometry>
 void dense_wide(const Geometry& g, const std::int8_t* x, const std::int8_t* weights, std::int16_t* y) {
-  for (std::int32_t o = 0; o < g.outputs; ++o, weights += g.inputs) {
-    const std::int32_t sum = weighted_sum(x, weights, g.inputs, g.input_zero);
-    y[o] = fixed16::saturated(multiply_by_quantized_multiplier(sum, g.multiplier, g.shift));
+  for (std::int32_t begin = 0; begin < g.outputs; begin += Sums::kRows) {
+    const std::int32_t first = begin + Sums::kRows > g.outputs ? g.outputs - Sums::kRows : begin;
+    std::int32_t sums[Sums::kRows] = {};
+    Sums::add(x, weights + first * g.inputs, g.inputs, g.input_zero, sums);
+    for (std::int32_t r = 0; r < Sums::kRows; ++r)
+      y[first + r] = fixed16::saturated(multiply_by_quantized_multiplier(sums[r], g.multiplier, g.shift));
   }
 }
 
@@ -34,14 +45,15 @@ struct TimeFilterGeometry {
   std::int32_t multiplier, shift, output_zero, clamp_low, clamp_high;
 };
 /// y[u] = rescaled sum over its `rank` filters of window[f][t] * weights[f][t], and bias[u].
-template <class Geometry>
+template <class Sums, class Geometry>
 void time_filter(const Geometry& g, const std::int16_t* window, const std::int16_t* weights, const std::int32_t* bias,
                  std::int8_t* y) {
   for (std::int32_t u = 0; u < g.units; ++u) {
     // Wraps, as TensorFlow Lite's does where weights are far too large.
-    auto bits = static_cast<std::uint32_t>(bias[u]);
-    for (std::int32_t i = 0; i < g.rank * g.memory; ++i) bits += static_cast<std::uint32_t>(*window++ * *weights++);
-    const auto sum = static_cast<std::int32_t>(bits);
+    const std::int32_t count = g.rank * g.memory;
+    const auto sum = static_cast<std::int32_t>(Sums::wide(window, weights, count, static_cast<std::uint32_t>(bias[u])));
+    window += count;
+    weights += count;
     const std::int32_t v = multiply_by_quantized_multiplier(sum, g.multiplier, g.shift) + g.output_zero;
     y[u] = static_cast<std::int8_t>(v < g.clamp_low ? g.clamp_low : v > g.clamp_high ? g.clamp_high : v);
   }
@@ -54,18 +66,23 @@ struct GateGeometry {
   std::int32_t is_tanh;
 };
 /// gate[c] = f(wx[c] . (x - zero) + bias[c], rescaled, + wh[c] . (h - zero), rescaled), three integer bits in, none
-/// out.
-template <class Geometry>
+/// out. There are at least Sums::kRows cells.
+template <class Sums, class Geometry>
 void lstm_gate(const Geometry& g, const std::int8_t* x, const std::int8_t* h, const std::int8_t* wx,
                const std::int8_t* wh, const std::int32_t* bias, std::int16_t* gate) {
-  for (std::int32_t c = 0; c < g.cells; ++c, wx += g.inputs, wh += g.hidden) {
-    const std::int32_t given = weighted_sum(x, wx, g.inputs, g.input_zero) + bias[c];
-    const std::int32_t first =
-        fixed16::saturated(multiply_by_quantized_multiplier(given, g.input_multiplier, g.input_shift));
-    const std::int32_t before = weighted_sum(h, wh, g.hidden, g.hidden_zero);
-    const std::int16_t sum =
-        fixed16::saturated(multiply_by_quantized_multiplier(before, g.hidden_multiplier, g.hidden_shift) + first);
-    gate[c] = g.is_tanh != 0 ? fixed16::tanh(sum, 3) : fixed16::logistic(sum);
+  for (std::int32_t begin = 0; begin < g.cells; begin += Sums::kRows) {
+    const std::int32_t first = begin + Sums::kRows > g.cells ? g.cells - Sums::kRows : begin;
+    std::int32_t given[Sums::kRows], before[Sums::kRows] = {};
+    for (std::int32_t r = 0; r < Sums::kRows; ++r) given[r] = bias[first + r];
+    Sums::add(x, wx + first * g.inputs, g.inputs, g.input_zero, given);
+    Sums::add(h, wh + first * g.hidden, g.hidden, g.hidden_zero, before);
+    for (std::int32_t r = 0; r < Sums::kRows; ++r) {
+      const std::int32_t of_input =
+          fixed16::saturated(multiply_by_quantized_multiplier(given[r], g.input_multiplier, g.input_shift));
+      const std::int16_t sum = fixed16::saturated(
+          multiply_by_quantized_multiplier(before[r], g.hidden_multiplier, g.hidden_shift) + of_input);
+      gate[first + r] = g.is_tanh != 0 ? fixed16::tanh(sum, 3) : fixed16::logistic(sum);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/geometry.hpp"
+#include "kernels/move.hpp"
 
 namespace mote::device {
 
@@ -43,20 +44,7 @@ struct RowWindow {
   /// Rows before `row` leave.
   void drop_before(std::int32_t row) {
     if (row <= first) return;
-    std::int8_t* to = bytes;
-    const std::int8_t* from = bytes + (row - first) * line;
-    const std::int8_t* const behind = bytes + (end - first) * line;
-#if defined(__thumb2__)
-    // Down in memory, so that words read are never words still to be read.
-    for (; behind - from >= 16 &&
-           ((reinterpret_cast<std::uintptr_t>(from) | reinterpret_cast<std::uintptr_t>(to)) & 3) == 0;) {
-      asm volatile("ldmia %0!, {r4-r7}\n stmia %1!, {r4-r7}"
-                   : "+r"(from), "+r"(to)
-                   :
-                   : "r4", "r5", "r6", "r7", "memory");
-    }
-#endif
-    while (from < behind) *to++ = *from++;
+    copy_run(bytes + (row - first) * line, bytes, (end - row) * line);
     first = row;
   }
   /// Where row 0 would be.

@@ -18,6 +18,7 @@
 #include "mote/graph/quantization.hpp"
 #include "mote/optimize/passes.hpp"
 #include "random_network_for_test.hpp"
+#include "random_wide_network_for_test.hpp"
 
 namespace mote::bench {
 namespace {
@@ -74,6 +75,16 @@ TEST_P(Layers, on_the_board_equal_the_executor) {
     }
     SCOPED_TRACE("seed " + std::to_string(seed));
     expect_equal_layers(RandomNetwork(seed).build(), seed, options);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST_P(Layers, of_int16_equal_the_executor) {
+  const int trials = std::getenv("MOTE_LAYER_TRIALS") != nullptr ? std::atoi(std::getenv("MOTE_LAYER_TRIALS")) : 1;
+  for (int trial = 0; trial < trials; ++trial) {
+    const auto seed = static_cast<std::uint64_t>(1000 * GetParam() + 900 + trial);
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    expect_equal_layers(RandomWideNetwork(seed).build(), seed);
     if (HasFatalFailure()) return;
   }
 }
@@ -280,48 +291,63 @@ std::vector<std::int16_t> numbers(const std::filesystem::path& file) {
   return values;
 }
 
-/// Layers of a speech separation network with int16 activations, with inputs and outputs that TensorFlow Lite recorded.
-TEST(Seanet, gives_the_recorded_outputs_on_host_and_board) {
+/// A layer of a speech separation network with int16 activations, with inputs and outputs that TensorFlow Lite
+/// recorded, and what it costs at most.
+struct Recorded {
+  const char* stem;
+  std::uint64_t cycles;
+};
+
+class Seanet : public ::testing::TestWithParam<Recorded> {};
+
+TEST_P(Seanet, gives_the_recorded_outputs_on_host_and_board) {
   if (find_program("arm-none-eabi-g++").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
   const std::filesystem::path folder = std::filesystem::path(MOTE_SHARED_DATA) / "models/seanet";
   if (!std::filesystem::exists(folder))
     GTEST_SKIP() << folder << " is not there: development data is kept beside the project";
   const board::BoardSpec board = *board::find_board("nucleo-l4r5zi");
-  std::size_t models = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (entry.path().extension() != ".tflite") continue;
-    const std::string stem = (entry.path().parent_path() / entry.path().stem()).string();
-    SCOPED_TRACE(stem);
-    const auto read = formats::read_tflite(*read_file(entry.path()), entry.path().string());
-    ASSERT_TRUE(read.has_value()) << read.error().message();
-    Bytes input;
-    for (std::size_t i = 0; i < read->inputs().size(); ++i) {
-      const std::vector<std::int16_t> values = numbers(stem + "_input" + std::to_string(i) + "_int16.csv");
-      const ByteSpan raw = bytes_of(std::span<const std::int16_t>(values));
-      input.insert(input.end(), raw.begin(), raw.end());
-    }
-    const std::vector<std::int16_t> golden = numbers(stem + "_golden_int16.csv");
-    const ByteSpan expected = bytes_of(std::span<const std::int16_t>(golden));
-    ASSERT_EQ(input.size(), input_bytes(*read));
-    ASSERT_EQ(expected.size(), output_bytes(*read));
-    Bytes output(expected.size());
-    auto executor = Executor::create(*read);
-    ASSERT_TRUE(executor.has_value()) << executor.error().message();
-    ASSERT_TRUE(executor->run(input, output).has_value());
-    EXPECT_TRUE(std::ranges::equal(output, expected)) << "on the host";
-    const auto simple = optimize::simplify(*read);
-    ASSERT_TRUE(simple.has_value()) << simple.error().message();
-    const auto compiled = compile::compile(simple->graph, board, {});
-    ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
-    SilentProgress silent;
-    const auto on_board = run_on_board(
-        compiled->firmware, board, 1, [&](std::size_t) -> Result<Bytes> { return input; }, silent);
-    ASSERT_TRUE(on_board.has_value()) << on_board.error().message();
-    EXPECT_TRUE(std::ranges::equal((*on_board)[0], expected)) << "on the board";
-    ++models;
+  const std::string stem = (folder / GetParam().stem).string();
+  const auto read = formats::read_tflite(*read_file(stem + ".tflite"), stem);
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  Bytes input;
+  for (std::size_t i = 0; i < read->inputs().size(); ++i) {
+    const std::vector<std::int16_t> values = numbers(stem + "_input" + std::to_string(i) + "_int16.csv");
+    const ByteSpan raw = bytes_of(std::span<const std::int16_t>(values));
+    input.insert(input.end(), raw.begin(), raw.end());
   }
-  EXPECT_EQ(models, 18u);
+  const std::vector<std::int16_t> golden = numbers(stem + "_golden_int16.csv");
+  const ByteSpan expected = bytes_of(std::span<const std::int16_t>(golden));
+  ASSERT_EQ(input.size(), input_bytes(*read));
+  ASSERT_EQ(expected.size(), output_bytes(*read));
+  Bytes output(expected.size());
+  auto executor = Executor::create(*read);
+  ASSERT_TRUE(executor.has_value()) << executor.error().message();
+  ASSERT_TRUE(executor->run(input, output).has_value());
+  EXPECT_TRUE(std::ranges::equal(output, expected)) << "on the host";
+  const auto simple = optimize::simplify(*read);
+  ASSERT_TRUE(simple.has_value()) << simple.error().message();
+  const auto compiled = compile::compile(simple->graph, board, {});
+  ASSERT_TRUE(compiled.has_value()) << compiled.error().message();
+  SilentProgress silent;
+  const auto on_board = run_on_board(
+      compiled->firmware, board, 1, [&](std::size_t) -> Result<Bytes> { return input; }, silent);
+  ASSERT_TRUE(on_board.has_value()) << on_board.error().message();
+  EXPECT_TRUE(std::ranges::equal((*on_board)[0], expected)) << "on the board";
+  const auto measured = measure(*compiled, simple->graph, board, input);
+  ASSERT_TRUE(measured.has_value()) << measured.error().message();
+  EXPECT_LE(measured->cycles, GetParam().cycles);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Recorded, Seanet,
+    ::testing::Values(Recorded{"add/add0", 12'700}, Recorded{"add/add1", 80'000}, Recorded{"add/add2", 23'000},
+                      Recorded{"add/add3", 25'000}, Recorded{"add/add4", 80'000}, Recorded{"add/add5", 25'000},
+                      Recorded{"conv/conv0", 410'000}, Recorded{"conv/conv1", 297'000}, Recorded{"conv/conv2", 390'000},
+                      Recorded{"conv/conv3", 582'000}, Recorded{"conv/conv4", 488'000}, Recorded{"conv/conv5", 543'000},
+                      Recorded{"leaky_relu/leaky_relu0", 41'500}, Recorded{"leaky_relu/leaky_relu1", 47'000},
+                      Recorded{"leaky_relu/leaky_relu2", 41'500}, Recorded{"leaky_relu/leaky_relu3", 45'500},
+                      Recorded{"leaky_relu/leaky_relu4", 20'800}, Recorded{"leaky_relu/leaky_relu5", 22'900}),
+    [](const auto& chosen) { return std::filesystem::path(chosen.param.stem).stem().string(); });
 
 INSTANTIATE_TEST_SUITE_P(
     MlperfTiny, ImportedModel,

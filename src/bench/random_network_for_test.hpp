@@ -88,7 +88,8 @@ class RandomNetwork {
     for (auto& k : kind) k = rng_.chance(0.06) ? 0 : rng_.chance(0.06) ? 1 : 2;
     for (std::size_t i = 0; i < w.size(); ++i) {
       const std::size_t c = i / inner % channels;
-      w[i] = static_cast<std::int8_t>(kind[c] == 0 ? 0 : pick(-127, 127));
+      // -128 now and then, as other quantizers than TensorFlow's have it.
+      w[i] = static_cast<std::int8_t>(kind[c] == 0 ? 0 : rng_.chance(0.002) ? -128 : pick(-127, 127));
     }
     for (std::size_t c = 0; c < channels; ++c) {
       const double spread = 74.0 * 74.0 * std::sqrt(static_cast<double>(fan_in)) * static_cast<double>(in.scale());
@@ -111,8 +112,13 @@ class RandomNetwork {
 
   TensorId conv(TensorId x, bool depthwise, bool same_shape) {
     const Shape in = g_.tensor(x).shape;
-    const std::int32_t kh = same_shape ? 1 : std::min(pick(1, 5), in[1]),
-                       kw = same_shape ? 1 : std::min(rng_.chance(0.5) ? kh : pick(1, 5), in[2]);
+    const bool wide = depthwise && rng_.chance(0.3);  // lines of up to 11 taps
+    const std::int32_t kh = same_shape ? 1 : std::min(pick(1, wide ? 3 : 5), in[1]),
+                       kw = same_shape ? 1
+                                       : std::min(wide               ? pick(6, 11)
+                                                  : rng_.chance(0.5) ? kh
+                                                                     : pick(1, 5),
+                                                  in[2]);
     const std::int32_t sh = same_shape || in[1] < 5 ? 1 : pick(1, 2), sw = same_shape || in[2] < 5 ? 1
                                                                            : rng_.chance(0.7)      ? sh
                                                                                                    : pick(1, 2);

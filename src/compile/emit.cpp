@@ -67,6 +67,12 @@ MOTE_SHARED std::int32_t shared_widen_fours(const std::int8_t* x, void* out, std
   return widen_fours(x, static_cast<std::int16_t*>(out), inputs);
 }
 )";
+constexpr const char* kSharedWide = R"(
+MOTE_SHARED void shared_wide_tiles(const ConvGeometry& g, const WideLayer& layer, const std::uint32_t* weights, const std::uint32_t* params,
+                                   const std::int16_t* x, std::int16_t* y, std::int16_t* columns) {
+  wide_tiles(g, layer, weights, params, x, y, columns);
+}
+)";
 constexpr const char* kSharedRows = R"(
 MOTE_SHARED void shared_conv_rows(const ConvGeometry& g, const TileLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch, bool vertical,
                                   std::int32_t block, std::int32_t columns) {
@@ -122,9 +128,10 @@ MOTE_SHARED void shared_lookup(const std::int8_t* table, const std::int8_t* x, s
 )";
 
 constexpr const char* kSharedRecurrent = R"(
+template <class Sums>
 MOTE_SHARED void shared_lstm_gate(const GateGeometry& g, const std::int8_t* x, const std::int8_t* h, const std::int8_t* wx, const std::int8_t* wh,
                                   const std::int32_t* bias, std::int16_t* gate) {
-  lstm_gate(g, x, h, wx, wh, bias, gate);
+  lstm_gate<Sums>(g, x, h, wx, wh, bias, gate);
 }
 MOTE_SHARED void shared_lstm_cell(const CellGeometry& g, const std::int16_t* forget, const std::int16_t* cell, const std::int16_t* input,
                                   const std::int16_t* candidate, std::int16_t* next) {
@@ -337,12 +344,13 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_winograd(")) text += kSharedWinograd;
   if (uses(program, "shared_widen_fours(")) text += kSharedFours;
   if (uses(program, "shared_conv_vectors(")) text += kSharedVectors;
+  if (uses(program, "shared_wide_tiles(")) text += kSharedWide;
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;
   if (uses(program, "shared_depthwise_pixel(")) text += kSharedDepthwisePixel;
   if (uses(program, "shared_depthwise3x3(")) text += kSharedDepthwise3x3;
   if (uses(program, "shared_depthwise_planes(")) text += kSharedPlanes;
-  if (uses(program, "shared_lstm_gate(")) text += kSharedRecurrent;
+  if (uses(program, "shared_lstm_gate<")) text += kSharedRecurrent;
   if (uses(program, "shared_move(")) text += kSharedMove;
   if (uses(program, "shared_lookup(")) text += kSharedLookup;
   PrintedArrays arrays;

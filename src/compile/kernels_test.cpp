@@ -10,8 +10,11 @@
 #include "kernels/conv2d_lean.hpp"
 #include "kernels/depthwise.hpp"
 #include "kernels/depthwise_lean.hpp"
+#include "kernels/matmul_dsp.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/pool_dsp.hpp"
+#include "kernels/recurrent.hpp"
+#include "kernels/recurrent_dsp.hpp"
 #include "kernels/requantize_narrow.hpp"
 #include "kernels/softmax.hpp"
 #include "lower.hpp"
@@ -48,7 +51,65 @@ TEST(AverageWhole, equals_the_portable_kernel) {
   expect_equal_averages<WholePool<1, 1, 4>>(rng);
   expect_equal_averages<WholePool<25, 5, 64>>(rng);
   expect_equal_averages<WholePool<16, 16, 8>>(rng);
-  expect_equal_averages<WholePool<3, 7, 12>>(rng);
+  expect_equal_averages<WholePool<3, 7, 13>>(rng);
+  expect_equal_averages<WholePool<23, 29, 6>>(rng);
+}
+
+struct Windows {
+  static constexpr std::int32_t in_h = 5, in_w = 9, channels = 7, out_h = 3, out_w = 5, kernel_h = 3, kernel_w = 3,
+                                stride_h = 2, stride_w = 2, pad_top = 1, pad_left = 1, clamp_low = -90, clamp_high = 80;
+};
+TEST(PoolDsp, equals_the_portable_kernel_at_borders_and_with_odd_channels) {
+  Rng rng(4);
+  for (int trial = 0; trial < 50; ++trial) {
+    const Bytes x = random_bytes(rng, 5 * 9 * 7);
+    Bytes expected(3 * 5 * 7), got(expected.size());
+    const auto* values = reinterpret_cast<const std::int8_t*>(x.data());
+    device::average_pool2d(Windows{}, values, as_int8(expected));
+    device::average_pool2d_dsp(Windows{}, values, as_int8(got));
+    ASSERT_EQ(got, expected);
+    device::max_pool2d(Windows{}, values, as_int8(expected));
+    device::max_pool2d_dsp(Windows{}, values, as_int8(got));
+    ASSERT_EQ(got, expected);
+  }
+}
+
+struct Matrices {
+  static constexpr std::int32_t batches = 2, rows = 3, depth = 13, columns = 7, a_zero = -128, b_zero = 127,
+                                output_zero = -5, multiplier = 1500000000, shift = -9;
+};
+TEST(MatMulDsp, equals_the_portable_kernel) {
+  Rng rng(5);
+  for (int trial = 0; trial < 50; ++trial) {
+    Bytes a = random_bytes(rng, 2 * 3 * 13), b = random_bytes(rng, 2 * 13 * 7);
+    if (trial == 0) std::ranges::fill(a, std::uint8_t{0x7f});
+    if (trial == 0) std::ranges::fill(b, std::uint8_t{0x80});
+    Bytes expected(2 * 3 * 7), got(expected.size());
+    device::matmul(Matrices{}, as_int8(a), as_int8(b), as_int8(expected));
+    device::matmul_dsp(Matrices{}, as_int8(a), as_int8(b), as_int8(got));
+    ASSERT_EQ(got, expected);
+  }
+}
+
+TEST(DspSums, equal_the_plain_ones_of_any_length) {
+  Rng rng(61);
+  for (std::int32_t count = 0; count < 70; ++count) {
+    const std::int32_t zero = static_cast<std::int32_t>(rng.between(-128, 127));
+    Bytes x = random_bytes(rng, static_cast<std::size_t>(count) + 1),
+          weights = random_bytes(rng, 2 * static_cast<std::size_t>(count) + 1);
+    std::int32_t expected[2] = {5, -7}, got[2] = {5, -7};
+    for (std::int32_t r = 0; r < 2; ++r)
+      device::PlainSums::add(as_int8(x), as_int8(weights) + r * count, count, zero, &expected[r]);
+    device::DspSums::add(as_int8(x), as_int8(weights), count, zero, got);
+    ASSERT_EQ(got[0], expected[0]) << count;
+    ASSERT_EQ(got[1], expected[1]) << count;
+
+    std::vector<std::int16_t> a(static_cast<std::size_t>(count)), b(a.size());
+    for (auto& v : a) v = static_cast<std::int16_t>(rng.chance(0.3) ? -32768 : rng.between(-32768, 32767));
+    for (auto& v : b) v = static_cast<std::int16_t>(rng.chance(0.3) ? -32768 : rng.between(-32768, 32767));
+    ASSERT_EQ(device::DspSums::wide(a.data(), b.data(), count, 3),
+              device::PlainSums::wide(a.data(), b.data(), count, 3));
+  }
 }
 
 TEST(Lean, kernels_equal_the_portable_ones_on_random_layers) {
@@ -167,9 +228,15 @@ TEST(LowerConv, keeps_the_fast_kernel_where_a_filter_is_dead) {
 }
 
 TEST(LowerConv, falls_back_where_a_pair_of_weights_does_not_fit_a_lane) {
-  const graph::Graph fits = uniform_conv(8, -127), not_fits = uniform_conv(8, -128);  // 256 * -128 - 128
+  // 256 * -128 - 128 does not fit, 256 * 128 - 128 does: the upper channel's weights are negated.
+  const graph::Graph fits = uniform_conv(8, -127), negated = uniform_conv(8, -128);
   EXPECT_THAT(lower_conv(fits, fits.ops()[0], "op", {}).kernel, ::testing::HasSubstr("conv_columns"));
-  EXPECT_EQ(lower_conv(not_fits, not_fits.ops()[0], "op", {}).kernel, "conv2d portable");
+  EXPECT_THAT(lower_conv(negated, negated.ops()[0], "op", {}).kernel, ::testing::HasSubstr("conv_columns"));
+  graph::Graph neither = uniform_conv(8, -128);
+  std::vector<std::int8_t> weights(32, -128);
+  weights[9] = 1;  // of channel 1, beside a -128
+  neither.tensor(neither.ops()[0].inputs[1]).data = graph::constant_data(std::span<const std::int8_t>(weights));
+  EXPECT_EQ(lower_conv(neither, neither.ops()[0], "op", {}).kernel, "conv2d portable");
 }
 
 TEST(LowerConv, falls_back_where_packed_sums_would_overflow) {

@@ -36,7 +36,7 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Binary&) const { return lower_pair(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Compare&) const { return lower_pair(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Select&) const { return lower_select(graph, op, symbol); }
-  Result<LoweredOp> operator()(const graph::MatMul&) const { return lower_matmul(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::MatMul&) const { return lower_matmul(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Unary&) const { return lower_unary(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Concat&) const { return lower_moves(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Slice&) const { return lower_moves(graph, op, symbol); }
@@ -54,11 +54,11 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Quantize&) const { return lower_requantize(graph, op, symbol); }
-  Result<LoweredOp> operator()(const graph::DenseWide&) const { return lower_recurrent(graph, op, symbol); }
-  Result<LoweredOp> operator()(const graph::TimeFilter&) const { return lower_recurrent(graph, op, symbol); }
-  Result<LoweredOp> operator()(const graph::LstmGate&) const { return lower_recurrent(graph, op, symbol); }
-  Result<LoweredOp> operator()(const graph::LstmCell&) const { return lower_recurrent(graph, op, symbol); }
-  Result<LoweredOp> operator()(const graph::LstmHidden&) const { return lower_recurrent(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::DenseWide&) const { return lower_recurrent(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::TimeFilter&) const { return lower_recurrent(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::LstmGate&) const { return lower_recurrent(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::LstmCell&) const { return lower_recurrent(graph, op, symbol, options); }
+  Result<LoweredOp> operator()(const graph::LstmHidden&) const { return lower_recurrent(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::TreeEnsemble&) const { return lower_trees(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Scores&) const { return lower_scores(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Reshape&) const {
@@ -143,7 +143,7 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
            options.target == Target::avr    ? lower_avr(graph, op, symbol)
            : floats && !same_for_floats(op) ? lower_float(graph, op, symbol)
            : wide && !recurrent && !requantizes && !graph::is_move(op) && op.as<graph::Reshape>() == nullptr
-               ? lower_int16(graph, op, symbol)
+               ? lower_int16(graph, op, symbol, options)
                : std::visit(Lowerer{graph, op, symbol, options}, op.attributes));
   lowered.elements = y.shape.elements();
   lowered.summary =

@@ -24,7 +24,8 @@ namespace mote::compile {
 /// Binary, Compare, and Add with operands that broadcast or are constants.
 [[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
-[[nodiscard]] LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                     const LoweringOptions& options);
 /// Concat, Slice, Transpose, Pad, Broadcast, Gather, Shift.
 [[nodiscard]] LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
@@ -35,7 +36,8 @@ namespace mote::compile {
 [[nodiscard]] LoweredOp lower_cast(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// What recurrent layers are made of.
-[[nodiscard]] LoweredOp lower_recurrent(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_recurrent(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                        const LoweringOptions& options);
 /// Ensembles of trees and what is done with their scores, in float.
 /// Any operator, on 8-bit AVR.
 [[nodiscard]] Result<LoweredOp> lower_avr(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
@@ -44,7 +46,12 @@ namespace mote::compile {
 /// Operators that compute with float32 values, or convert from or to them.
 [[nodiscard]] Result<LoweredOp> lower_float(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// Operators on int16 values that compute.
-[[nodiscard]] Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                                            const LoweringOptions& options);
+
+/// An int16 convolution or dense layer on a Cortex-M4; nothing where 32 bits do not hold its sums.
+[[nodiscard]] std::optional<LoweredOp> lower_wide_tiles(const graph::Graph& graph, const graph::Op& op,
+                                                        const std::string& symbol);
 
 // Compact forms of these (lower_compact.cpp); nothing where they are not exact.
 [[nodiscard]] std::optional<LoweredOp> compact_conv(const graph::Graph& graph, const graph::Op& op,

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "conv_layer.hpp"
@@ -151,38 +152,57 @@ std::int32_t weight_at(const ConvLayer& layer, const Windows& w, std::int32_t c,
   return layer.weight(c, segment * w.run + source);
 }
 
-/// Packed words of all groups. Nothing when a lane 256 * w[c] + w[c+1] does not fit 16 bits (256 * -128 + less than 0).
-std::optional<std::vector<std::int64_t>> pack_panels(const ConvLayer& layer, const Windows& w) {
+struct Panels {
   std::vector<std::int64_t> words;
-  bool fits = true;
-  const auto packed = [&](std::int32_t c, std::int32_t segment, std::int32_t i) {
-    std::uint32_t word = 0;
-    for (std::int32_t k = 0; k < 2; ++k) {
-      const std::int32_t lane =
-          256 * weight_at(layer, w, c, segment, i + k) + weight_at(layer, w, c + 1, segment, i + k);
-      fits = fits && lane >= -32768;
-      word |= (static_cast<std::uint32_t>(lane) & 0xffffu) << (16 * k);
+  std::vector<bool> negated;  // of each pair of channels, two a group: the upper one has its weights' negatives
+};
+
+/// Packed words of all groups. A lane 256 * w[c] + w[c+1] does not fit 16 bits where it is 256 * -128 and less; with
+/// the upper channel's negatives it does not where it is 256 * 128 and more. Nothing when a pair needs both.
+std::optional<Panels> pack_panels(const ConvLayer& layer, const Windows& w) {
+  Panels panels;
+  const auto lane = [&](std::int32_t c, std::int32_t segment, std::int32_t i, std::int32_t sign) {
+    return 256 * sign * weight_at(layer, w, c, segment, i) + weight_at(layer, w, c + 1, segment, i);
+  };
+  const auto fits = [&](std::int32_t c, std::int32_t sign) {
+    for (std::int32_t segment = 0; segment < w.segments; ++segment) {
+      for (std::int32_t i = 0; i < 2 * w.steps; ++i) {
+        const std::int32_t v = lane(c, segment, i, sign);
+        if (v < -32768 || v > 32767) return false;
+      }
     }
-    return static_cast<std::int64_t>(word);
+    return true;
   };
   for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group) {
     const std::int32_t c = device::group_channel(group, layer.g.out_c);
+    std::array<std::int32_t, 2> signs{1, 1};
+    for (std::int32_t pair = 0; pair < 2; ++pair) {
+      std::int32_t& sign = signs[static_cast<std::size_t>(pair)];
+      if (!fits(c + 2 * pair, 1)) sign = -1;
+      if (sign < 0 && !fits(c + 2 * pair, -1)) return std::nullopt;
+      panels.negated.push_back(sign < 0);
+    }
     for (std::int32_t segment = 0; segment < w.segments; ++segment) {
       for (std::int32_t i = 0; i < 2 * w.steps; i += 2) {
-        words.push_back(packed(c, segment, i));
-        words.push_back(packed(c + 2, segment, i));
+        for (std::int32_t pair = 0; pair < 2; ++pair) {
+          const auto half = [&](std::int32_t k) {
+            return static_cast<std::uint32_t>(
+                       lane(c + 2 * pair, segment, i + k, signs[static_cast<std::size_t>(pair)])) &
+                   0xffffu;
+          };
+          panels.words.push_back(static_cast<std::int64_t>(half(0) | (half(1) << 16)));
+        }
       }
     }
   }
-  if (!fits) return std::nullopt;
-  return words;
+  return panels;
 }
 
 /// Parameters of the groups, in the form that the tile's end wants.
 class GroupParams {
  public:
   /// `common`: only the shift that layers have in common; groups that it does not serve take the exact end.
-  GroupParams(const ConvLayer& layer, bool common) : layer_(layer) {
+  GroupParams(const ConvLayer& layer, const Panels& panels, bool common) : layer_(layer), negated_(panels.negated) {
     for (std::int32_t c = 0; c < layer.g.out_c; ++c) {
       rules_.push_back(layer.rule(c));
       live_.push_back(rules_.back().low != rules_.back().high);
@@ -194,8 +214,7 @@ class GroupParams {
       groups_.clear();
       exact_.clear();
       possible_ = true;
-      for (std::int32_t group = 0; group < device::tile_groups(layer.g.out_c); ++group)
-        add_group(device::group_channel(group, layer.g.out_c));
+      add_groups();
       if (!any_exact() || common) break;
     }
   }
@@ -204,8 +223,7 @@ class GroupParams {
     groups_.clear();
     exact_.clear();
     shift_ = -1;  // no saturating form
-    for (std::int32_t group = 0; group < device::tile_groups(layer_.g.out_c); ++group)
-      add_group(device::group_channel(group, layer_.g.out_c));
+    add_groups();
   }
   [[nodiscard]] bool possible() const { return possible_; }
   [[nodiscard]] bool any_exact() const { return std::ranges::count(exact_, 1) != 0; }
@@ -228,18 +246,24 @@ class GroupParams {
  private:
   using Words = std::vector<std::int64_t>;
 
-  void add_group(std::int32_t first) {
-    std::optional<Words> group = saturating(first);
-    const bool exact = !group;
-    if (exact) group = exact_form(first);
-    possible_ = possible_ && group.has_value();
-    groups_.push_back(group ? *group : Words{});
-    exact_.push_back(exact ? 1 : 0);
+  void add_groups() {
+    for (std::int32_t i = 0; i < device::tile_groups(layer_.g.out_c); ++i) {
+      const std::int32_t first = device::group_channel(i, layer_.g.out_c);
+      const std::array<bool, 2> negated{negated_[static_cast<std::size_t>(2 * i)],
+                                        negated_[static_cast<std::size_t>(2 * i + 1)]};
+      std::optional<Words> group = saturating(first, negated);
+      const bool exact = !group;
+      // The exact end rounds by the sign of a sum.
+      if (exact && !negated[0] && !negated[1]) group = exact_form(first);
+      possible_ = possible_ && group.has_value();
+      groups_.push_back(group ? *group : Words{});
+      exact_.push_back(exact ? 1 : 0);
+    }
   }
 
   [[nodiscard]] bool exists(std::int32_t c) const { return c < layer_.g.out_c; }
 
-  [[nodiscard]] std::optional<Words> saturating(std::int32_t first) const {
+  [[nodiscard]] std::optional<Words> saturating(std::int32_t first, const std::array<bool, 2>& negated) const {
     if (shift_ < 0 || shift_ > 23) return std::nullopt;
     std::array<m4::LineForm, 4> lines{};
     for (std::int32_t k = 0; k < 4 && exists(first + k); ++k) {
@@ -247,7 +271,14 @@ class GroupParams {
       const auto line = m4::find_line(rules_[static_cast<std::size_t>(first + k)], high ? 256 : 1,
                                       high ? shift_high() : shift_low(), !high);
       if (!line) return std::nullopt;
-      lines[static_cast<std::size_t>(k)] = *line;
+      m4::LineForm& form = lines[static_cast<std::size_t>(k)];
+      form = *line;
+      if (!high || !negated[static_cast<std::size_t>(k / 2)]) continue;
+      // Both factors of the one multiplication change their signs.
+      const m4::ChannelRule& r = rules_[static_cast<std::size_t>(first + k)];
+      if (form.bias == INT32_MIN || 256 * r.low + form.bias <= INT32_MIN) return std::nullopt;
+      form.bias = -form.bias;
+      form.multiplier = -form.multiplier;
     }
     Words words;
     for (const std::size_t k : {0u, 2u}) {
@@ -287,6 +318,7 @@ class GroupParams {
   }
 
   const ConvLayer& layer_;
+  const std::vector<bool>& negated_;
   std::vector<m4::ChannelRule> rules_;
   std::vector<bool> live_;
   std::int32_t least_shift_ = kUnlimited;
@@ -367,7 +399,7 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   const auto panels = pack_panels(layer, *windows);
   if (!panels) return std::nullopt;
   const std::int64_t tiles = std::int64_t{(g.out_h * g.out_w + 1) / 2} * device::tile_groups(g.out_c);
-  GroupParams params(layer, options.share);
+  GroupParams params(layer, *panels, options.share);
   // The exact end costs 36 cycles a tile; a second function for the groups that do without has to earn its flash.
   const bool mixed = params.any_exact() && !params.all_exact();
   if (mixed && windows->form == Windows::Form::rows && tiles * 36 < 1000 * options.cycles_a_byte) params.make_exact();
@@ -378,7 +410,7 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
   lowered.includes = {"kernels/conv_tiles.hpp"};
   lowered.geometry = geometry_text(symbol, g);
   lowered.constants.push_back({symbol + "_panels", "std::uint32_t",
-                               "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, *panels});
+                               "256 * w[c] + w[c+1] in each half; groups of 4 channels", 4, true, panels->words});
   lowered.constants.push_back({symbol + "_params", "std::uint32_t",
                                "biases, multipliers and offsets of each group of 4 channels", 4, true, params.words()});
   m4::ConvTile tile = tile_of(layer, *windows, options.unroll);
@@ -390,7 +422,7 @@ std::optional<LoweredOp> tiled(const ConvLayer& layer, const std::string& symbol
           m4::tile_cycles(shared, (layer.window + 1) / 2) - m4::tile_cycles(tile, (layer.window + 1) / 2);
       // Layers have one shift in common; groups that it does not serve take the exact end.
       const auto exact_groups = [](const GroupParams& p) { return std::ranges::count(p.exact_groups(), 1); };
-      const std::int64_t more_exact = exact_groups(GroupParams(layer, true)) - exact_groups(params);
+      const std::int64_t more_exact = exact_groups(GroupParams(layer, *panels, true)) - exact_groups(params);
       lowered.share_cycles = tiles * slower + tiles / device::tile_groups(g.out_c) * more_exact * 36;
       tile.shared = options.share;
     }

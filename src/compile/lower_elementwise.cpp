@@ -33,13 +33,15 @@ LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::
   const device::PoolGeometry g = graph::pool_geometry(graph, op);
   const bool max = op.as<graph::Pool2D>()->kind == graph::PoolKind::max;
   const bool whole = !max && g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w &&
-                     g.pad_top == 0 && g.pad_left == 0 && g.in_h * g.in_w <= 256 && g.channels % 4 == 0 &&
-                     options.runs_m4_kernels();
-  const bool words = max && g.channels % 4 == 0 && options.runs_m4_kernels();
+                     g.pad_top == 0 && g.pad_left == 0;
+  const bool words = g.channels >= 4 && options.runs_m4_kernels();
+  const bool sums = whole || g.kernel_h * g.kernel_w <= 256;  // in halfwords
   LoweredOp lowered;
   lowered.symbol = symbol;
-  lowered.kernel = whole ? "average_whole_dsp" : words ? "max_pool2d_dsp" : max ? "max_pool2d" : "average_pool2d";
-  lowered.includes = {whole || words ? "kernels/pool_dsp.hpp" : "kernels/pool.hpp"};
+  const bool fast = words && (max || sums);
+  lowered.kernel = max ? "max_pool2d" : whole && fast ? "average_whole" : "average_pool2d";
+  if (fast) lowered.kernel += "_dsp";
+  lowered.includes = {fast ? "kernels/pool_dsp.hpp" : "kernels/pool.hpp"};
   lowered.geometry = static_geometry(symbol, {{"in_h", g.in_h},
                                               {"in_w", g.in_w},
                                               {"channels", g.channels},

@@ -1,6 +1,10 @@
-// int16 activations with int8 weights: portable kernels with their geometry at compile time.
+// int16 activations with int8 weights: tiles in assembly where these are exact (lower_wide.cpp), else portable kernels
+// with their geometry at compile time.
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 
 #include "lower.hpp"
 #include "mote/graph/moves.hpp"
@@ -39,10 +43,15 @@ LoweredOp convolution(const graph::Graph& graph, const graph::Op& op, const std:
 
 }  // namespace
 
-Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                              const LoweringOptions& options) {
   LoweredOp lowered;
-  if (op.as<graph::Conv2D>() != nullptr || op.as<graph::Dense>() != nullptr ||
-      op.as<graph::DepthwiseConv2D>() != nullptr) {
+  if (op.as<graph::Conv2D>() != nullptr || op.as<graph::Dense>() != nullptr) {
+    if (options.runs_m4_kernels() && !options.compact) {
+      if (auto tiled = lower_wide_tiles(graph, op, symbol)) return std::move(*tiled);
+    }
+    lowered = convolution(graph, op, symbol);
+  } else if (op.as<graph::DepthwiseConv2D>() != nullptr) {
     lowered = convolution(graph, op, symbol);
   } else if (op.as<graph::Unary>() != nullptr) {
     const device::LeakyGeometry g = graph::leaky_geometry(graph, op);
@@ -60,11 +69,29 @@ Result<LoweredOp> lower_int16(const graph::Graph& graph, const graph::Op& op, co
     if (!loops || a.is_constant() || b.is_constant())
       return fail(Code::unsupported,
                   fmt::format("add '{}' of int16 broadcasts too far or has a constant side", op.name));
-    lowered.kernel = "for_pairs AddPair16";
-    lowered.geometry = pair_text(symbol, *loops, graph::pair_params(graph, op));
-    lowered.body = fmt::format(
-        "for_pairs<AddPair16>({0}_loops, {0}_params, {1}, reinterpret_cast<const std::int16_t*>(x{3}), {2});", symbol,
-        kX, kY, op.inputs[0] == op.inputs[1] ? 0 : 1);
+    const device::PairParams p = graph::pair_params(graph, op);
+    const std::string second =
+        fmt::format("reinterpret_cast<const std::int16_t*>(x{})", op.inputs[0] == op.inputs[1] ? 0 : 1);
+    const bool shifts_right = std::ranges::all_of(std::array{p.a_shift, p.b_shift, p.output_shift},
+                                                  [](std::int32_t shift) { return shift <= 0 && shift > -31; });
+    if (options.runs_m4_kernels() && a.shape == b.shape && shifts_right) {
+      lowered.kernel = "add_wide";
+      lowered.geometry = static_geometry(symbol, {{"a_multiplier", p.a_multiplier},
+                                                  {"a_shift", p.a_shift},
+                                                  {"b_multiplier", p.b_multiplier},
+                                                  {"b_shift", p.b_shift},
+                                                  {"output_multiplier", p.output_multiplier},
+                                                  {"output_shift", p.output_shift},
+                                                  {"clamp_low", p.clamp_low},
+                                                  {"clamp_high", p.clamp_high}});
+      lowered.body =
+          fmt::format("AddWide<{}_geometry>::run({}, {}, {}, {});", symbol, kX, second, kY, y.shape.elements());
+      lowered.may_reuse_inputs = {0, 1};
+    } else {
+      lowered.kernel = "for_pairs AddPair16";
+      lowered.geometry = pair_text(symbol, *loops, p);
+      lowered.body = fmt::format("for_pairs<AddPair16>({0}_loops, {0}_params, {1}, {2}, {3});", symbol, kX, second, kY);
+    }
   } else {
     return fail(Code::unsupported, fmt::format("{} '{}' has no int16 form", graph::op_name(op.attributes), op.name));
   }

@@ -154,9 +154,12 @@ Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, c
   return lowered;
 }
 
-LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
+                       const LoweringOptions& options) {
   const device::MatMulGeometry g = graph::matmul_geometry(graph, op);
-  LoweredOp lowered = lowered_op(symbol, "matmul", "kernels/matmul.hpp");
+  const bool words = options.runs_m4_kernels() && g.columns >= 4;
+  LoweredOp lowered = words ? lowered_op(symbol, "matmul_dsp", "kernels/matmul_dsp.hpp")
+                            : lowered_op(symbol, "matmul", "kernels/matmul.hpp");
   lowered.geometry = static_geometry(symbol, {{"batches", g.batches},
                                               {"rows", g.rows},
                                               {"depth", g.depth},
@@ -167,7 +170,7 @@ LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std
                                               {"multiplier", g.multiplier},
                                               {"shift", g.shift}});
   const std::string a = operand(lowered, graph, op, 0), b = operand(lowered, graph, op, 1);
-  lowered.body = fmt::format("matmul({}_geometry{{}}, {}, {}, y);", symbol, a, b);
+  lowered.body = fmt::format("{}({}_geometry{{}}, {}, {}, y);", lowered.kernel, symbol, a, b);
   return lowered;
 }
 

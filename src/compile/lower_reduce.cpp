@@ -3,10 +3,34 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "lower.hpp"
 #include "mote/graph/reductions.hpp"
 
 namespace mote::compile {
+namespace {
+
+/// A shape as [outer, places, channels], whose places are what neighbouring axes hold; no channels where axes are
+/// apart.
+struct Planes {
+  std::int32_t outer = 1, places = 1, channels = 0;
+};
+Planes planes_of(const graph::Shape& shape, std::vector<std::int32_t> axes) {
+  std::ranges::sort(axes);
+  for (std::size_t i = 1; i < axes.size(); ++i) {
+    if (axes[i] != axes[i - 1] + 1) return {};
+  }
+  if (axes.empty()) return {};
+  Planes planes{1, 1, 1};
+  for (std::int32_t d = 0; d < static_cast<std::int32_t>(shape.rank()); ++d) {
+    std::int32_t& part = d < axes.front() ? planes.outer : d <= axes.back() ? planes.places : planes.channels;
+    part *= shape[static_cast<std::size_t>(d)];
+  }
+  return planes;
+}
+
+}  // namespace
 
 Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                                const LoweringOptions& options) {
@@ -23,13 +47,13 @@ Result<LoweredOp> lower_reduce(const graph::Graph& graph, const graph::Op& op, c
                                                           : "SumOf";
   lowered.body = fmt::format("reduce<{}>({}_geometry, x0, y);", type, symbol);
   const graph::Shape& x = graph.tensor(op.inputs[0]).shape;
-  const bool plane = x.rank() == 4 && x[0] == 1 && op.as<graph::Reduce>()->axes == std::vector<std::int32_t>{1, 2} &&
-                     x[3] % 4 == 0 && x[1] * x[2] <= 256;
   const bool sums = kind == graph::ReduceKind::sum || kind == graph::ReduceKind::mean;
-  if (plane && sums && options.runs_m4_kernels()) {
+  const Planes planes = planes_of(x, op.as<graph::Reduce>()->axes);
+  if (sums && planes.channels >= 4 && options.runs_m4_kernels()) {
     lowered.kernel = "reduce_planes_dsp";
     lowered.includes = {"kernels/pool_dsp.hpp"};
-    lowered.body = fmt::format("reduce_planes_dsp<{}, {}>({}_geometry, x0, y);", x[1] * x[2], x[3], symbol);
+    lowered.body = fmt::format("reduce_planes_dsp<{}, {}>({}_geometry, x0, y, {});", planes.places, planes.channels,
+                               symbol, planes.outer);
   }
   return lowered;
 }

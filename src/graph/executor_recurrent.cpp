@@ -21,17 +21,18 @@ Step prepare_recurrent(const Graph& graph, const Op& op, const std::vector<const
   auto* narrow = reinterpret_cast<std::int8_t*>(output);
   if (op.as<DenseWide>() != nullptr) {
     return [g = dense_wide_geometry(graph, op), x = typed<std::int8_t>(in[0]), w = typed<std::int8_t>(in[1]), wide] {
-      device::dense_wide(g, x, w, wide);
+      device::dense_wide<device::PlainSums>(g, x, w, wide);
     };
   }
   if (op.as<TimeFilter>() != nullptr) {
     return [g = time_filter_geometry(graph, op), bias = time_filter_bias(graph, op), x = typed<std::int16_t>(in[0]),
-            w = typed<std::int16_t>(in[1]), narrow] { device::time_filter(g, x, w, bias.data(), narrow); };
+            w = typed<std::int16_t>(in[1]),
+            narrow] { device::time_filter<device::PlainSums>(g, x, w, bias.data(), narrow); };
   }
   if (op.as<LstmGate>() != nullptr) {
     return [g = gate_geometry(graph, op), x = typed<std::int8_t>(in[0]), h = typed<std::int8_t>(in[1]),
             wx = typed<std::int8_t>(in[2]), wh = typed<std::int8_t>(in[3]), bias = typed<std::int32_t>(in[4]),
-            wide] { device::lstm_gate(g, x, h, wx, wh, bias, wide); };
+            wide] { device::lstm_gate<device::PlainSums>(g, x, h, wx, wh, bias, wide); };
   }
   if (op.as<LstmCell>() != nullptr) {
     return [g = cell_geometry(graph, op), forget = typed<std::int16_t>(in[0]), cell = typed<std::int16_t>(in[1]),

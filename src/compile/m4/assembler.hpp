@@ -175,6 +175,7 @@ class Assembler {
   void smlatb(Reg d, Reg a, Reg b, Reg acc) { four("smlatb", d, a, b, acc); }
   void smlatt(Reg d, Reg a, Reg b, Reg acc) { four("smlatt", d, a, b, acc); }
   void smmul(Reg d, Reg a, Reg b) { three("smmul", d, a, b); }
+  void smmulr(Reg d, Reg a, Reg b) { three("smmulr", d, a, b); }
   void smmla(Reg d, Reg a, Reg b, Reg c) { four("smmla", d, a, b, c); }
   void smmlar(Reg d, Reg a, Reg b, Reg c) { four("smmlar", d, a, b, c); }
   void sxtb16(Reg d, Reg s, int rotate = 0) {
@@ -207,9 +208,19 @@ class Assembler {
                     : fmt::format("ssat {}, #8, {}, asr #{}", text(d), text(s), shift));
   }
 
+  /// Saturates to `bits`, signed or unsigned.
+  void ssat(Reg d, int bits, Reg s) { emit(fmt::format("ssat {}, #{}, {}", text(d), bits, text(s))); }
+  void usat(Reg d, int bits, Reg s) { emit(fmt::format("usat {}, #{}, {}", text(d), bits, text(s))); }
+
   /// d = max(d, value), d = min(d, value)
   void at_least(Reg d, int value) { limit(d, value, "lt"); }
   void at_most(Reg d, int value) { limit(d, value, "gt"); }
+  void at_most(Reg d, Reg value) {
+    cmp(d, value);
+    body_ += "  it gt\n";
+    bytes_ += 2;
+    emit(fmt::format("movgt.w {}, {}", text(d), text(value)));
+  }
 
   /// Saves r4-r11 and lr, and `extra` of r0-r3 below them.
   void enter(std::string_view registers) { emit(fmt::format("push.w {{{}}}", registers)); }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "m4/assembler.hpp"
 
@@ -12,11 +13,12 @@ namespace {
 
 using enum Reg;
 
-constexpr std::int32_t kTile = 4;       // outputs at once
-constexpr std::int32_t kMostTiles = 2;  // in a loop's body: about 220 bytes each, which every channel reads anew
-constexpr std::int32_t kRegisters = 6;  // for weights
-constexpr std::int32_t kSingles = 20;   // for weights that find no register
-constexpr std::int32_t kReach = 4095;   // of a load's or store's offset
+constexpr std::int32_t kTile = 4;        // outputs at once
+constexpr std::int32_t kMostTiles = 2;   // in a loop's body: about 220 bytes each, which every channel reads anew
+constexpr std::int32_t kHotBytes = 920;  // of these: more would leave the instruction cache
+constexpr std::int32_t kRegisters = 6;   // for weights
+constexpr std::int32_t kSingles = 20;    // for weights that find no register
+constexpr std::int32_t kReach = 4095;    // of a load's or store's offset
 
 constexpr Single kOutput{0}, kBias{1}, kMultiplier{2}, kRounding{3}, kShift{4}, kLinesLeft{5}, kParams{6},
     kChannelsLeft{7}, kPlane{8}, kChannelOutput{9}, kTilesLeft{10}, kJob{11};
@@ -27,14 +29,16 @@ constexpr std::array<Reg, 4> kSums{r7, r8, r9, r10};
 constexpr std::array<Reg, 3> kInputs{r11, r12, lr};
 constexpr std::array<Reg, 6> kWeights{r0, r1, r2, r3, r4, r5};
 
+std::int32_t tile_bytes(const DepthwiseTile& t);
+
 /// A line's outputs: `loops` times a body of `tiles` whole tiles, then `more` whole tiles and a rest.
 struct Cut {
   std::int32_t tiles, loops, more, rest;
 };
 
 Cut cut_line(const DepthwiseTile& t) {
-  const std::int32_t most =
-      t.shared ? 2 : std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, kMostTiles);
+  const std::int32_t hot = tile_bytes(t) * kMostTiles <= kHotBytes ? kMostTiles : 1;
+  const std::int32_t most = t.shared ? hot : std::clamp(kReach / (kTile * std::max(t.output_place_bytes, 1)), 1, hot);
   const std::int32_t whole = t.places / kTile;
   const Cut straight{0, 0, whole, t.places % kTile};
   if (whole <= most) return straight;
@@ -44,18 +48,48 @@ Cut cut_line(const DepthwiseTile& t) {
   return {most, whole / most, whole % most, straight.rest};
 }
 
-std::int32_t odd_words(const DepthwiseTile& t);
+/// A kernel line in parts of four places, the last one of up to five: as many words of inputs as there are registers.
+struct Part {
+  std::int32_t first, width;  // places
+};
+constexpr std::int32_t kPart = 4;
+std::int32_t parts_of_line(const DepthwiseTile& t) { return std::max(1, (t.kernel_places - 2) / kPart + 1); }
+Part part_of_line(const DepthwiseTile& t, std::int32_t i) {
+  const bool last = i + 1 == parts_of_line(t);
+  return {kPart * i, last ? t.kernel_places - kPart * i : kPart};
+}
 
-/// The words of a kernel line: (w0, w1), (w2, w3).. for outputs at even places, (w1, w2), (w3, w4).. for odd ones.
-std::int32_t even_words(const DepthwiseTile& t) {
-  // Where there are odd places the last weight of an odd kernel is in an odd word.
-  return odd_words(t) > 0 ? t.kernel_places / 2 : (t.kernel_places + 1) / 2;
+std::int32_t odd_words(const DepthwiseTile& t, const Part& part);
+
+/// The words of a part: (w0, w1), (w2, w3).. for outputs at even places, (w1, w2), (w3, w4).. for odd ones.
+std::int32_t even_words(const DepthwiseTile& t, const Part& part) {
+  // Where there are odd places the last weight of an odd part is in an odd word.
+  return odd_words(t, part) > 0 ? part.width / 2 : (part.width + 1) / 2;
 }
-std::int32_t odd_words(const DepthwiseTile& t) {
+std::int32_t odd_words(const DepthwiseTile& t, const Part& part) {
   const bool odd_places = t.stride_places % 2 != 0 || t.phase != 0;
-  return odd_places ? (t.kernel_places - 1) / 2 : 0;
+  return odd_places ? (part.width - 1) / 2 : 0;
 }
-std::int32_t line_words(const DepthwiseTile& t) { return even_words(t) + odd_words(t); }
+std::int32_t part_words(const DepthwiseTile& t, const Part& part) { return even_words(t, part) + odd_words(t, part); }
+std::int32_t line_words(const DepthwiseTile& t) {
+  std::int32_t words = 0;
+  for (std::int32_t i = 0; i < parts_of_line(t); ++i) words += part_words(t, part_of_line(t, i));
+  return words;
+}
+
+/// About the code of a whole tile: moves of weights, loads, products, and 20 instructions around them.
+std::int32_t tile_bytes(const DepthwiseTile& t) {
+  std::int32_t a_line = 0;
+  for (std::int32_t i = 0; i < parts_of_line(t); ++i) {
+    const Part part = part_of_line(t, i);
+    const std::int32_t even_products = (part.width + 1) / 2, odd_products = part.width / 2 + 1;
+    const bool odd_places = t.stride_places % 2 != 0;
+    a_line += weight_words(t) > kRegisters ? part_words(t, part) : 0;
+    a_line += 2 * (even_products + (odd_places ? odd_products : even_products));
+    a_line += 3 * t.stride_places / 2 + even_products;
+  }
+  return 4 * (t.kernel_lines * a_line + 20);
+}
 
 class Emitter {
  public:
@@ -147,9 +181,10 @@ class Emitter {
   void unpack(std::int32_t line, Reg bytes) {
     a_.uxtb16(r11, bytes);     // w0, w2
     a_.uxtb16(r12, bytes, 8);  // w1, 0
-    a_.pkhbt(even(line, 0), r11, r12);
-    odd_words(t_) > 0 ? a_.pkhbt_high(odd(line, 0), r12, r11) : a_.lsr(even(line, 1), r11, 16);  // (w1, w2) or (w2, 0)
-    for (std::int32_t i = 0; i < 2; ++i) a_.lsl(weight(line, i), weight(line, i), 8);
+    const Reg w0 = kWeights[static_cast<std::size_t>(2 * line)], w1 = kWeights[static_cast<std::size_t>(2 * line + 1)];
+    a_.pkhbt(w0, r11, r12);
+    odd_words(t_, part_of_line(t_, 0)) > 0 ? a_.pkhbt_high(w1, r12, r11) : a_.lsr(w1, r11, 16);  // (w1, w2) or (w2, 0)
+    for (const Reg w : {w0, w1}) a_.lsl(w, w, 8);
   }
 
   void whole_line() {
@@ -211,52 +246,60 @@ class Emitter {
   /// First word of inputs that output `j` of a tile reads, and how many.
   [[nodiscard]] std::int32_t first_word(std::int32_t j) const { return (j * t_.stride_places + t_.phase) / 2; }
   [[nodiscard]] bool at_odd_place(std::int32_t j) const { return (j * t_.stride_places + t_.phase) % 2 != 0; }
-  [[nodiscard]] std::int32_t words_of(std::int32_t j) const {
-    return at_odd_place(j) ? t_.kernel_places / 2 + 1 : (t_.kernel_places + 1) / 2;
+  [[nodiscard]] std::int32_t words_of(const Part& part, std::int32_t j) const {
+    return at_odd_place(j) ? part.width / 2 + 1 : (part.width + 1) / 2;
   }
 
-  [[nodiscard]] Reg even(std::int32_t ky, std::int32_t i) const { return weight(ky, i); }
-  [[nodiscard]] Reg odd(std::int32_t ky, std::int32_t i) const { return weight(ky, even_words(t_) + i); }
-  [[nodiscard]] Reg weight(std::int32_t ky, std::int32_t word) const {
-    return kWeights[static_cast<std::size_t>(in_registers_ ? ky * line_words(t_) + word : word)];
-  }
-
-  void products(std::int32_t ky, std::int32_t j) {
+  /// @param weights  those of the part
+  void products(const Part& part, std::span<const Reg> weights, std::int32_t j) {
     const Reg sum = kSums[static_cast<std::size_t>(j)];
+    const std::int32_t even_count = even_words(t_, part), odd_count = odd_words(t_, part), width = part.width;
     const auto input = [&](std::int32_t i) { return kInputs[static_cast<std::size_t>((first_word(j) + i) % 3)]; };
-    const std::int32_t width = t_.kernel_places;
+    const auto even = [&](std::int32_t i) { return weights[static_cast<std::size_t>(i)]; };
+    const auto odd = [&](std::int32_t i) { return weights[static_cast<std::size_t>(even_count + i)]; };
     if (!at_odd_place(j)) {
-      for (std::int32_t i = 0; i < width / 2; ++i) a_.smlad(sum, even(ky, i), input(i), sum);
+      for (std::int32_t i = 0; i < width / 2; ++i) a_.smlad(sum, even(i), input(i), sum);
       if (width % 2 == 0) return;
-      if (even_words(t_) > width / 2) return a_.smlabb(sum, even(ky, width / 2), input(width / 2), sum);
-      return a_.smlatb(sum, odd(ky, odd_words(t_) - 1), input(width / 2), sum);
+      if (even_count > width / 2) return a_.smlabb(sum, even(width / 2), input(width / 2), sum);
+      return a_.smlatb(sum, odd(odd_count - 1), input(width / 2), sum);
     }
-    a_.smlabt(sum, even(ky, 0), input(0), sum);
-    for (std::int32_t i = 0; i < odd_words(t_); ++i) a_.smlad(sum, odd(ky, i), input(i + 1), sum);
-    if (width % 2 == 0) a_.smlatb(sum, even(ky, even_words(t_) - 1), input(width / 2), sum);
+    a_.smlabt(sum, even(0), input(0), sum);
+    for (std::int32_t i = 0; i < odd_count; ++i) a_.smlad(sum, odd(i), input(i + 1), sum);
+    if (width % 2 == 0) a_.smlatb(sum, even(even_count - 1), input(width / 2), sum);
   }
 
   void tile(std::int32_t first, std::int32_t outputs) {
     for (std::int32_t j = 0; j < outputs; ++j) a_.vmov(kSums[static_cast<std::size_t>(j)], kBias);
-    const std::int32_t words = first_word(outputs - 1) + words_of(outputs - 1);
+    std::int32_t word = 0;  // of the channel's weights
     for (std::int32_t ky = 0; ky < t_.kernel_lines; ++ky) {
-      const std::int32_t offset = ky * t_.dilation_lines * t_.line_bytes + first * t_.stride_places * 2;
-      if (!in_registers_) {
-        for (std::int32_t i = 0; i < line_words(t_); ++i) {
-          a_.vmov(kWeights[static_cast<std::size_t>(i)], Single{weight_singles(t_).number + ky * line_words(t_) + i});
+      for (std::int32_t p = 0; p < parts_of_line(t_); ++p) {
+        const Part part = part_of_line(t_, p);
+        const std::int32_t offset =
+            ky * t_.dilation_lines * t_.line_bytes + (first * t_.stride_places + part.first) * 2;
+        const std::int32_t words = part_words(t_, part);
+        if (!in_registers_) {
+          for (std::int32_t i = 0; i < words; ++i)
+            a_.vmov(kWeights[static_cast<std::size_t>(i)], Single{weight_singles(t_).number + word + i});
         }
-      }
-      std::int32_t loaded = 0;
-      for (std::int32_t j = 0; j < outputs; ++j) {
-        // Three words live at once: as many as are free are loaded together.
-        if (first_word(j) + words_of(j) > loaded) {
-          for (; loaded < std::min(words, first_word(j) + 3); ++loaded)
-            a_.ldr(kInputs[static_cast<std::size_t>(loaded % 3)], r6, offset + 4 * loaded);
-        }
-        products(ky, j);
+        const std::span<const Reg> weights = std::span(kWeights).subspan(
+            static_cast<std::size_t>(in_registers_ ? word : 0), static_cast<std::size_t>(words));
+        word += words;
+        products_of_part(part, weights, offset, outputs);
       }
     }
     results(first, outputs);
+  }
+  void products_of_part(const Part& part, std::span<const Reg> weights, std::int32_t offset, std::int32_t outputs) {
+    const std::int32_t words = first_word(outputs - 1) + words_of(part, outputs - 1);
+    std::int32_t loaded = 0;
+    for (std::int32_t j = 0; j < outputs; ++j) {
+      // Three words live at once: as many as are free are loaded together.
+      if (first_word(j) + words_of(part, j) > loaded) {
+        for (; loaded < std::min(words, first_word(j) + 3); ++loaded)
+          a_.ldr(kInputs[static_cast<std::size_t>(loaded % 3)], r6, offset + 4 * loaded);
+      }
+      products(part, weights, j);
+    }
   }
 
   void results(std::int32_t first, std::int32_t outputs) {
@@ -315,9 +358,18 @@ std::string DepthwiseTile::name() const {
 std::int32_t weight_words(const DepthwiseTile& t) { return t.kernel_lines * line_words(t); }
 
 WeightPair weight_pair(const DepthwiseTile& t, std::int32_t i) {
-  const auto inside = [&](std::int32_t place) { return place < t.kernel_places ? place : -1; };
-  const std::int32_t odd = i - even_words(t);
-  return odd < 0 ? WeightPair{inside(2 * i), inside(2 * i + 1)} : WeightPair{inside(2 * odd + 1), inside(2 * odd + 2)};
+  for (std::int32_t p = 0; p < parts_of_line(t); ++p) {
+    const Part part = part_of_line(t, p);
+    if (i >= part_words(t, part)) {
+      i -= part_words(t, part);
+      continue;
+    }
+    const auto inside = [&](std::int32_t place) { return place < part.width ? part.first + place : -1; };
+    const std::int32_t odd = i - even_words(t, part);
+    return odd < 0 ? WeightPair{inside(2 * i), inside(2 * i + 1)}
+                   : WeightPair{inside(2 * odd + 1), inside(2 * odd + 2)};
+  }
+  return {-1, -1};
 }
 
 bool can_be_bytes(const DepthwiseTile& t) { return t.kernel_places == 3 && t.kernel_lines <= 3 && !t.exact; }
@@ -331,7 +383,7 @@ std::int32_t tiles_of_line(const DepthwiseTile& t) { return (t.places + kTile - 
 bool can_emit(const DepthwiseTile& t) {
   const Cut cut = cut_line(t);
   if (t.shared && weight_words(t) > kSingles - 2) return false;
-  if (t.kernel_places > 5 || t.stride_places > 2 || t.stride_lines > 255 || weight_words(t) > kSingles) return false;
+  if (t.stride_places > 2 || t.stride_lines > 255 || weight_words(t) > kSingles) return false;
   const std::int32_t outputs = std::max(kTile * cut.tiles, kTile * cut.more + cut.rest);
   const std::int32_t load =
       (t.kernel_lines - 1) * t.dilation_lines * t.line_bytes + (outputs * t.stride_places + t.kernel_places + 2) * 2;
