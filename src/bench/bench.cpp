@@ -90,6 +90,7 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
     MOTE_TRY(const Bytes output, native.infer(input));
     result.counted = false;
     result.steps = step_costs(model, graph, {});
+    result.output = output;
     result.output_sha256 = sha256(output).hex();
     return result;
   }
@@ -104,6 +105,7 @@ Result<BenchResult> measure(const compile::CompiledModel& model, const graph::Gr
   result.arena_touched =
       std::max<std::size_t>(measured.arena_extent_bytes, model.program.input_offset + model.program.input_bytes);
   result.steps = step_costs(model, graph, measured);
+  result.output = measured.output;
   result.output_sha256 = sha256(measured.output).hex();
   result.estimated = energy.estimated;
   if (measured.cycles_estimated) result.estimated.push_back("cycles");

@@ -47,4 +47,31 @@ ValueDifference compare_values(const graph::Graph& graph, graph::TensorId value,
   return d;
 }
 
+bool outputs_agree(const graph::Graph& graph, ByteSpan expected, ByteSpan got) {
+  for (const graph::TensorId id : graph.outputs()) {
+    const std::size_t size = graph.tensor(id).size_bytes();
+    if (compare_values(graph, id, expected.first(size), got.first(size)).different > 0) return false;
+    expected = expected.subspan(size);
+    got = got.subspan(size);
+  }
+  return true;
+}
+
+Bytes random_input(const graph::Graph& graph, Rng& rng) {
+  Bytes input;
+  for (const graph::TensorId id : graph.inputs()) {
+    if (is_exact(graph, id)) {
+      for (std::size_t i = 0; i < graph.tensor(id).size_bytes(); ++i)
+        input.push_back(static_cast<std::uint8_t>(rng.next()));
+      continue;
+    }
+    for (std::size_t i = 0; i < graph.tensor(id).shape.elements(); ++i) {
+      const auto v = static_cast<float>(rng.uniform(-1.0, 1.0));
+      const ByteSpan raw = bytes_of(std::span<const float>(&v, 1));
+      input.insert(input.end(), raw.begin(), raw.end());
+    }
+  }
+  return input;
+}
+
 }  // namespace mote::bench

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mote/base/progress.hpp"
+#include "mote/base/rng.hpp"
 #include "mote/board/board_spec.hpp"
 #include "mote/board/virtual_board.hpp"
 #include "mote/compile/compile.hpp"
@@ -55,6 +56,7 @@ struct BenchResult {
   std::size_t arena_planned = 0;  ///< extent the compiler planned
   std::size_t arena_touched = 0;  ///< extent the board saw
   std::vector<StepCost> steps;
+  Bytes output;  ///< what the board gave
   std::string output_sha256;
   std::vector<std::string> estimated;
 };
@@ -75,6 +77,11 @@ struct ValueDifference {
 /// Bytes must be equal; floats that are not exact lie within 1e-5 of max(1, |expected|).
 [[nodiscard]] ValueDifference compare_values(const graph::Graph& graph, graph::TensorId value, ByteSpan expected,
                                              ByteSpan got);
+
+/// The same of all outputs of a model, one behind the other.
+[[nodiscard]] bool outputs_agree(const graph::Graph& graph, ByteSpan expected, ByteSpan got);
+/// An input to compare by: any bytes, and floats between -1 and 1 where a model computes with them.
+[[nodiscard]] Bytes random_input(const graph::Graph& graph, Rng& rng);
 
 /// A step of the module whose output is not the host executor's.
 struct StepDifference : ValueDifference {
