@@ -170,9 +170,9 @@ std::vector<BrokenInput> usage() {
 std::vector<BrokenInput> compilations() {
   return {
       {"compile_for_an_unknown_board",
-       "compile small.mote --board arduino-uno --out kept-build",
+       "compile small.mote --board arduino-due --out kept-build",
        1,
-       {"arduino-uno"},
+       {"arduino-due"},
        {}},
       {"compile_for_a_board_file_that_is_missing",
        "compile small.mote --board mine.toml --out kept-build",
