@@ -86,10 +86,11 @@ class RandomNetwork {
     q.axis = axis;
     std::vector<int> kind(channels);
     for (auto& k : kind) k = rng_.chance(0.06) ? 0 : rng_.chance(0.06) ? 1 : 2;
+    // -128 in some layers, as other quantizers than TensorFlow's have it.
+    const double lowest = rng_.chance(0.1) ? 0.01 : 0.0;
     for (std::size_t i = 0; i < w.size(); ++i) {
       const std::size_t c = i / inner % channels;
-      // -128 now and then, as other quantizers than TensorFlow's have it.
-      w[i] = static_cast<std::int8_t>(kind[c] == 0 ? 0 : rng_.chance(0.002) ? -128 : pick(-127, 127));
+      w[i] = static_cast<std::int8_t>(kind[c] == 0 ? 0 : rng_.chance(lowest) ? -128 : pick(-127, 127));
     }
     for (std::size_t c = 0; c < channels; ++c) {
       const double spread = 74.0 * 74.0 * std::sqrt(static_cast<double>(fan_in)) * static_cast<double>(in.scale());
