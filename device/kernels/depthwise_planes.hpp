@@ -55,7 +55,8 @@ constexpr std::int32_t plane_bytes(const Geometry& g, bool columns, std::int32_t
 template <class Geometry>
 constexpr std::int32_t depthwise_planes_scratch_bytes(const Geometry& g, bool columns, std::int32_t lines,
                                                       std::int32_t quads) {
-  return plane_bytes(g, columns, lines) * 4 * quads;
+  const std::int32_t planes = 4 * quads < g.in_c ? 4 * quads : g.in_c;  // the last four share planes with those before
+  return plane_bytes(g, columns, lines) * planes;
 }
 
 /// What the gathering function is called with: lines of four channels. In a line of a plane, in words: `left` of
