@@ -14,6 +14,7 @@ namespace mote::compile {
                                    const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                                         const LoweringOptions& options);
+[[nodiscard]] std::string pool_geometry_text(const std::string& symbol, const device::PoolGeometry& g);
 [[nodiscard]] LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                                    const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,

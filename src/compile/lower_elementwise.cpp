@@ -28,6 +28,22 @@ std::string static_geometry(const std::string& symbol, std::initializer_list<Geo
   return text + "};\n";
 }
 
+std::string pool_geometry_text(const std::string& symbol, const device::PoolGeometry& g) {
+  return static_geometry(symbol, {{"in_h", g.in_h},
+                                  {"in_w", g.in_w},
+                                  {"channels", g.channels},
+                                  {"out_h", g.out_h},
+                                  {"out_w", g.out_w},
+                                  {"kernel_h", g.kernel_h},
+                                  {"kernel_w", g.kernel_w},
+                                  {"stride_h", g.stride_h},
+                                  {"stride_w", g.stride_w},
+                                  {"pad_top", g.pad_top},
+                                  {"pad_left", g.pad_left},
+                                  {"clamp_low", g.clamp_low},
+                                  {"clamp_high", g.clamp_high}});
+}
+
 LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                      const LoweringOptions& options) {
   const device::PoolGeometry g = graph::pool_geometry(graph, op);
@@ -42,19 +58,7 @@ LoweredOp lower_pool(const graph::Graph& graph, const graph::Op& op, const std::
   lowered.kernel = max ? "max_pool2d" : whole && fast ? "average_whole" : "average_pool2d";
   if (fast) lowered.kernel += "_dsp";
   lowered.includes = {fast ? "kernels/pool_dsp.hpp" : "kernels/pool.hpp"};
-  lowered.geometry = static_geometry(symbol, {{"in_h", g.in_h},
-                                              {"in_w", g.in_w},
-                                              {"channels", g.channels},
-                                              {"out_h", g.out_h},
-                                              {"out_w", g.out_w},
-                                              {"kernel_h", g.kernel_h},
-                                              {"kernel_w", g.kernel_w},
-                                              {"stride_h", g.stride_h},
-                                              {"stride_w", g.stride_w},
-                                              {"pad_top", g.pad_top},
-                                              {"pad_left", g.pad_left},
-                                              {"clamp_low", g.clamp_low},
-                                              {"clamp_high", g.clamp_high}});
+  lowered.geometry = pool_geometry_text(symbol, g);
   lowered.body = fmt::format("{}({}_geometry{{}}, x0, y);", lowered.kernel, symbol);
   return lowered;
 }

@@ -82,19 +82,8 @@ struct FloatLowerer {
   Result<LoweredOp> operator()(const graph::DepthwiseConv2D& a) const { return convolution(a.activation, true); }
 
   Result<LoweredOp> operator()(const graph::Pool2D& a) const {
-    const device::PoolGeometry g = graph::pool_geometry(graph, op);
     LoweredOp lowered = start("pool2d_float");
-    lowered.geometry = static_geometry(symbol, {{"in_h", g.in_h},
-                                                {"in_w", g.in_w},
-                                                {"channels", g.channels},
-                                                {"out_h", g.out_h},
-                                                {"out_w", g.out_w},
-                                                {"kernel_h", g.kernel_h},
-                                                {"kernel_w", g.kernel_w},
-                                                {"stride_h", g.stride_h},
-                                                {"stride_w", g.stride_w},
-                                                {"pad_top", g.pad_top},
-                                                {"pad_left", g.pad_left}});
+    lowered.geometry = pool_geometry_text(symbol, graph::pool_geometry(graph, op));
     lowered.body = fmt::format("pool2d_float<{}>({}_geometry{{}}, {}, {}, {});", a.kind == graph::PoolKind::max, symbol,
                                typed_pointer("const ", DType::f32, "x0"), limits(a.activation),
                                typed_pointer("", DType::f32, "y"));
