@@ -6,6 +6,7 @@
 #include "cbor.hpp"
 #include "image_port.hpp"
 #include "mote/base/hash.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "mote/package/report.hpp"
 #include "mote/package/suit_envelope.hpp"
 #include "update/cose.hpp"
@@ -66,20 +67,6 @@ class ImaginedDevice {
   update::Trust trust_;
   update::Identity identity_;
   Status status_ = Status::ok;
-};
-
-class BytesSource : public update::Source {
- public:
-  explicit BytesSource(ByteSpan bytes) : bytes_(bytes) {}
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(bytes_.size()); }
-  Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset > bytes_.size() || to.size > bytes_.size() - offset) return Status::truncated;
-    std::copy_n(bytes_.begin() + offset, to.size, to.data);
-    return Status::ok;
-  }
-
- private:
-  ByteSpan bytes_;
 };
 
 std::string hex_of(update::Bytes bytes) { return to_hex(ByteSpan(bytes.data, bytes.size)); }

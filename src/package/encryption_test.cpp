@@ -7,6 +7,7 @@
 
 #include "cbor.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "update/payload.hpp"
 
 namespace mote::package {
@@ -39,20 +40,6 @@ Bytes module_bytes() {
   return bytes;
 }
 
-class Memory : public update::Source {
- public:
-  explicit Memory(const Bytes& bytes) : bytes_(bytes) {}
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(bytes_.size()); }
-  Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset + to.size > bytes_.size()) return Status::truncated;
-    std::copy_n(bytes_.begin() + offset, to.size, to.data);
-    return Status::ok;
-  }
-
- private:
-  const Bytes& bytes_;
-};
-
 /// What a device gets out of a payload, or why it gets nothing. @param step  bytes at once.
 Status receive(const EncryptedPayload& payload, const update::Identity& identity, std::size_t step, Bytes& out) {
   update::Plan plan;
@@ -63,7 +50,7 @@ Status receive(const EncryptedPayload& payload, const update::Identity& identity
   for (std::size_t at = 0; at < payload.bytes.size(); at += step) tag.update(view(payload.bytes).part(at, step));
   MOTE_UPDATE_TRY(tag.finish());
   MOTE_UPDATE_TRY(tag.finish());  // a step of the agent may come to this place again
-  Memory source(payload.bytes);
+  BytesSource source(payload.bytes);
   update::Payload reader;
   MOTE_UPDATE_TRY(reader.begin(source, 0, plan, identity, {}));
   out.assign(payload.bytes.size() - update::kTagBytes, 0);

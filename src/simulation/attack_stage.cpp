@@ -5,6 +5,7 @@
 
 #include "abi/module.hpp"
 #include "mote/base/hash.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "update/cose.hpp"
 #include "update/suit.hpp"
 
@@ -17,21 +18,6 @@ SigningKey key(std::uint8_t number) { return SigningKey::from_seed({0x61, 0x74, 
 
 /// Order of deterministic encoding: by the bytes of the keys.
 bool before(const CborValue& a, const CborValue& b) { return package::write_cbor(a) < package::write_cbor(b); }
-
-/// A card that stays in.
-class Card : public update::Source {
- public:
-  explicit Card(ByteSpan content) : content_(content) {}
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(content_.size()); }
-  Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset > content_.size() || to.size > content_.size() - offset) return Status::truncated;
-    std::copy_n(content_.begin() + offset, to.size, to.data);
-    return Status::ok;
-  }
-
- private:
-  ByteSpan content_;
-};
 
 }  // namespace
 
@@ -193,19 +179,10 @@ Bytes envelope(const package::UnsignedBundle& bundle, const std::vector<Bytes>& 
 Stage::Stage(const Models& all, NativeModules& modules)
     : good_module(all.third.module), models(all), modules_(modules) {
   geometry_ = {0, 2048, 8, 1};
-  std::size_t largest = 0;
-  for (const Model* model : {&models.first, &models.second, &models.third, &models.disagreeing, &models.untrue})
-    largest = std::max(largest, model->module.size());
-  hardware.layout =
-      update::arrange(geometry_.sector_bytes, geometry_.write_unit_bytes, static_cast<std::uint32_t>(largest),
-                      static_cast<std::uint32_t>(2 * largest + 8192));
+  hardware.layout = update::arrange(geometry_.sector_bytes, geometry_.write_unit_bytes, models.module_bytes,
+                                    2 * models.module_bytes + 8192);
   geometry_.bytes = hardware.layout.end();
-  auto& runtime = hardware.runtime;
-  runtime.core = static_cast<std::uint32_t>(device::Core::host);
-  runtime.arena_bytes = static_cast<std::uint32_t>(models.arena_bytes);
-  runtime.arena_align = 64;
-  runtime.stack_bytes = 4096;
-  runtime.firmware_version = 3;
+  hardware.runtime = native_runtime(models);
   factory.vendor = cast.vendor;
   factory.klass = cast.klass;
   factory.device = cast.device;
@@ -304,7 +281,7 @@ void Stage::run(unsigned rounds) {
 
 Status Stage::give(ByteSpan parcel, Delivery delivery) {
   constexpr std::uint16_t kBlock = 256;
-  Card card(parcel);
+  package::BytesSource card(parcel);
   if (delivery == Delivery::card) {
     if (const Status status = agent().offer(card); status != Status::ok) return status;
   } else {

@@ -6,8 +6,9 @@
 #include <cstring>
 #include <optional>
 
-#include "abi/module.hpp"
+#include "module_for_test.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "mote/package/report.hpp"
 #include "mote/simulation/scenario.hpp"
 
@@ -23,33 +24,7 @@ constexpr std::uint64_t kNow = 1'800'000'000, kDay = 86'400, kYear = 365 * kDay;
 
 SigningKey key(std::uint8_t number) { return SigningKey::from_seed({0x63, number}); }
 
-Bytes module_of(std::uint8_t version) {
-  Bytes module(1500, version);
-  device::ModuleHeader header{};
-  header.magic = device::kModuleMagic;
-  header.abi = device::kModuleAbi;
-  header.module_bytes = static_cast<std::uint32_t>(module.size());
-  header.header_bytes = sizeof(header);
-  header.entry_offset = sizeof(header);
-  header.arena_bytes = 64;
-  header.arena_align = 4;
-  std::memcpy(module.data(), &header, sizeof(header));
-  return module;
-}
-
-class Card : public update::Source {
- public:
-  explicit Card(Bytes content) : content_(std::move(content)) {}
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(content_.size()); }
-  Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset > content_.size() || to.size > content_.size() - offset) return Status::truncated;
-    std::copy_n(content_.begin() + offset, to.size, to.data);
-    return Status::ok;
-  }
-
- private:
-  Bytes content_;
-};
+Bytes module_of(std::uint8_t version) { return module_of_content(Bytes(1500, version)); }
 
 class ClockTest : public testing::Test {
  protected:
@@ -88,8 +63,8 @@ class ClockTest : public testing::Test {
   }
   void shows(std::uint64_t clock_s) { port_->clock = clock_s; }
 
-  Status give(Bytes parcel) {
-    Card card(std::move(parcel));
+  Status give(const Bytes& parcel) {
+    package::BytesSource card(parcel);
     EXPECT_EQ(agent_->offer(card), Status::ok);
     for (unsigned i = 0; i < 1000 && agent_->phase() != Phase::idle; ++i) agent_->step();
     return agent_->last_status();

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "abi/module.hpp"
+#include "module_for_test.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/rng.hpp"
 #include "mote/fleet/http_server.hpp"
@@ -33,17 +34,7 @@ Bytes module_of(std::uint8_t version) {
   Bytes module(3000);
   for (auto& byte : module) byte = static_cast<std::uint8_t>(rng.below(256));
   std::fill_n(module.begin() + 1000, 40, version);
-  device::ModuleHeader header{};
-  header.magic = device::kModuleMagic;
-  header.abi = device::kModuleAbi;
-  header.core = static_cast<std::uint32_t>(device::Core::host);
-  header.module_bytes = static_cast<std::uint32_t>(module.size());
-  header.header_bytes = sizeof(header);
-  header.entry_offset = sizeof(header);
-  header.arena_bytes = 64;
-  header.arena_align = 4;
-  std::memcpy(module.data(), &header, sizeof(header));
-  return module;
+  return module_of_content(std::move(module));
 }
 
 /// A device and its serial line, which can be pulled out.

@@ -90,6 +90,7 @@ Result<Models> make_models(const board::BoardSpec& board) {
   for (const Model* model : {&models.first, &models.second, &models.third, &models.disagreeing, &models.untrue}) {
     MOTE_TRY(const compile::ModuleInfo info, compile::read_module(model->module));
     models.arena_bytes = std::max<std::size_t>(models.arena_bytes, info.arena_bytes);
+    models.module_bytes = std::max(models.module_bytes, info.module_bytes);
   }
   return models;
 }

@@ -4,6 +4,16 @@
 
 namespace mote::simulation {
 
+update::Port::Runtime native_runtime(const Models& models) {
+  update::Port::Runtime runtime;
+  runtime.core = static_cast<std::uint32_t>(device::Core::host);
+  runtime.arena_bytes = static_cast<std::uint32_t>(models.arena_bytes);
+  runtime.arena_align = 64;
+  runtime.stack_bytes = 4096;
+  runtime.firmware_version = 3;
+  return runtime;
+}
+
 NativeDevice::NativeDevice(board::NorFlash& flash, const DeviceHardware& hardware, NativeModules& modules,
                            const Models& models)
     : flash_(flash), hardware_(hardware), modules_(modules), models_(models) {}

@@ -5,6 +5,7 @@
 
 #include "abi/module.hpp"
 #include "boards/agent_state.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "mote/simulation/flash_port.hpp"
 #include "mote/simulation/native_modules.hpp"
 #include "update/serial.hpp"
@@ -16,18 +17,6 @@ using device::AgentState;
 using update::Status;
 
 constexpr std::size_t kArenaBytes = 256 * 1024;
-
-/// A parcel in memory.
-class Card : public update::Source {
- public:
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(content.size()); }
-  Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset > content.size() || to.size > content.size() - offset) return Status::truncated;
-    std::copy_n(content.begin() + offset, to.size, to.data);
-    return Status::ok;
-  }
-  ByteSpan content;
-};
 
 class NativeFieldDevice : public FieldDevice {
  public:
@@ -78,7 +67,7 @@ class NativeFieldDevice : public FieldDevice {
     return ask([&] { return radio_.take(*agent_, {bytes.data(), bytes.size()}, update::MutableBytes(scratch_)); });
   }
   Result<AgentState> offer(ByteSpan parcel) override {
-    card_.content = parcel;
+    card_ = package::BytesSource(parcel);
     return ask([&] { return agent_->offer(card_); });
   }
   Result<AgentState> abandon(Status reason) override {
@@ -152,7 +141,7 @@ class NativeFieldDevice : public FieldDevice {
   update::Layout layout_;
   update::Policy policy_;
   NativeModules modules_;
-  Card card_;
+  package::BytesSource card_;
   std::uint8_t battery_ = 100;
   std::uint64_t clock_s_ = 0;
   std::optional<FlashPort> port_;

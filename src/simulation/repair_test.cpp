@@ -11,9 +11,10 @@
 #include <optional>
 #include <tuple>
 
-#include "abi/module.hpp"
+#include "module_for_test.hpp"
 #include "mote/base/hash.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "mote/package/delta.hpp"
 #include "mote/simulation/flash_port.hpp"
 #include "mote/simulation/scenario.hpp"
@@ -36,32 +37,8 @@ Bytes module_of(std::uint8_t version, bool is_true = true) {
   Bytes module(kModuleBytes);
   for (auto& byte : module) byte = static_cast<std::uint8_t>(rng.below(256));
   std::fill_n(module.end() - 300, 40, version);
-  device::ModuleHeader header{};
-  header.magic = device::kModuleMagic;
-  header.abi = device::kModuleAbi;
-  header.module_bytes = kModuleBytes;
-  header.header_bytes = sizeof(header);
-  header.entry_offset = sizeof(header);
-  header.arena_bytes = 64;
-  header.arena_align = 4;
-  header.vectors_count = is_true ? 0 : 1;  // that nothing answers
-  std::memcpy(module.data(), &header, sizeof(header));
-  return module;
+  return module_of_content(std::move(module), is_true ? 0 : 1);  // a vector that nothing answers
 }
-
-class Card : public update::Source {
- public:
-  explicit Card(Bytes content) : content_(std::move(content)) {}
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(content_.size()); }
-  Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset > content_.size() || to.size > content_.size() - offset) return Status::truncated;
-    std::copy_n(content_.begin() + offset, to.size, to.data);
-    return Status::ok;
-  }
-
- private:
-  Bytes content_;
-};
 
 /// A device that left the factory with version 1, sequence 1.
 class Rig {
@@ -117,7 +94,7 @@ class Rig {
   }
   /// @param until  stops in this phase. @return how it ended.
   Status give(const Bytes& parcel, Phase until = Phase::idle) {
-    Card card(parcel);
+    package::BytesSource card(parcel);
     if (agent_->offer(card) != Status::ok) return Status::busy;
     for (unsigned i = 0; i < 20'000 && agent_->phase() != until; ++i) {
       if (agent_->step() == Progress::waiting) agent_->inferred({}, {});

@@ -5,6 +5,7 @@
 #include "abi/module.hpp"
 #include "boards/agent_state.hpp"
 #include "mote/base/hash.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "mote/package/delta.hpp"
 
 namespace mote::simulation {
@@ -60,12 +61,7 @@ class Author {
     }
     scenario.factory = package::factory_image(layout_, factory).value();
     scenario.hardware.layout = layout_;
-    auto& runtime = scenario.hardware.runtime;
-    runtime.core = 0;
-    runtime.arena_bytes = static_cast<std::uint32_t>(models_.arena_bytes);
-    runtime.arena_align = 64;
-    runtime.stack_bytes = 4096;
-    runtime.firmware_version = 3;
+    scenario.hardware.runtime = native_runtime(models_);
     return scenario;
   }
 
@@ -230,32 +226,17 @@ std::vector<Scenario> write_scenarios(const Models& models, const update::Layout
   return all;
 }
 
-/// A card that stays in its slot.
-class Card : public update::Source {
- public:
-  explicit Card(ByteSpan content) : content_(content) {}
-  std::uint32_t bytes() const override { return static_cast<std::uint32_t>(content_.size()); }
-  Status read(std::uint32_t offset, update::MutableBytes to) override {
-    if (offset > content_.size() || to.size > content_.size() - offset) return Status::truncated;
-    std::copy_n(content_.begin() + offset, to.size, to.data);
-    return Status::ok;
-  }
-
- private:
-  ByteSpan content_;
-};
-
 std::uint16_t block_bytes(Way way) { return way == Way::radio ? 40 : 256; }
 
 /// A native device, from inside.
 class NativeView {
  public:
-  explicit NativeView(NativeDevice& device) : device_(device), card_({}) {}
+  explicit NativeView(NativeDevice& device) : device_(device) {}
   device::AgentState state() { return device::agent_state(device_.agent(), Status::ok, progress_); }
   Phase phase() { return device_.agent().phase(); }
   Status announce(const update::Announcement& announcement) { return device_.agent().announce(announcement); }
   Status offer(ByteSpan parcel) {
-    card_ = Card(parcel);
+    card_ = package::BytesSource(parcel);
     return device_.agent().offer(card_);
   }
   void abandon(Status reason) { device_.agent().abandon(reason); }
@@ -272,7 +253,7 @@ class NativeView {
 
  private:
   NativeDevice& device_;
-  Card card_;
+  package::BytesSource card_;
   Progress progress_ = Progress::idle;
 };
 
@@ -406,17 +387,13 @@ const std::vector<Flash>& flashes() {
 }
 
 Result<ScenarioSet> make_scenarios(const Flash& flash, const Models& models) {
-  std::size_t largest = 0;
-  for (const Model* model : {&models.first, &models.second, &models.third, &models.disagreeing, &models.untrue})
-    largest = std::max(largest, model->module.size());
-  const auto module_bytes = static_cast<std::uint32_t>(largest);
   const std::uint32_t trailer = std::max<std::uint32_t>(8, flash.geometry.write_unit_bytes);
   // Room for a parcel in frames of 40 bytes with their trailers, and spare ones.
   const std::uint32_t frame =
       (40 + flash.geometry.write_unit_bytes - 1) / flash.geometry.write_unit_bytes * flash.geometry.write_unit_bytes +
       trailer;
   ScenarioSet set;
-  set.storage = {module_bytes, ((module_bytes + 2048) / 40 + 16) * frame};
+  set.storage = {models.module_bytes, ((models.module_bytes + 2048) / 40 + 16) * frame};
   set.geometry = flash.geometry;
   const update::Layout layout = update::arrange(flash.geometry.sector_bytes, flash.geometry.write_unit_bytes,
                                                 set.storage.module_bytes, set.storage.inbox_bytes);

@@ -24,7 +24,8 @@ struct Models {
   Model untrue;                     ///< its self-test vectors are not what it computes
   Bytes inputs;                     ///< what devices see, one input after the other
   std::size_t input_bytes = 0;
-  std::size_t arena_bytes = 0;  ///< that all of them fit
+  std::size_t arena_bytes = 0;     ///< that all of them fit
+  std::uint32_t module_bytes = 0;  ///< the same
 };
 
 /// Deterministic.  @error as compile::compile.

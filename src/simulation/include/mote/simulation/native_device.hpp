@@ -23,6 +23,9 @@ struct DeviceHardware {
   std::uint64_t clock_s = 0;  ///< 0: no clock
 };
 
+/// That of a device with room for these models, firmware version 3.
+[[nodiscard]] update::Port::Runtime native_runtime(const Models& models);
+
 class NativeDevice {
  public:
   /// Flash and models are borrowed.
