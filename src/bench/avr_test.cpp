@@ -10,8 +10,8 @@
 #include "mote/base/process.hpp"
 #include "mote/bench/bench.hpp"
 #include "mote/graph/executor.hpp"
-#include "mote/graph/zoo.hpp"
 #include "mote/optimize/passes.hpp"
+#include "quantized_zoo_for_test.hpp"
 
 namespace mote::bench {
 namespace {
@@ -37,25 +37,7 @@ graph::Graph network(std::int32_t inputs, std::vector<std::int32_t> hidden, std:
   options.classes = classes;
   options.softmax = softmax;
   options.seed = seed;
-  const graph::Graph simple = optimize::simplify(graph::make_model(options).value()).value().graph;
-  graph::Executor executor = graph::Executor::create(simple).value();
-  graph::Ranges ranges;
-  Rng rng(seed);
-  std::vector<float> x(simple.input().shape.elements()), y(simple.output().shape.elements());
-  for (int sample = 0; sample < 16; ++sample) {
-    for (float& v : x) v = static_cast<float>(2 * rng.uniform() - 1);
-    EXPECT_TRUE(executor.run(bytes_of(std::span<const float>(x)),
-                             {reinterpret_cast<std::uint8_t*>(y.data()), y.size() * sizeof(float)}));
-    for (graph::TensorId id = 0; id < static_cast<graph::TensorId>(simple.tensors().size()); ++id) {
-      const graph::Tensor& tensor = simple.tensor(id);
-      if (tensor.is_constant()) continue;
-      const auto* v = reinterpret_cast<const float*>(executor.value(id).data());
-      const auto [low, high] = std::minmax_element(v, v + tensor.shape.elements());
-      graph::Range& range = ranges[tensor.name];
-      range = {std::min(range.low, *low), std::max(range.high, *high)};
-    }
-  }
-  return optimize::quantize(simple, ranges).value();
+  return quantized(options);
 }
 
 void expect_the_hosts_bytes(const graph::Graph& model, const std::vector<Bytes>& inputs) {

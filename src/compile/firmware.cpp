@@ -34,9 +34,8 @@ struct ModuleBlob {
   std::uint32_t arena_bytes = 1;  ///< that all of them need
 
   Result<void> add(ByteSpan module) {
-    constexpr std::size_t kModuleAlign = 32;
     MOTE_TRY(const ModuleHeader header, checked_header(module));
-    bytes.resize((bytes.size() + kModuleAlign - 1) / kModuleAlign * kModuleAlign);
+    bytes.resize(module_stride(bytes.size()));
     bytes.insert(bytes.end(), module.begin(), module.end());
     arena_bytes = std::max(arena_bytes, header.arena_bytes);
     ++count;
@@ -58,7 +57,7 @@ Result<ModuleBlob> modules_in(const board::ElfFile& firmware) {
       std::memcpy(&header, rest.data(), sizeof header);
       if (header.module_bytes > rest.size()) break;
       MOTE_TRY_VOID(blob.add(rest.first(header.module_bytes)));
-      rest = rest.subspan(std::min<std::size_t>(rest.size(), (header.module_bytes + 31u) / 32u * 32u));
+      rest = rest.subspan(std::min<std::size_t>(rest.size(), module_stride(header.module_bytes)));
     }
   }
   if (blob.count == 0) return fail(Code::malformed, "the section .module of the firmware holds no module");

@@ -167,7 +167,7 @@ Result<void> renew_firmware(std::span<CompiledModel> models, const board::BoardS
   for (std::size_t i = 0; i < models.size(); ++i) {
     models[i].firmware_index = i;
     models[i].firmware_offset = offset;
-    offset += (models[i].module.size() + 31) / 32 * 32;
+    offset += module_stride(models[i].module.size());
     modules.push_back(models[i].module);
   }
   MOTE_TRY(const Bytes firmware, make_firmware(modules, board));
@@ -179,7 +179,8 @@ Result<ModelSet> compile_set(std::span<const SetMember> members, const board::Bo
                              const SetBudgets& budgets) {
   MOTE_TRY(const board::CoreSpec* core, board::core_of(board));
   std::vector<SetMember> chosen(members.begin(), members.end());
-  for (SetMember& member : chosen) member.options.program.lowering.target = member.options.kernels.value_or(target_of(*core));
+  for (SetMember& member : chosen)
+    member.options.program.lowering.target = member.options.kernels.value_or(target_of(*core));
   const std::size_t budget =
       budgets.flash == 0 ? board.flash_bytes : std::min<std::size_t>(budgets.flash, board.flash_bytes);
   ModelSet set;

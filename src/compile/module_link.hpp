@@ -11,6 +11,12 @@
 
 namespace mote::compile {
 
+/// Of each module in a firmware that holds several (device/boards/module_blob.hpp).
+constexpr std::size_t kModuleAlign = 32;
+[[nodiscard]] constexpr std::size_t module_stride(std::size_t module_bytes) {
+  return (module_bytes + kModuleAlign - 1) / kModuleAlign * kModuleAlign;
+}
+
 /// A way to need less flash.
 struct FlashRung {
   std::int64_t cycles_a_byte;

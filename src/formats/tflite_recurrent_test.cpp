@@ -11,6 +11,7 @@
 #include "mote/formats/tflite.hpp"
 #include "mote/graph/executor.hpp"
 #include "oracle/tflite_oracle.hpp"
+#include "test_models.hpp"
 #include "tflite_generated.h"
 
 namespace mote::formats {
@@ -234,20 +235,6 @@ std::vector<Made> models() {
 
 constexpr std::size_t kInferences = 12;
 
-Bytes random_stream(const graph::Graph& model, bool integer, std::uint64_t seed) {
-  Rng rng(seed);
-  Bytes bytes;
-  for (std::size_t i = 0; i < kInferences * graph::input_bytes(model) / (integer ? 1 : 4); ++i) {
-    const auto v = static_cast<float>(rng.uniform(-1.0, 1.0));
-    const ByteSpan raw = bytes_of(std::span<const float>(&v, 1));
-    if (integer)
-      bytes.push_back(static_cast<std::uint8_t>(rng.next()));
-    else
-      bytes.insert(bytes.end(), raw.begin(), raw.end());
-  }
-  return bytes;
-}
-
 TEST(TfliteRecurrent, agrees_with_tensorflow_lite_along_a_stream) {
   auto oracle = oracle::TfliteOracle::open();
   if (!oracle) GTEST_SKIP() << oracle.error().message();
@@ -259,16 +246,11 @@ TEST(TfliteRecurrent, agrees_with_tensorflow_lite_along_a_stream) {
     ASSERT_TRUE(model) << m.name << ": " << model.error().message();
     ASSERT_FALSE(model->states().empty());
     EXPECT_EQ(graph::parse(graph::print(*model)).value(), *model) << m.name;
-    const Bytes inputs = random_stream(*model, m.integer, here.size());
-    auto executor = graph::Executor::create(*model);
-    ASSERT_TRUE(executor) << m.name << ": " << executor.error().message();
-    const std::size_t takes = graph::input_bytes(*model), gives = graph::output_bytes(*model);
-    Bytes outputs(kInferences * gives);
-    for (std::size_t i = 0; i < kInferences; ++i)
-      ASSERT_TRUE(
-          executor->run(ByteSpan(inputs).subspan(i * takes, takes), std::span(outputs).subspan(i * gives, gives)));
+    const Bytes inputs = test::random_inputs(*model, kInferences, here.size());
+    const auto outputs = test::run(*model, inputs);
+    ASSERT_TRUE(outputs) << m.name << ": " << outputs.error().message();
     jobs.push_back({m.file, inputs});
-    here.push_back(outputs);
+    here.push_back(*outputs);
   }
   const auto there = oracle->run_all(jobs);
   ASSERT_TRUE(there) << there.error().message();

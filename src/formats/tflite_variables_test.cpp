@@ -12,6 +12,7 @@
 #include "mote/graph/executor.hpp"
 #include "mote/optimize/passes.hpp"
 #include "oracle/tflite_oracle.hpp"
+#include "test_models.hpp"
 #include "tflite_generated.h"
 
 namespace mote::formats {
@@ -262,15 +263,6 @@ Bytes random_stream(const graph::Graph& model, bool integer, std::uint64_t seed)
   return bytes;
 }
 
-Bytes run_stream(const graph::Graph& model, ByteSpan inputs) {
-  auto executor = std::move(*graph::Executor::create(model));
-  const std::size_t takes = graph::input_bytes(model), gives = graph::output_bytes(model);
-  Bytes outputs(kInferences * gives);
-  for (std::size_t i = 0; i < kInferences; ++i)
-    EXPECT_TRUE(executor.run(inputs.subspan(i * takes, takes), std::span(outputs).subspan(i * gives, gives)));
-  return outputs;
-}
-
 TEST(TfliteVariables, agree_with_tensorflow_lite_along_a_stream) {
   auto oracle = oracle::TfliteOracle::open();
   if (!oracle) GTEST_SKIP() << oracle.error().message();
@@ -283,10 +275,12 @@ TEST(TfliteVariables, agree_with_tensorflow_lite_along_a_stream) {
     EXPECT_EQ(model->states().size(), m.states) << m.name;
     EXPECT_EQ(graph::parse(graph::print(*model)).value(), *model) << m.name;
     const Bytes inputs = random_stream(*model, m.integer, here.size());
-    here.push_back(run_stream(*model, inputs));
+    const auto outputs = test::run(*model, inputs);
+    ASSERT_TRUE(outputs) << m.name << ": " << outputs.error().message();
+    here.push_back(*outputs);
     const auto simple = optimize::simplify(*model);
     ASSERT_TRUE(simple) << m.name << ": " << simple.error().message();
-    EXPECT_EQ(run_stream(simple->graph, inputs), here.back()) << m.name << ", optimized";
+    EXPECT_EQ(test::run(simple->graph, inputs).value(), here.back()) << m.name << ", optimized";
     jobs.push_back({m.file, inputs});
   }
   const auto there = oracle->run_all(jobs);

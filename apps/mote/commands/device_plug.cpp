@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <csignal>
-
 #include "command.hpp"
 #include "mote/base/file.hpp"
 #include "mote/package/encryption.hpp"
 #include "mote/package/report.hpp"
 #include "mote/simulation/plugged_device.hpp"
 #include "package_options.hpp"
+#include "stop_signals.hpp"
 
 namespace mote::app {
 namespace {
@@ -18,24 +17,6 @@ struct Options {
   std::string module, board = "nucleo-l4r5zi", vendor, klass, device, keys, report_key, group_key, device_key, flash;
   std::uint64_t sequence = 1;
   double seconds = 0;
-};
-
-/// Asks from time to time whether somebody stops the program.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  [[nodiscard]] bool came() const {
-    const timespec at_once{};
-    return sigtimedwait(&set_, nullptr, &at_once) > 0;
-  }
-
- private:
-  sigset_t set_{};
 };
 
 Result<simulation::PluggedOptions> plugged_options(const Options& o) {

@@ -2,13 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <csignal>
-
 #include "command.hpp"
 #include "mote/base/file.hpp"
 #include "mote/fleet/coap_server.hpp"
 #include "mote/fleet/http_server.hpp"
 #include "mote/fleet/serial_port.hpp"
+#include "stop_signals.hpp"
 
 namespace mote::app {
 namespace {
@@ -19,24 +18,6 @@ struct ServeOptions {
   int http = -1, coap = -1;
   std::string certificate, key;
   std::string reports, report_keys;
-};
-
-/// Until somebody stops the program. Blocked in every thread that was started after `block`.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  void wait() const {
-    int signal = 0;
-    sigwait(&set_, &signal);
-  }
-
- private:
-  sigset_t set_{};
 };
 
 Result<Outcome> serve(ServeOptions o, Progress& progress) {
