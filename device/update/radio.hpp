@@ -161,7 +161,7 @@ class RadioReceiver {
         stretch.blocks == stretch_.blocks && equal(setup.mic, {parcel_, sizeof(parcel_)}))
       return Status::ok;
     const Status opened = decoder_.open(*inbox, stretch, scratch);
-    is_open_ = true;
+    is_open_ = opened == Status::ok || opened == Status::waiting;
     stretch_ = stretch;
     copy(parcel_, setup.mic);
     return keep_going(device, opened);

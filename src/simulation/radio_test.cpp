@@ -146,6 +146,24 @@ TEST(RadioReceiver, refuses_by_name) {
   EXPECT_EQ(device.inbox()->missing_count(), device.inbox()->block_count());
 }
 
+TEST(RadioReceiver, a_setup_of_no_fragments_opens_nothing) {
+  ReceivingDevice device(16 * 1024, 2048, 8);
+  update::RadioReceiver<ReceivingDevice> receiver;
+  Bytes scratch(256);
+  const auto take = [&](Bytes frame) {
+    return receiver.take(device, {frame.data(), frame.size()}, {scratch.data(), scratch.size()});
+  };
+  const auto frames = fleet::radio_round(random_bytes(900, 1), {}, 0).value();
+  ASSERT_EQ(take(frames[0]), Status::ok);
+  Bytes setup = frames[1];
+  setup[2] = setup[3] = setup[6] = 0;  // NbFrag, and the padding that goes with it
+  EXPECT_EQ(take(setup), Status::malformed);
+  EXPECT_EQ(take(frames[4]), Status::waiting) << "a fragment of a stretch that was never opened";
+  EXPECT_EQ(take(frames[1]), Status::waiting);
+  EXPECT_EQ(take(frames[4]), Status::waiting);
+  EXPECT_LT(device.inbox()->missing_count(), device.inbox()->block_count());
+}
+
 TEST(RadioSender, refuses_what_no_radio_takes) {
   const Bytes parcel(1000);
   EXPECT_FALSE(fleet::radio_round(parcel, {19, 96, 0.3, 0}, 0));
