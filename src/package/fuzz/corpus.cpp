@@ -4,7 +4,9 @@
 #include <string>
 
 #include "../module_of_test.hpp"
+#include "assumed_crypto.hpp"
 #include "cbor.hpp"
+#include "fuzzed_device.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/hash.hpp"
 #include "mote/package/cbor_value.hpp"
@@ -53,18 +55,60 @@ std::vector<BundleOptions> kinds_of_bundles() {
   return all;
 }
 
-/// Against the base of delta_fuzz.cpp: differences of bytes, pairs and words, small and large, and moved parts.
+/// Against the bases of delta_fuzz.cpp and device_delta_fuzz.cpp: differences of bytes, pairs and words, small and
+/// large, and moved parts.
 void write_deltas(Corpus& corpus) {
   Bytes base(256);
   for (std::size_t i = 0; i < base.size(); ++i) base[i] = static_cast<std::uint8_t>(i * 37);
+  const Bytes whole = base;
   for (unsigned trial = 0; trial < 12; ++trial) {
     Bytes module = base;
     for (std::size_t i = 0; i < module.size(); i += 1 + trial % 4)
       module[i] = static_cast<std::uint8_t>(module[i] + (i * i * (trial + 1) >> 3) % (1u << (trial % 8 + 1)));
     if (trial % 3 == 0) module.insert(module.begin() + 8 * trial, base.begin(), base.begin() + 60);
     corpus.add("delta", encode_delta(base, module).value(), {static_cast<std::uint8_t>(trial * 7)});
+    base.resize(64);
+    module.resize(64 + trial);
+    corpus.add("device_delta", encode_delta(base, module).value(), {static_cast<std::uint8_t>(trial * 7)});
+    base = whole;
   }
 }
+
+void replace(Bytes& in, ByteSpan what, std::uint8_t by) {
+  for (auto at = in.begin(); (at = std::search(at, in.end(), what.begin(), what.end())) != in.end();)
+    at = std::fill_n(at, what.size(), by);
+}
+
+/// What assumed_crypto.cpp takes for right, made of what is right: other keys, ids, digests and signatures, all of the
+/// sizes that they had.
+class Assumed {
+ public:
+  /// @param digests_of  what is hashed in it.
+  Bytes operator()(Bytes message, const std::vector<Bytes>& digests_of = {}) const {
+    std::uint8_t fill = update::fuzz::kRootKey;
+    for (const SigningKey& each :
+         {SigningKey::from_seed({1}), SigningKey::from_seed({2}), key(1), key(2), key(3), key(4), key(9)}) {
+      replace(message, each.public_key(), fill);
+      replace(message, each.id(), fill);
+      fill = static_cast<std::uint8_t>(fill + 2);  // root, release, time, others
+    }
+    for (const Bytes& hashed : digests_of) replace(message, sha256(hashed).bytes, update::fuzz::kDigest);
+    replace(message, bundle_options().vendor, update::fuzz::kVendor);
+    replace(message, bundle_options().klass, update::fuzz::kClass);
+    make_right(message, {0x58, 64});                    // signatures
+    make_right(message, {0x58, 40});                    // wrapped keys
+    make_right(message, {0x01, 0x04, 0x21, 0x58, 32});  // points
+    return message;
+  }
+
+ private:
+  static void make_right(Bytes& in, const Bytes& head) {
+    for (auto at = in.begin(); (at = std::search(at, in.end(), head.begin(), head.end())) != in.end();) {
+      at += static_cast<std::ptrdiff_t>(head.size());
+      if (at != in.end()) *at |= 1;
+    }
+  }
+};
 
 using Frames = std::vector<Bytes>;
 
@@ -126,6 +170,56 @@ Frames serial_frames(const Bytes& parcel) {
   return frames;
 }
 
+/// Events of device_links_fuzz.cpp: an offer, a setup and fragments that are lost by one, then what serial lines are
+/// asked. @param fragments  that the setup announces; 7 are right.
+Bytes events_of_links(std::uint16_t fragments) {
+  Bytes parcel(100);
+  for (std::size_t i = 0; i < parcel.size(); ++i) parcel[i] = static_cast<std::uint8_t>(i * 7);
+  constexpr std::uint16_t kBlock = 16;
+  const update::Announcement announcement = announcement_of(parcel, kBlock);
+  std::uint8_t offer[update::kRadioOfferBytes], setup[update::kSessionSetupBytes];
+  update::write_offer(announcement, offer);
+  update::write_setup(update::setup_of({1, 0, fragments}, announcement), setup);
+  Bytes events;
+  const auto add = [&](unsigned kind, ByteSpan bytes) {
+    events.push_back(static_cast<std::uint8_t>(bytes.size() << 2 | kind));
+    events.insert(events.end(), bytes.begin(), bytes.end());
+  };
+  add(0, offer);
+  add(0, setup);
+  for (unsigned i = 0; i < 9; ++i) {
+    if (i == 3) continue;
+    Bytes frame{static_cast<std::uint8_t>(update::RadioMessage::data_fragment), static_cast<std::uint8_t>(i + 1), 0x40};
+    const Bytes block = i < 7 ? block_of(parcel, i, kBlock) : Bytes(kBlock, 0x77);
+    frame.insert(frame.end(), block.begin(), block.end());
+    add(0, frame);
+  }
+  for (std::uint8_t request = 1; request <= 7; ++request) {
+    Bytes frame{request, 9};
+    if (request == 2) {
+      frame.insert(frame.end(), std::begin(announcement.id), std::end(announcement.id));
+      frame.insert(frame.end(), {100, 0, 0, 0, 16, 0});
+    }
+    if (request == 3) frame.resize(6 + kBlock);
+    if (request == 4 || request == 7) frame.resize(6);
+    add(1, frame);
+  }
+  add(3, {});
+  return events;
+}
+
+/// Of device_fragments_fuzz.cpp: a stretch of which each `loss`th fragment is lost, and twice as many coded ones.
+Bytes fragments(unsigned blocks, unsigned loss) {
+  constexpr unsigned kBlock = 4;
+  Bytes input{static_cast<std::uint8_t>(blocks - 1), kBlock - 2};
+  for (unsigned number = 1; number <= blocks + 2 * (blocks / loss + 1); ++number) {
+    if (number <= blocks && number % loss == 0) continue;
+    input.insert(input.end(), {static_cast<std::uint8_t>(number), 0});
+    for (unsigned i = 0; i < kBlock; ++i) input.push_back(static_cast<std::uint8_t>(number * 31 + i));
+  }
+  return input;
+}
+
 /// Frames as events of links_fuzz.cpp, and steps; an empty frame stands for steps alone.
 Bytes events_of(const Frames& frames, std::uint8_t event) {
   Bytes events;
@@ -140,8 +234,21 @@ Bytes events_of(const Frames& frames, std::uint8_t event) {
   return events;
 }
 
+/// What the device of fuzzed_device.hpp takes after its first.
+KeysOptions next_keys_options() {
+  const PublicKeyBytes keys[] = {SigningKey::from_seed({1}).public_key(), SigningKey::from_seed({2}).public_key(),
+                                 key(1).public_key()};
+  KeysOptions options = keys_options();
+  options.version = 2;
+  options.root = {1, {keys[0]}};
+  options.release = {1, {keys[1]}};
+  options.time = {1, {keys[2]}};
+  return options;
+}
+
 void write(Corpus& corpus) {
   const SigningKey signers[] = {SigningKey::from_seed({1}), SigningKey::from_seed({2})};
+  const Assumed kAssumed;
   for (const BundleOptions& options : kinds_of_bundles()) {
     const UnsignedBundle made = write_manifest(small_module(), options).value();
     const Bytes bundle = sign_bundle(made, signers);
@@ -151,10 +258,15 @@ void write(Corpus& corpus) {
       corpus.add(target, bundle, {0});
       corpus.add(target, manifest, {1});
     }
-    corpus.add("cbor", manifest);
+    for (const char* target : {"cbor", "device_cbor"}) corpus.add(target, manifest);
+    const Bytes assumed = kAssumed(bundle, {made.manifest, made.payload, small_module()});
+    corpus.add("device_parcel", assumed);
+    corpus.add("device_bundle", assumed, {0});
+    corpus.add("device_bundle", kAssumed(manifest, {made.payload, small_module()}), {1});
     if (options.encryption) {
       const Bytes info = encrypt_payload(small_module(), *options.encryption).value().info;
       corpus.add("encryption_info", info);
+      corpus.add("device_encryption", kAssumed(info));
       for (std::uint8_t choice = 0; choice < 84; choice = static_cast<std::uint8_t>(choice + 7))
         corpus.add("cose", info, {choice});
     }
@@ -164,6 +276,14 @@ void write(Corpus& corpus) {
   keys.version = 2;
   const Bytes document = write_keys(keys, signers).value();
   const Bytes time = write_time({1'700'000'000, Uuid{3}, 7}, signers[0]);
+  const Bytes device_keys = kAssumed(write_keys(next_keys_options(), signers).value());
+  const Bytes device_time = kAssumed(write_time({1'700'000'000, bundle_options().klass, 7}, key(1)));
+  for (const Bytes& message : {device_keys, device_time}) {
+    corpus.add("device_statements", message, {0});
+    corpus.add("device_cose", message);
+    corpus.add("device_cbor", message);
+  }
+  corpus.add("device_parcel", join(std::vector<Bytes>{device_keys, device_time}));
   const auto payload_of = [](const Bytes& message) { return read_cbor(message).value().items[0].items[2].bytes; };
   corpus.add("statements", document, {0});
   corpus.add("statements", time, {0});
@@ -186,6 +306,10 @@ void write(Corpus& corpus) {
     const Bytes update = write_bundle(small_module(), options, releasers).value();
     corpus.add("links", events_of(radio_frames(update), 0));
     corpus.add("links", events_of(serial_frames(update), 1));
+  }
+  for (const std::uint16_t announced : {7, 0}) corpus.add("device_links", events_of_links(announced));
+  for (const unsigned blocks : {1u, 6u, 16u, 24u}) {
+    for (const unsigned loss : {2u, 3u, 9u}) corpus.add("device_fragments", fragments(blocks, loss));
   }
   const Bytes parcel[] = {document, time, write_bundle(small_module(), bundle_options(), signers).value()};
   corpus.add("parcel", join(parcel));
