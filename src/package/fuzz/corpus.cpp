@@ -234,6 +234,25 @@ Bytes events_of(const Frames& frames, std::uint8_t event) {
   return events;
 }
 
+/// For the device of fuzzed_device.hpp: each kind of bundle, as short as it gets.
+void write_device_bundles(Corpus& corpus) {
+  const Assumed kAssumed;
+  const SigningKey signers[] = {SigningKey::from_seed({2})};
+  Bytes module = small_module();
+  module.resize(sizeof(device::ModuleHeader) + 16);
+  const auto module_bytes = static_cast<std::uint32_t>(module.size());
+  std::memcpy(module.data() + offsetof(device::ModuleHeader, module_bytes), &module_bytes, sizeof(module_bytes));
+  for (BundleOptions options : kinds_of_bundles()) {
+    if (options.delta) options.delta->bytes = encode_delta(options.delta->base, module).value();
+    const UnsignedBundle made = write_manifest(module, options).value();
+    const std::vector<Bytes> hashed{made.manifest, made.payload, module};
+    const Bytes bundle = kAssumed(sign_bundle(made, signers), hashed);
+    corpus.add("device_parcel", bundle);
+    corpus.add("device_bundle", bundle, {0});
+    corpus.add("device_bundle", kAssumed(unwrapped(made.manifest), hashed), {1});
+  }
+}
+
 /// What the device of fuzzed_device.hpp takes after its first.
 KeysOptions next_keys_options() {
   const PublicKeyBytes keys[] = {SigningKey::from_seed({1}).public_key(), SigningKey::from_seed({2}).public_key(),
@@ -259,10 +278,6 @@ void write(Corpus& corpus) {
       corpus.add(target, manifest, {1});
     }
     for (const char* target : {"cbor", "device_cbor"}) corpus.add(target, manifest);
-    const Bytes assumed = kAssumed(bundle, {made.manifest, made.payload, small_module()});
-    corpus.add("device_parcel", assumed);
-    corpus.add("device_bundle", assumed, {0});
-    corpus.add("device_bundle", kAssumed(manifest, {made.payload, small_module()}), {1});
     if (options.encryption) {
       const Bytes info = encrypt_payload(small_module(), *options.encryption).value().info;
       corpus.add("encryption_info", info);
@@ -272,6 +287,7 @@ void write(Corpus& corpus) {
     }
   }
   write_deltas(corpus);
+  write_device_bundles(corpus);
   KeysOptions keys = keys_options();
   keys.version = 2;
   const Bytes document = write_keys(keys, signers).value();
@@ -298,6 +314,10 @@ void write(Corpus& corpus) {
   const Bytes report_message(report, report + report_bytes);
   corpus.add("statements", report_message, {0});
   corpus.add("statements", payload_of(report_message), {3});
+  // The tag is a MAC of whoever has the key; assumed, it is that of a digest.
+  Bytes assumed_report = report_message;
+  std::fill(assumed_report.end() - 32, assumed_report.end(), update::fuzz::kDigest);
+  corpus.add("server_report", assumed_report);
   const SigningKey releasers[] = {key(3)};
   for (std::uint8_t good = 0; good < 2; ++good) {
     BundleOptions options = bundle_options();
