@@ -234,6 +234,14 @@ Bytes events_of(const Frames& frames, std::uint8_t event) {
   return events;
 }
 
+/// Events of device_agent_fuzz.cpp: a card with this, its installation and trial; then a start.
+Bytes agent_events(const Bytes& parcel) {
+  Bytes events{static_cast<std::uint8_t>(parcel.size() / 256 * 8 + 2), static_cast<std::uint8_t>(parcel.size() % 256)};
+  events.insert(events.end(), parcel.begin(), parcel.end());
+  events.insert(events.end(), {0xff, 0xff, 0xfd, 0xfd, 0xff, 0xff, 0x04, 0xff});
+  return events;
+}
+
 /// For the device of fuzzed_device.hpp: each kind of bundle, as short as it gets.
 void write_device_bundles(Corpus& corpus) {
   const Assumed kAssumed;
@@ -248,6 +256,7 @@ void write_device_bundles(Corpus& corpus) {
     const std::vector<Bytes> hashed{made.manifest, made.payload, module};
     const Bytes bundle = kAssumed(sign_bundle(made, signers), hashed);
     corpus.add("device_parcel", bundle);
+    corpus.add("device_agent", agent_events(bundle));
     corpus.add("device_bundle", bundle, {0});
     corpus.add("device_bundle", kAssumed(unwrapped(made.manifest), hashed), {1});
   }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "abi/module.hpp"
 #include "assumed_crypto.hpp"
 #include "update/cose.hpp"
 #include "update/crc32.hpp"
@@ -15,6 +16,8 @@ namespace mote::update::fuzz {
 
 constexpr std::uint8_t kVendor = 0x11, kClass = 0x22, kDevice = 0x33;
 constexpr std::uint8_t kRootKey = 0xa1, kReleaseKey = 0xa3, kTimeKey = 0xa5;
+
+struct PowerCut {};
 
 /// Flash that takes everything that flash takes.
 template <std::uint32_t kBytes>
@@ -33,29 +36,43 @@ class Flash : public Port {
   bool program(std::uint32_t offset, Bytes data) override {
     check(offset, data.size);
     if (data.size % layout_.write_unit_bytes != 0 || offset % layout_.write_unit_bytes != 0) std::abort();
-    std::memcpy(bytes + offset, data.data, data.size);
     changed = true;
+    const bool cut = is_cut();
+    std::memcpy(bytes + offset, data.data, cut ? data.size / 2 : data.size);
+    if (cut) throw PowerCut();
     return true;
   }
   bool erase_sector(std::uint32_t offset) override {
     check(offset, layout_.sector_bytes);
     if (offset % layout_.sector_bytes != 0) std::abort();
-    std::memset(bytes + offset, 0xff, layout_.sector_bytes);
     changed = true;
+    const bool cut = is_cut();
+    std::memset(bytes + offset, 0xff, cut ? layout_.sector_bytes / 2 : layout_.sector_bytes);
+    if (cut) throw PowerCut();
     return true;
   }
   const std::uint8_t* map(std::uint32_t offset) override { return bytes + offset; }
-  const std::uint8_t* invoke(std::uint32_t, bool, Bytes) override { return nullptr; }
+  /// Modules are not run: one gives as many of the input's first byte as its header says, if these are few.
+  const std::uint8_t* invoke(std::uint32_t offset, bool, Bytes input) override {
+    const auto& header = *reinterpret_cast<const device::ModuleHeader*>(map(offset));
+    if (header.output_bytes > sizeof(output_)) return nullptr;
+    std::memset(output_, input.size != 0 ? input[0] : 0, sizeof(output_));
+    return output_;
+  }
   unsigned battery_percent() override { return 100; }
   std::uint64_t clock_s() override { return 0; }
 
   alignas(16) std::uint8_t bytes[kBytes];
   bool changed = false;
+  unsigned operations_left = 0;  ///< until power is cut within one; 0: never
 
  private:
+  bool is_cut() { return operations_left != 0 && --operations_left == 0; }
   static void check(std::uint32_t offset, std::size_t size) {
     if (offset > kBytes || size > kBytes - offset) std::abort();
   }
+
+  std::uint8_t output_[64] = {};
 };
 
 constexpr Layout kLayout = arrange(256, 8, 512, 512);
