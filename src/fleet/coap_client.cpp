@@ -5,22 +5,34 @@
 
 #include "coap_common.hpp"
 #include "mote/fleet/remote_parcels.hpp"
+#include "mote/fleet/remote_reports.hpp"
 
 namespace mote::fleet {
 namespace {
 
+constexpr std::uint32_t kMac0Format = 97;  // CoAP Content-Format of COSE_Mac0 (RFC 8152, section 16.10)
 constexpr std::size_t kMaxListBytes = 1u << 20;
+
+/// A request, with the block of it or of its answer.
+struct Request {
+  coap_request_t method = COAP_REQUEST_GET;
+  std::vector<std::string> path;
+  std::string query;
+  std::uint16_t block_option = COAP_OPTION_BLOCK2;
+  std::optional<CoapBlock> block;
+  ByteSpan data;
+};
 
 struct Received {
   coap_pdu_code_t code{};
-  std::optional<CoapBlock> block;
+  std::optional<CoapBlock> block;  // of the same option
   Bytes tag, data;
 };
 
-class CoapParcels : public RemoteParcels {
+class CoapClient : public RemoteParcels, public RemoteReports {
  public:
-  CoapParcels(std::string where, const CoapClientOptions& options) : where_(std::move(where)), options_(options) {}
-  ~CoapParcels() override {
+  CoapClient(std::string where, const CoapClientOptions& options) : where_(std::move(where)), options_(options) {}
+  ~CoapClient() override {
     if (session_ != nullptr) coap_session_release(session_);
     if (context_ != nullptr) coap_free_context(context_);
   }
@@ -39,7 +51,7 @@ class CoapParcels : public RemoteParcels {
   Result<std::vector<ListedParcel>> list(const ParcelQuery& query) override {
     Bytes all, tag;
     for (CoapBlock block{0, false, options_.block_exponent};;) {
-      MOTE_TRY(const Received got, ask({"parcels"}, print_query(query), block));
+      MOTE_TRY(const Received got, ask(get({"parcels"}, print_query(query), block)));
       if (got.code != COAP_RESPONSE_CODE_CONTENT) return refused(got, "the list of parcels");
       if (!tag.empty() && tag != got.tag) {  // it changed between two blocks
         all.clear();
@@ -63,7 +75,7 @@ class CoapParcels : public RemoteParcels {
       const std::uint64_t number = at >> (block.exponent + 4);
       if (number > kMaxCoapBlockNumber) return fail(Code::too_large, parcel.name + " has too many blocks for CoAP");
       block.number = static_cast<std::uint32_t>(number);
-      MOTE_TRY(const Received got, ask({"parcels", parcel.name}, "", block));
+      MOTE_TRY(const Received got, ask(get({"parcels", parcel.name}, "", block)));
       if (got.code != COAP_RESPONSE_CODE_CONTENT) return refused(got, parcel.name);
       if (!std::equal(got.tag.begin(), got.tag.end(), parcel.digest.bytes.begin(), parcel.digest.bytes.begin() + 8))
         return fail(Code::not_found, parcel.name + " has been replaced on the server");
@@ -80,6 +92,32 @@ class CoapParcels : public RemoteParcels {
     return bytes;
   }
 
+  Result<ReportReceipt> bring(ByteSpan report) override {
+    CoapBlock block{0, false, options_.block_exponent};
+    for (std::size_t sent = 0;;) {
+      const ByteSpan data = report.subspan(sent, std::min(block.size(), report.size() - sent));
+      block.number = static_cast<std::uint32_t>(sent >> (block.exponent + 4));
+      block.more = sent + data.size() < report.size();
+      Request request;
+      request.method = COAP_REQUEST_POST;
+      request.path = {"reports"};
+      request.block_option = COAP_OPTION_BLOCK1;
+      request.data = data;
+      if (sent != 0 || block.more) request.block = block;
+      MOTE_TRY(const Received got, ask(request));
+      if (got.code == COAP_RESPONSE_CODE_NOT_FOUND || got.code == COAP_RESPONSE_CODE_NOT_ALLOWED)
+        return fail(Code::not_found, where_ + " takes no reports");
+      if (block.more && got.code == COAP_RESPONSE_CODE_CONTINUE) {
+        sent += data.size();
+        // A server may want smaller blocks from here on.
+        if (got.block && got.block->exponent < block.exponent) block.exponent = got.block->exponent;
+        continue;
+      }
+      if (got.data.empty()) return refused(got, "a report");
+      return receipt_from_cbor(got.data);
+    }
+  }
+
   std::size_t best_read_bytes() const override { return CoapBlock{0, false, options_.block_exponent}.size(); }
 
  private:
@@ -90,8 +128,17 @@ class CoapParcels : public RemoteParcels {
                           (code % 32 < 10 ? "0" : "") + std::to_string(code % 32));
   }
 
-  Result<Received> ask(const std::vector<std::string>& path, const std::string& query, const CoapBlock& block) {
-    coap_pdu_t* request = coap_pdu_init(COAP_MESSAGE_CON, static_cast<coap_pdu_code_t>(COAP_REQUEST_GET),
+  static Request get(std::vector<std::string> path, std::string query, const CoapBlock& block) {
+    Request request;
+    request.path = std::move(path);
+    request.query = std::move(query);
+    request.block = block;
+    return request;
+  }
+
+  Result<Received> ask(const Request& wanted) {
+    block_option_ = wanted.block_option;
+    coap_pdu_t* request = coap_pdu_init(COAP_MESSAGE_CON, static_cast<coap_pdu_code_t>(wanted.method),
                                         coap_new_message_id(session_), coap_session_max_pdu_size(session_));
     if (request == nullptr) return fail(Code::io, where_ + ": no memory for a request");
     std::size_t token_size = 0;
@@ -99,14 +146,16 @@ class CoapParcels : public RemoteParcels {
     coap_session_new_token(session_, &token_size, token);
     coap_add_token(request, token_size, token);
     token_.assign(token, token + token_size);
-    for (const std::string& part : path)
+    for (const std::string& part : wanted.path)
       coap_add_option(request, COAP_OPTION_URI_PATH, part.size(), reinterpret_cast<const std::uint8_t*>(part.data()));
-    for (std::string_view rest = query; !rest.empty();) {
+    if (wanted.method == COAP_REQUEST_POST) add_number(request, COAP_OPTION_CONTENT_FORMAT, kMac0Format);
+    for (std::string_view rest = wanted.query; !rest.empty();) {
       const std::string_view part = rest.substr(0, rest.find('&'));
       coap_add_option(request, COAP_OPTION_URI_QUERY, part.size(), reinterpret_cast<const std::uint8_t*>(part.data()));
       rest.remove_prefix(std::min(rest.size(), part.size() + 1));
     }
-    add_block(request, block);
+    if (wanted.block) add_block(request, wanted.block_option, *wanted.block);
+    if (!wanted.data.empty()) coap_add_data(request, wanted.data.size(), wanted.data.data());
     received_.reset();
     failed_ = false;
     if (coap_send(session_, request) == COAP_INVALID_MID) return fail(Code::io, where_ + ": a request cannot be sent");
@@ -121,13 +170,13 @@ class CoapParcels : public RemoteParcels {
   }
 
   static coap_response_t on_response(coap_session_t* session, const coap_pdu_t*, const coap_pdu_t* pdu, coap_mid_t) {
-    auto& self = *static_cast<CoapParcels*>(coap_session_get_app_data(session));
+    auto& self = *static_cast<CoapClient*>(coap_session_get_app_data(session));
     const coap_bin_const_t token = coap_pdu_get_token(pdu);
     if (token.length != self.token_.size() || std::memcmp(token.s, self.token_.data(), token.length) != 0)
       return COAP_RESPONSE_OK;  // to a request that was given up
     Received got;
     got.code = coap_pdu_get_code(pdu);
-    if (!read_block(pdu, got.block)) return COAP_RESPONSE_FAIL;
+    if (!read_block(pdu, self.block_option_, got.block)) return COAP_RESPONSE_FAIL;
     if (const auto tag = coap_option(pdu, COAP_OPTION_ETAG)) got.tag.assign(tag->begin(), tag->end());
     got.tag.resize(8);
     std::size_t size = 0;
@@ -137,7 +186,7 @@ class CoapParcels : public RemoteParcels {
     return COAP_RESPONSE_OK;
   }
   static void on_failure(coap_session_t* session, const coap_pdu_t*, coap_nack_reason_t, coap_mid_t) {
-    static_cast<CoapParcels*>(coap_session_get_app_data(session))->failed_ = true;
+    static_cast<CoapClient*>(coap_session_get_app_data(session))->failed_ = true;
   }
 
   std::string where_;
@@ -145,6 +194,7 @@ class CoapParcels : public RemoteParcels {
   coap_context_t* context_ = nullptr;
   coap_session_t* session_ = nullptr;
   Bytes token_;
+  std::uint16_t block_option_ = COAP_OPTION_BLOCK2;
   std::optional<Received> received_;
   bool failed_ = false;
 };
@@ -163,9 +213,7 @@ Result<coap_address_t> resolve(const std::string& host, const std::string& port)
   return address;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<RemoteParcels>> coap_parcels(std::string_view url, const CoapClientOptions& options) {
+Result<std::unique_ptr<CoapClient>> connected(std::string_view url, const CoapClientOptions& options) {
   constexpr std::string_view kScheme = "coap://";
   std::string_view rest = url.starts_with(kScheme) ? url.substr(kScheme.size()) : "";
   while (rest.ends_with('/')) rest.remove_suffix(1);
@@ -175,9 +223,19 @@ Result<std::unique_ptr<RemoteParcels>> coap_parcels(std::string_view url, const 
   if (host.empty() || port.empty() || rest.find('/') != std::string_view::npos || options.block_exponent > 6)
     return fail(Code::invalid_argument, std::string(url) + " is not coap://host:port");
   MOTE_TRY(const coap_address_t address, resolve(host, port));
-  auto parcels = std::make_unique<CoapParcels>(host + ":" + port, options);
-  MOTE_TRY_VOID(parcels->connect(address));
-  return parcels;
+  auto client = std::make_unique<CoapClient>(host + ":" + port, options);
+  MOTE_TRY_VOID(client->connect(address));
+  return client;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RemoteParcels>> coap_parcels(std::string_view url, const CoapClientOptions& options) {
+  return connected(url, options);
+}
+
+Result<std::unique_ptr<RemoteReports>> coap_reports(std::string_view url, const CoapClientOptions& options) {
+  return connected(url, options);
 }
 
 }  // namespace mote::fleet

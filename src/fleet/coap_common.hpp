@@ -1,6 +1,7 @@
 #pragma once
 // What both ends of CoAP need of libcoap; only they include this.
 
+#include <arpa/inet.h>
 #include <coap3/coap.h>
 
 #include <algorithm>
@@ -39,9 +40,10 @@ inline std::optional<ByteSpan> coap_option(const coap_pdu_t* pdu, std::uint16_t 
   return ByteSpan(coap_opt_value(option), coap_opt_length(option));
 }
 
+/// @param number  COAP_OPTION_BLOCK1, of what is sent with requests, or COAP_OPTION_BLOCK2, of answers.
 /// @return false  it is there and makes no sense.
-inline bool read_block(const coap_pdu_t* pdu, std::optional<CoapBlock>& block) {
-  const auto option = coap_option(pdu, COAP_OPTION_BLOCK2);
+inline bool read_block(const coap_pdu_t* pdu, std::uint16_t number, std::optional<CoapBlock>& block) {
+  const auto option = coap_option(pdu, number);
   if (!option) return true;
   if (option->size() > 3) return false;
   std::uint32_t value = 0;
@@ -56,8 +58,8 @@ inline void add_number(coap_pdu_t* pdu, std::uint16_t option, std::uint32_t valu
   coap_add_option(pdu, option, size, bytes);
 }
 
-inline void add_block(coap_pdu_t* pdu, const CoapBlock& block) {
-  add_number(pdu, COAP_OPTION_BLOCK2, block.number << 4 | (block.more ? 8u : 0u) | block.exponent);
+inline void add_block(coap_pdu_t* pdu, std::uint16_t number, const CoapBlock& block) {
+  add_number(pdu, number, block.number << 4 | (block.more ? 8u : 0u) | block.exponent);
 }
 
 /// An address that is written as numbers.

@@ -1,11 +1,10 @@
 #include "mote/fleet/coap_server.hpp"
 
-#include <arpa/inet.h>
-
 #include <atomic>
 #include <thread>
 
 #include "coap_common.hpp"
+#include "coap_reports.hpp"
 
 namespace mote::fleet {
 namespace {
@@ -19,7 +18,7 @@ void refuse(coap_pdu_t* response, coap_pdu_code_t code) { coap_pdu_set_code(resp
 /// One block of `bytes`, which one the request says; the first when it does not.
 void answer_block(const coap_pdu_t* request, coap_pdu_t* response, ByteSpan bytes, ByteSpan tag, std::uint32_t format) {
   std::optional<CoapBlock> wanted;
-  if (!read_block(request, wanted)) return refuse(response, COAP_RESPONSE_CODE_BAD_OPTION);
+  if (!read_block(request, COAP_OPTION_BLOCK2, wanted)) return refuse(response, COAP_RESPONSE_CODE_BAD_OPTION);
   CoapBlock block = wanted.value_or(CoapBlock{});
   const std::uint64_t offset = block.offset();
   if (offset >= bytes.size() && offset != 0) return refuse(response, COAP_RESPONSE_CODE_BAD_OPTION);
@@ -32,7 +31,7 @@ void answer_block(const coap_pdu_t* request, coap_pdu_t* response, ByteSpan byte
   block.more = offset + data.size() < bytes.size();
   add_number(response, COAP_OPTION_CONTENT_FORMAT, format);
   if (wanted || block.more) {
-    add_block(response, block);
+    add_block(response, COAP_OPTION_BLOCK2, block);
     add_number(response, COAP_OPTION_SIZE2, static_cast<std::uint32_t>(bytes.size()));
   }
   coap_add_data(response, data.size(), data.data());
@@ -70,6 +69,16 @@ void handle(coap_resource_t* resource, coap_session_t*, const coap_pdu_t* reques
   }
 }
 
+void handle_report(coap_resource_t* resource, coap_session_t* session, const coap_pdu_t* request, const coap_string_t*,
+                   coap_pdu_t* response) {
+  try {
+    static_cast<CoapReports*>(coap_resource_get_userdata(resource))
+        ->answer(*coap_session_get_addr_remote(session), request, response);
+  } catch (const std::exception&) {
+    refuse(response, COAP_RESPONSE_CODE_INTERNAL_ERROR);
+  }
+}
+
 class Server : public CoapServer {
  public:
   ~Server() override {
@@ -93,6 +102,13 @@ class Server : public CoapServer {
     coap_register_request_handler(all, COAP_REQUEST_GET, handle);
     coap_resource_set_userdata(all, &folder);
     coap_add_resource(context_, all);
+    if (options.reports != nullptr) {
+      reports_.emplace(*options.reports);
+      coap_resource_t* reports = coap_resource_init(coap_make_str_const("reports"), 0);
+      coap_register_request_handler(reports, COAP_REQUEST_POST, handle_report);
+      coap_resource_set_userdata(reports, &*reports_);
+      coap_add_resource(context_, reports);
+    }
     coap_endpoint_t* endpoint = coap_new_endpoint(context_, &address, COAP_PROTO_UDP);
     if (endpoint == nullptr || !read_port(coap_endpoint_str(endpoint)))
       return fail(Code::io, options.address + ":" + std::to_string(options.port) + ": cannot be listened at");
@@ -111,6 +127,7 @@ class Server : public CoapServer {
     return std::from_chars(from, text.data() + std::min(end, text.size()), port_).ec == std::errc{};
   }
 
+  std::optional<CoapReports> reports_;
   coap_context_t* context_ = nullptr;
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_ = false;

@@ -6,8 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "coap_common.hpp"
 #include "mote/fleet/remote_parcels.hpp"
+#include "mote/fleet/remote_reports.hpp"
 #include "test_parcels.hpp"
+#include "test_reports.hpp"
 
 namespace mote::fleet {
 namespace {
@@ -110,6 +113,151 @@ TEST_F(Coap, another_parcel_under_the_name_is_noticed) {
   EXPECT_EQ(client->read(parcel, 100, 100).error().code(), Code::not_found);
   std::filesystem::remove(folder.path() / "p");
   EXPECT_EQ(client->read(parcel, 100, 100).error().code(), Code::not_found);
+}
+
+class CoapReportsTest : public Coap {
+ protected:
+  CoapReportsTest() {
+    CoapServerOptions options{"127.0.0.1", 0, 16};
+    options.reports = place.reports.get();
+    server = CoapServer::start(*folder.parcels, options).value();
+  }
+  [[nodiscard]] std::unique_ptr<RemoteReports> office(unsigned exponent) const {
+    CoapClientOptions options;
+    options.block_exponent = exponent;
+    return coap_reports(url(), options).value();
+  }
+  TestReports place;
+};
+
+/// A POST by RFC 7252: confirmable, no token, Uri-Path "reports", Block1 if any, payload.
+Bytes post_block(ByteSpan data, std::optional<std::uint8_t> block_byte = std::nullopt) {
+  Bytes datagram{0x40, 0x02, 0x12, 0x35, 0xb7, 'r', 'e', 'p', 'o', 'r', 't', 's'};
+  if (block_byte) datagram.insert(datagram.end(), {0xd1, 27 - 11 - 13, *block_byte});
+  if (!data.empty()) datagram.push_back(0xff);
+  datagram.insert(datagram.end(), data.begin(), data.end());
+  return datagram;
+}
+
+TEST_F(CoapReportsTest, a_report_in_one_block_or_several_is_kept_once) {
+  std::uint32_t number = 0;
+  for (const unsigned exponent : {0u, 2u, 3u, 4u, 6u}) {
+    const Bytes report = report_of(1, ++number);
+    const auto first = office(exponent)->bring(report);
+    ASSERT_TRUE(first) << first.error().message();
+    EXPECT_EQ(first->status, update::Status::ok);
+    EXPECT_TRUE(first->is_new);
+    const auto again = office(4)->bring(report);
+    ASSERT_TRUE(again) << again.error().message();
+    EXPECT_EQ(again->status, update::Status::ok);
+    EXPECT_FALSE(again->is_new) << "a replay adds nothing";
+  }
+  const auto devices = place.reports->devices();
+  ASSERT_EQ(devices.size(), 1u);
+  EXPECT_EQ(devices[0].reports, number);
+  EXPECT_EQ(devices[0].duplicates, 0u);
+}
+
+TEST_F(CoapReportsTest, what_is_not_authentic_is_refused_by_name) {
+  for (const unsigned exponent : {2u, 6u}) {
+    EXPECT_EQ(office(exponent)->bring(report_of(1, 8, 2))->status, update::Status::bad_signature);
+    EXPECT_EQ(office(exponent)->bring(report_of(9, 8))->status, update::Status::unknown_key);
+    EXPECT_EQ(office(exponent)->bring(Bytes(100, 1))->status, update::Status::malformed);
+  }
+  EXPECT_TRUE(place.reports->devices().empty());
+  const Bytes forged = report_of(1, 8, 2);
+  EXPECT_EQ(exchange(post_block(forged)).at(1), 0x83) << "4.03";
+  EXPECT_EQ(exchange(post_block(Bytes(20, 1))).at(1), 0x80) << "4.00";
+  EXPECT_EQ(exchange(post_block({})).at(1), 0x80);
+}
+
+TEST_F(CoapReportsTest, blocks_have_the_rfcs_answers) {
+  const Bytes report = report_of(1, 7);
+  ASSERT_GT(report.size(), 96u);
+  ASSERT_LE(report.size(), 128u);
+  const auto part = [&](std::size_t at) {
+    return ByteSpan(report).subspan(at, std::min<std::size_t>(32, report.size() - at));
+  };
+  const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);  // blocks belong together by their sender's address
+  const auto from_there = [&](const Bytes& datagram) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::sendto(socket, datagram.data(), datagram.size(), 0, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    Bytes answer(2000);
+    pollfd waiting{socket, POLLIN, 0};
+    const ssize_t count = ::poll(&waiting, 1, 2000) > 0 ? ::recv(socket, answer.data(), answer.size(), 0) : 0;
+    answer.resize(count < 0 ? 0 : static_cast<std::size_t>(count));
+    return answer;
+  };
+  const Bytes first = post_block(part(0), std::uint8_t{0x00 | 8 | 1});
+  // ACK, 2.31 Continue, Block1 0/1/32 as option 27 (13 + 14).
+  EXPECT_EQ(to_hex(from_there(first)), "605f1235d10e09");
+  EXPECT_EQ(from_there(post_block(part(64), std::uint8_t{0x20 | 8 | 1})).at(1), 0x88) << "4.08: one is missing between";
+  const Bytes second = post_block(part(32), std::uint8_t{0x10 | 8 | 1});
+  EXPECT_EQ(from_there(second).at(1), 0x5f);
+  EXPECT_EQ(from_there(second).at(1), 0x5f) << "its answer was lost, and it comes again";
+  Bytes other = second;
+  other.back() ^= 1;
+  EXPECT_EQ(from_there(other).at(1), 0x88) << "another report's";
+  EXPECT_EQ(from_there(post_block(part(64), std::uint8_t{0x20 | 8 | 1})).at(1), 0x5f);
+  const Bytes last = post_block(part(96), std::uint8_t{0x30 | 1});
+  EXPECT_EQ(exchange(last).at(1), 0x88) << "another sender's";
+  EXPECT_EQ(from_there(last).at(1), 0x41) << "2.01";
+  EXPECT_EQ(from_there(last).at(1), 0x44) << "2.04: it is here already";
+  EXPECT_EQ(from_there(post_block(part(0).first(31), std::uint8_t{0x00 | 8 | 1})).at(1), 0x80)
+      << "a block that is not full";
+  EXPECT_EQ(from_there(post_block(part(0), std::uint8_t{0x07})).at(1), 0x82) << "a block of no size";
+  ::close(socket);
+  EXPECT_EQ(place.reports->devices().size(), 1u);
+}
+
+TEST_F(CoapReportsTest, is_bounded_in_what_it_takes_and_remembers) {
+  const Bytes answer = exchange(post_block(Bytes(225, 1)));
+  EXPECT_EQ(to_hex(answer), "608d1235d12fe0") << "4.13, Size1 = 224";
+  EXPECT_EQ(exchange(post_block(Bytes(256, 1), std::uint8_t{0x08 | 4})).at(1), 0x8d);
+  EXPECT_EQ(exchange(post_block(Bytes(64, 1), std::uint8_t{0x80 | 8 | 2})).at(1), 0x8d) << "far behind the end";
+  // Halves of more senders than it remembers: the others are served all the same.
+  const Bytes report = report_of(1, 7);
+  for (int i = 0; i < 70; ++i)
+    EXPECT_EQ(exchange(post_block(ByteSpan(report).first(64), std::uint8_t{8 | 2})).at(1), 0x5f) << i;
+  EXPECT_TRUE(office(2)->bring(report)->is_new);
+}
+
+TEST_F(CoapReportsTest, libcoaps_own_blocks_are_understood) {
+  start_libcoap();
+  coap_address_t address;
+  ASSERT_TRUE(make_address("127.0.0.1", server->port(), address));
+  coap_context_t* context = coap_new_context(nullptr);
+  coap_context_set_block_mode(context, COAP_BLOCK_USE_LIBCOAP);
+  coap_session_t* session = coap_new_client_session(context, nullptr, &address, COAP_PROTO_UDP);
+  coap_session_set_mtu(session, 96);  // so that the library cuts the report into blocks
+  static coap_pdu_code_t code;
+  code = COAP_EMPTY_CODE;
+  coap_register_response_handler(context, [](coap_session_t*, const coap_pdu_t*, const coap_pdu_t* pdu, coap_mid_t) {
+    code = coap_pdu_get_code(pdu);
+    return COAP_RESPONSE_OK;
+  });
+  coap_pdu_t* request = coap_new_pdu(COAP_MESSAGE_CON, COAP_REQUEST_CODE_POST, session);
+  coap_add_option(request, COAP_OPTION_URI_PATH, 7, reinterpret_cast<const std::uint8_t*>("reports"));
+  const Bytes report = report_of(3, 1);
+  ASSERT_GT(report.size(), 96u);
+  ASSERT_TRUE(coap_add_data_large_request(session, request, report.size(), report.data(), nullptr, nullptr));
+  ASSERT_NE(coap_send(session, request), COAP_INVALID_MID);
+  for (int i = 0; i < 100 && code == COAP_EMPTY_CODE; ++i) coap_io_process(context, 50);
+  EXPECT_EQ(code, COAP_RESPONSE_CODE_CREATED);
+  coap_session_release(session);
+  coap_free_context(context);
+  ASSERT_EQ(place.reports->devices().size(), 1u);
+  EXPECT_EQ(place.reports->devices()[0].latest.device, device_id(3));
+}
+
+TEST_F(Coap, a_server_without_a_place_for_reports_takes_none) {
+  const auto brought = coap_reports(url()).value()->bring(report_of(1, 1));
+  ASSERT_FALSE(brought);
+  EXPECT_EQ(brought.error().code(), Code::not_found);
+  EXPECT_NE(brought.error().message().find("takes no reports"), std::string::npos) << brought.error().message();
 }
 
 TEST_F(Coap, survives_garbage) {

@@ -27,10 +27,13 @@ struct ServerOptions {
   }
 };
 
+bool is_coap(const std::string& url) { return url.starts_with("coap:"); }
+
 void add_server(CLI::App& app, ServerOptions& o) {
   app.add_option("POUCH", o.pouch, "folder of what is carried; made when it is not there")->required();
-  app.add_option("--server", o.url, "http://host:port or https://host:port of a mote serve")->required();
-  app.add_option("--trust", o.trusted, "certificates to trust (PEM), instead of the system's");
+  app.add_option("--server", o.url, "http://host:port, https://host:port or coap://host:port of a mote serve")
+      ->required();
+  app.add_option("--trust", o.trusted, "certificates to trust for https (PEM), instead of the system's");
 }
 
 Result<Outcome> fetch(const ServerOptions& o) {
@@ -50,7 +53,7 @@ Result<Outcome> fetch(const ServerOptions& o) {
   }
   if (more.empty() && pouch.devices().empty())
     return fail(Code::invalid_argument, o.pouch + " knows no device yet: say --vendor and --class, or visit one first");
-  MOTE_TRY(const auto server, fleet::http_parcels(o.url, o.client()));
+  MOTE_TRY(const auto server, is_coap(o.url) ? fleet::coap_parcels(o.url) : fleet::http_parcels(o.url, o.client()));
   MOTE_TRY(const fleet::PickUp picked, fleet::pick_up(pouch, *server, more));
   return Outcome{
       fmt::format("{}: {} new ({} bytes read), {} there already\n", o.pouch, plural(picked.parcels, "parcel"),
@@ -135,7 +138,7 @@ Action set_up_visit(CLI::App& app) {
 
 Result<Outcome> deliver(const ServerOptions& o) {
   MOTE_TRY(fleet::Pouch pouch, fleet::Pouch::open(o.pouch));
-  MOTE_TRY(const auto server, fleet::http_reports(o.url, o.client()));
+  MOTE_TRY(const auto server, is_coap(o.url) ? fleet::coap_reports(o.url) : fleet::http_reports(o.url, o.client()));
   MOTE_TRY(const fleet::Delivery delivery, fleet::deliver(pouch, *server));
   Outcome out;
   out.text = fmt::format("{} brought, {} known there already\n", plural(delivery.brought, "report"), delivery.known);

@@ -29,7 +29,6 @@ Result<Outcome> serve(ServeOptions o, Progress& progress) {
     return fail(Code::invalid_argument, "--tls-cert means nothing without --http");
   if (o.reports.empty() != o.report_keys.empty())
     return fail(Code::invalid_argument, "--reports and --report-keys go together: no report is kept unverified");
-  if (!o.reports.empty() && o.http < 0) return fail(Code::invalid_argument, "--reports means nothing without --http");
   const StopSignals stop;
   std::unique_ptr<fleet::ReportFolder> reports;
   if (!o.reports.empty()) {
@@ -50,7 +49,9 @@ Result<Outcome> serve(ServeOptions o, Progress& progress) {
     out.json["http"] = http->port();
   }
   if (o.coap >= 0) {
-    MOTE_TRY(coap, fleet::CoapServer::start(*folder, {o.address, static_cast<std::uint16_t>(o.coap)}));
+    fleet::CoapServerOptions options{o.address, static_cast<std::uint16_t>(o.coap)};
+    options.reports = reports.get();
+    MOTE_TRY(coap, fleet::CoapServer::start(*folder, options));
     progress.note(fmt::format("coap://{}:{}/parcels", o.address, coap->port()));
     out.json["coap"] = coap->port();
   }
@@ -72,7 +73,8 @@ Command serve_command() {
         app.add_option("--address", o->address, "of this machine, to listen at")->capture_default_str();
         app.add_option("--tls-cert", o->certificate, "certificate chain (PEM): HTTPS instead of HTTP");
         app.add_option("--tls-key", o->key, "its key (PEM)");
-        app.add_option("--reports", o->reports, "folder for reports that couriers bring; only authentic ones are kept");
+        app.add_option("--reports", o->reports,
+                       "folder for reports that devices and couriers send; only authentic ones are kept");
         app.add_option("--report-keys", o->report_keys, "folder with DEVICE.key for each device");
         return [o](Progress& progress) { return serve(*o, progress); };
       }};

@@ -13,8 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   start_libcoap();
   static coap_pdu_t* pdu = coap_pdu_init(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, 0, 1200);
   if (coap_pdu_parse(COAP_PROTO_UDP, data, size, pdu) == 0) return 0;
-  std::optional<CoapBlock> block;
-  if (read_block(pdu, block) && block && (block->exponent > 6 || block->number > kMaxCoapBlockNumber)) std::abort();
+  for (const std::uint16_t option : {COAP_OPTION_BLOCK1, COAP_OPTION_BLOCK2}) {
+    std::optional<CoapBlock> block;
+    if (read_block(pdu, option, block) && block && (block->exponent > 6 || block->number > kMaxCoapBlockNumber))
+      std::abort();
+  }
   static_cast<void>(mote::fleet::coap_option(pdu, COAP_OPTION_ETAG));
   coap_string_t* path = coap_get_uri_path(pdu);
   coap_delete_string(path);

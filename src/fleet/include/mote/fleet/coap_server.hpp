@@ -1,12 +1,15 @@
 #pragma once
 // Serves a folder of parcels over CoAP (RFC 7252) in blocks (RFC 7959): GET of the same paths and queries as over HTTP.
 // An answer depends on nothing but its request, so any block can be asked for at any time, and nothing is kept for a
-// client. A parcel's ETag is the first 8 bytes of its SHA-256. Without DTLS: parcels are signed.
+// client. A parcel's ETag is the first 8 bytes of its SHA-256. POST /reports takes a device's report, which it keeps as
+// the HTTP server does, in one block or in several (Block1); of reports that are not whole yet it remembers the last
+// few senders'. Without DTLS: parcels and reports are signed.
 
 #include <memory>
 #include <string>
 
 #include "mote/fleet/parcel_folder.hpp"
+#include "mote/fleet/report_folder.hpp"
 
 namespace mote::fleet {
 
@@ -14,6 +17,7 @@ struct CoapServerOptions {
   std::string address = "0.0.0.0";
   std::uint16_t port = 0;  ///< 0: any free one
   unsigned most_sessions = 256;
+  ReportFolder* reports = nullptr;  ///< where POST /reports puts them; borrowed. Null: none are taken
 };
 
 /// Serves until it is destroyed, in a thread of its own.

@@ -18,9 +18,17 @@ class RemoteReports {
 [[nodiscard]] Result<std::unique_ptr<RemoteReports>> http_reports(std::string_view url,
                                                                   const HttpClientOptions& options = {});
 
+/// @param url  as coap_parcels takes it. Reports that are longer than its blocks travel in several.
+[[nodiscard]] Result<std::unique_ptr<RemoteReports>> coap_reports(std::string_view url,
+                                                                  const CoapClientOptions& options = {});
+
 /// JSON: {"status": NAME, "new": true}.
 [[nodiscard]] std::string to_json(const ReportReceipt& receipt);
 /// @error malformed
 [[nodiscard]] Result<ReportReceipt> receipt_from_json(std::string_view text);
+/// CBOR: [status as reports number it, 1 when it is new, else 0].
+[[nodiscard]] Bytes to_cbor(const ReportReceipt& receipt);
+/// @error malformed
+[[nodiscard]] Result<ReportReceipt> receipt_from_cbor(ByteSpan bytes);
 
 }  // namespace mote::fleet
