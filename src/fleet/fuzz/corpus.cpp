@@ -47,6 +47,24 @@ void write_options(Corpus& corpus) {
   corpus.add("server_options", tagged);
 }
 
+/// A report in two blocks of 128 bytes, then one in none, from two senders.
+void write_reports(Corpus& corpus) {
+  Bytes requests;
+  const auto add = [&](std::uint8_t sender, const Bytes& options, std::size_t size) {
+    Bytes request{0x40, 0x02, 0x12, 0x36};
+    request.insert(request.end(), options.begin(), options.end());
+    request.push_back(0xff);
+    request.resize(request.size() + size, 0xd1);
+    requests.push_back(sender);
+    requests.push_back(static_cast<std::uint8_t>(request.size()));
+    requests.insert(requests.end(), request.begin(), request.end());
+  };
+  add(1, {0xd1, 14, 0x0b}, 128);
+  add(1, {0xd1, 14, 0x13}, 70);
+  add(2, {}, 190);
+  corpus.add("server_reports", requests);
+}
+
 void write_lists(Corpus& corpus) {
   const std::string digest(64, 'c');
   const std::string entry = R"({"name":"a","sequence":7,"bytes":900,"digest":")" + digest + R"(","base":)";
@@ -93,6 +111,7 @@ int main(int argc, char** argv) {
   Corpus corpus(argv[1]);
   write_queries(corpus);
   write_options(corpus);
+  write_reports(corpus);
   write_lists(corpus);
   write_visits(corpus);
   return 0;
