@@ -57,6 +57,25 @@ class RandomNetwork {
     return std::move(g_);
   }
 
+  /// Depthwise layers over channels that fill vectors, that do not, and that fill one several times.
+  Graph build_depthwise() {
+    constexpr std::int32_t kChannels[] = {2, 4, 8, 12, 16, 20, 33, 64};
+    TensorId x = value({1, pick(5, 12), pick(5, 12), kChannels[pick(0, 7)]}, rng_.chance(0.5));
+    g_.set_inputs({x});
+    for (int i = 0; i < 4; ++i) {
+      const Shape in = g_.tensor(x).shape;
+      Window w;
+      w.kernel_h = std::min(pick(1, 5), in[1]);
+      w.kernel_w = std::min(pick(1, 5), in[2]);
+      w.stride_h = in[1] < 4 ? 1 : pick(1, 3);
+      w.stride_w = in[2] < 4 || rng_.chance(0.5) ? 1 : pick(1, 3);
+      if (rng_.chance(0.25) && (w.kernel_h - 1) * 2 < in[1] && (w.kernel_w - 1) * 2 < in[2]) w.dilation = 2;
+      x = window_layer(x, true, w, in[3], rng_.chance(0.6));
+    }
+    g_.set_outputs({x});
+    return std::move(g_);
+  }
+
   Graph build_3x3() {
     TensorId x = value({1, pick(4, 21), pick(4, 21), 4 * pick(1, 8)}, rng_.chance(0.5));
     g_.set_inputs({x});
@@ -127,13 +146,22 @@ class RandomNetwork {
                                           (kh - 1) * 2 < in[1] && (kw - 1) * 2 < in[2]
                                       ? 2
                                       : 1;
+    const bool same = rng_.chance(0.6);
+    const std::int32_t co = depthwise || same_shape ? in[3] : rng_.chance(0.5) ? 4 * pick(1, 6) : pick(1, 23);
+    return window_layer(x, depthwise, {kh, kw, sh, sw, dilation}, co, same);
+  }
+  struct Window {
+    std::int32_t kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, dilation = 1;
+  };
+  TensorId window_layer(TensorId x, bool depthwise, const Window& window, std::int32_t co, bool same) {
+    const Shape in = g_.tensor(x).shape;
+    const auto [kh, kw, sh, sw, dilation] = window;
     Pads pads;
-    if (rng_.chance(0.6)) {
+    if (same) {
       const auto [t, b] = same_padding(in[1], kh, sh, dilation);
       const auto [l, r] = same_padding(in[2], kw, sw, dilation);
       pads = {t, b, l, r};
     }
-    const std::int32_t co = depthwise || same_shape ? in[3] : rng_.chance(0.5) ? 4 * pick(1, 6) : pick(1, 23);
     const bool relu = rng_.chance(0.6);
     const Shape shape{1, window_output(in[1], kh, sh, dilation, pads.top, pads.bottom),
                       window_output(in[2], kw, sw, dilation, pads.left, pads.right), co};

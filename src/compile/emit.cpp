@@ -62,6 +62,11 @@ MOTE_SHARED void shared_conv_vectors(const ConvGeometry& g, const VectorLayer& l
   conv_vectors(g, layer, x, y, scratch);
 }
 )";
+constexpr const char* kSharedDepthwiseVectors = R"(
+MOTE_SHARED void shared_depthwise_vectors(const ConvGeometry& g, const DepthwiseVectorLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch) {
+  depthwise_vectors(g, layer, x, y, scratch);
+}
+)";
 constexpr const char* kSharedFours = R"(
 MOTE_SHARED std::int32_t shared_widen_fours(const std::int8_t* x, void* out, std::int32_t inputs) {
   return widen_fours(x, static_cast<std::int16_t*>(out), inputs);
@@ -344,6 +349,7 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_winograd(")) text += kSharedWinograd;
   if (uses(program, "shared_widen_fours(")) text += kSharedFours;
   if (uses(program, "shared_conv_vectors(")) text += kSharedVectors;
+  if (uses(program, "shared_depthwise_vectors(")) text += kSharedDepthwiseVectors;
   if (uses(program, "shared_wide_tiles(")) text += kSharedWide;
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;

@@ -7,45 +7,15 @@
 #include <array>
 #include <optional>
 
+#include "depthwise_layer.hpp"
 #include "kernels/depthwise_pixel.hpp"
 #include "kernels/depthwise_planes.hpp"
 #include "lower.hpp"
+#include "lower_vectors.hpp"
 #include "m4/depthwise_tile.hpp"
-#include "m4/requantizer.hpp"
 
 namespace mote::compile {
 namespace {
-
-struct DepthwiseLayer {
-  device::ConvGeometry g;
-  graph::ChannelTables tables;
-  std::span<const std::int8_t> weights;  // [kernel_h, kernel_w, channels]
-
-  [[nodiscard]] std::int32_t weight(std::int32_t c, std::int32_t ky, std::int32_t kx) const {
-    return weights[static_cast<std::size_t>((ky * g.kernel_w + kx) * g.out_c + c)];
-  }
-  /// The bias takes the zero point's part of the sums; nothing where it would not fit.
-  [[nodiscard]] std::optional<m4::ChannelRule> rule(std::int32_t c) const {
-    std::int64_t low = 0, high = 0, sum = 0;
-    for (std::int32_t i = 0; i < g.kernel_h * g.kernel_w; ++i) {
-      const std::int32_t w = weight(c, i / g.kernel_w, i % g.kernel_w);
-      low += std::min(w * -128, w * 127);
-      high += std::max(w * -128, w * 127);
-      sum += w;
-    }
-    const auto k = static_cast<std::size_t>(c);
-    const std::int64_t bias = tables.bias[k] - sum * g.input_zero;
-    if (bias != static_cast<std::int32_t>(bias)) return std::nullopt;
-    return m4::ChannelRule{tables.multiplier[k],
-                           tables.shift[k],
-                           g.output_zero,
-                           g.clamp_low,
-                           g.clamp_high,
-                           static_cast<std::int32_t>(bias),
-                           low,
-                           high};
-  }
-};
 
 m4::DepthwiseTile tile_of(const device::ConvGeometry& g, bool columns) {
   const device::PlaneAxis place = device::place_axis(g, columns), line = device::line_axis(g, columns);
@@ -251,7 +221,7 @@ std::optional<LoweredOp> pixel(const DepthwiseLayer& layer, const std::string& s
   const bool whole =
       g.out_h == 1 && g.out_w == 1 && g.kernel_h == g.in_h && g.kernel_w == g.in_w && g.pad_top == 0 && g.pad_left == 0;
   if (!whole || g.multiplier != 1 || g.in_c < 4) return std::nullopt;
-  const std::int32_t taps = g.kernel_h * g.kernel_w;
+  const std::int32_t taps = layer.taps();
   const std::int64_t limit = std::int64_t{1} << 29;  // FastRequantize doubles the sum
   std::vector<std::int64_t> words;
   for (std::int32_t first = 0; first < g.in_c; first += 4) {
@@ -292,6 +262,14 @@ LoweredOp lower_depthwise(const graph::Graph& graph, const graph::Op& op, const 
   const device::ConvGeometry g = graph::conv_geometry(graph, op);
   const DepthwiseLayer layer{g, device_tables(graph, op, g), graph.tensor(op.inputs[1]).values<std::int8_t>()};
   const bool fast = options.runs_m4_kernels() && g.weight_zero == 0;
+  if (g.weight_zero == 0 && options.target == Target::armv81m) {
+    std::optional<LoweredOp> vectors = vector_depthwise(layer, symbol, options);
+    if (vectors && vectors->scratch_bytes > options.scratch_bytes) {  // planes of a channel or four may take less
+      auto planes = options.compact ? compact_depthwise(graph, op, symbol, options) : tiled(layer, symbol, options);
+      if (planes && planes->scratch_bytes < vectors->scratch_bytes) return std::move(*planes);
+    }
+    if (vectors) return std::move(*vectors);
+  }
   if (fast) {
     if (auto lowered = pixel(layer, symbol)) return std::move(*lowered);
   }

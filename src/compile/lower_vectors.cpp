@@ -5,9 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
+#include "kernels/depthwise_vectors.hpp"
 #include "vectors/conv_tile.hpp"
+#include "vectors/depthwise_tile.hpp"
 
 namespace mote::compile {
 namespace {
@@ -93,19 +96,19 @@ vectors::End vector_end(const device::ConvGeometry& g, const graph::ChannelTable
 
 namespace {
 
-/// What ends the channels [c, c + 4): End::vectors() vectors. Channels that do not exist give what is not stored.
-void add_end(Words& words, const vectors::End& end, const ConvLayer& layer, std::int32_t first) {
+/// What ends four channels: End::vectors() vectors. Channels that do not exist give what is not stored.
+/// @param bias  of a channel, less what the zero point adds to its sum. Sums wrap, so that it may, too
+template <class Bias>
+void add_end(Words& words, const vectors::End& end, const graph::ChannelTables& tables, Bias bias,
+             const std::array<std::int32_t, kChannels>& channels) {
   const auto each = [&](auto&& value) {
-    for (std::int32_t c = first; c < first + kChannels; ++c)
-      words.word(c < layer.g.out_c ? value(static_cast<std::size_t>(c)) : 0);
+    for (const std::int32_t c : channels)
+      words.word(c < static_cast<std::int32_t>(tables.bias.size()) ? value(static_cast<std::size_t>(c)) : 0);
   };
-  // Sums wrap, so that a bias may, too.
-  each([&](std::size_t c) {
-    return std::int64_t{layer.tables.bias[c]} - layer.range(static_cast<std::int32_t>(c)).zero;
-  });
-  if (end.left_shifts) each([&](std::size_t c) { return std::max<std::int64_t>(layer.tables.shift[c], 0); });
-  each([&](std::size_t c) { return std::int64_t{layer.tables.multiplier[c]}; });
-  if (end.common_shift < 0) each([&](std::size_t c) { return std::min<std::int64_t>(layer.tables.shift[c], 0); });
+  each([&](std::size_t c) { return bias(static_cast<std::int32_t>(c)); });
+  if (end.left_shifts) each([&](std::size_t c) { return std::max<std::int64_t>(tables.shift[c], 0); });
+  each([&](std::size_t c) { return std::int64_t{tables.multiplier[c]}; });
+  if (end.common_shift < 0) each([&](std::size_t c) { return std::min<std::int64_t>(tables.shift[c], 0); });
 }
 
 std::vector<std::int64_t> panels_of(const ConvLayer& layer, const Segments& s, const vectors::End& end) {
@@ -118,7 +121,10 @@ std::vector<std::int64_t> panels_of(const ConvLayer& layer, const Segments& s, c
           words.byte(i < s.run && c + k < layer.g.out_c ? layer.weight(c + k, segment * s.run + i) : 0);
       }
     }
-    add_end(words, end, layer, c);
+    const auto bias = [&](std::int32_t k) {
+      return std::int64_t{layer.tables.bias[static_cast<std::size_t>(k)]} - layer.range(k).zero;
+    };
+    add_end(words, end, layer.tables, bias, {c, c + 1, c + 2, c + 3});
   }
   return words.take();
 }
@@ -148,6 +154,106 @@ std::optional<LoweredOp> vector_conv(const ConvLayer& layer, const std::string& 
   lowered.row_form = RowForm::convolution;
   lowered.row_step = g.out_w > 1 ? 1 : 0;  // pixels go in pairs
   lowered.trail = trail_of(g);
+  return lowered;
+}
+
+namespace {
+
+constexpr std::int32_t kLanes = 16;
+
+/// Taps in groups, as few as there can be: no channel's sum of products leaves 16 bits, whatever the inputs.
+std::vector<std::int32_t> tap_groups(const DepthwiseLayer& layer) {
+  constexpr std::int32_t kMost = 32767 / 128;  // of a group's magnitudes: inputs are -128 to 127
+  std::vector<std::int32_t> groups;
+  std::vector<std::int32_t> magnitudes(static_cast<std::size_t>(layer.g.out_c));
+  for (std::int32_t tap = 0; tap < layer.taps(); ++tap) {
+    std::int32_t most = 0;
+    for (std::int32_t c = 0; c < layer.g.out_c; ++c)
+      most = std::max(most, magnitudes[static_cast<std::size_t>(c)] += std::abs(layer.weight(c, tap)));
+    if (groups.empty() || most > kMost) {
+      groups.push_back(0);
+      for (std::int32_t c = 0; c < layer.g.out_c; ++c)
+        magnitudes[static_cast<std::size_t>(c)] = std::abs(layer.weight(c, tap));
+    }
+    ++groups.back();
+  }
+  return groups;
+}
+
+std::vector<std::int64_t> depthwise_panels(const DepthwiseLayer& layer, bool folded, const vectors::End& end) {
+  const std::int32_t channels = folded ? kLanes : layer.g.out_c;
+  const auto channel = [&](std::int32_t lane) { return folded ? lane % layer.g.out_c : lane; };
+  Words words;
+  for (std::int32_t first = 0; first < channels; first += kLanes) {
+    for (std::int32_t tap = 0; tap < layer.taps(); ++tap) {
+      for (std::int32_t lane = first; lane < first + kLanes; ++lane)
+        words.byte(lane < channels ? layer.weight(channel(lane), tap) : 0);
+    }
+    for (const auto& quad : vectors::kDepthwiseQuads) {
+      std::array<std::int32_t, kChannels> lanes{};
+      std::transform(std::begin(quad), std::end(quad), lanes.begin(),
+                     [&](std::int32_t lane) { return channel(first + lane); });
+      add_end(
+          words, end, layer.tables, [&](std::int32_t c) { return layer.bias(c); }, lanes);
+    }
+  }
+  return words.take();
+}
+
+/// Rows are copied before the first output of theirs is written, or stay where they are until their last.
+std::ptrdiff_t depthwise_trail(const device::ConvGeometry& g, bool copies) {
+  std::ptrdiff_t distance = -(std::ptrdiff_t{1} << 40);
+  for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
+    const std::int32_t top = oy * g.stride_h - g.pad_top;
+    const std::int32_t needed = std::clamp(copies ? top + device::window_rows(g) : top, 0, g.in_h);
+    distance =
+        std::max(distance, std::ptrdiff_t{oy + 1} * g.out_w * g.out_c - std::ptrdiff_t{needed} * g.in_w * g.in_c);
+  }
+  return distance;
+}
+
+}  // namespace
+
+std::optional<LoweredOp> vector_depthwise(const DepthwiseLayer& layer, const std::string& symbol,
+                                          const LoweringOptions& options) {
+  const device::ConvGeometry& g = layer.g;
+  const bool folded = g.stride_w == 1 && kLanes % g.in_c == 0 && g.in_c < kLanes && g.out_w > 1;
+  const bool copies = !all_inside(g);
+  const device::PaddedLine line(g);
+  if (g.multiplier != 1 || line.count <= 0) return std::nullopt;
+
+  const std::int32_t tap_bytes = g.dilation_w * g.in_c, pixel_bytes = folded ? g.out_w * g.out_c : g.out_c;
+  vectors::DepthwiseTile tile{g.kernel_h,
+                              g.kernel_w,
+                              tap_bytes <= 127 && !options.share ? tap_bytes : 0,
+                              tap_groups(layer),
+                              pixel_bytes % kLanes != 0,
+                              folded,
+                              vector_end(g, layer.tables)};
+  if (!vectors::can_emit(tile)) return std::nullopt;
+  LoweredOp lowered = lowered_op(
+      symbol, fmt::format("depthwise_vectors, {} groups of taps{}", tile.groups.size(), folded ? ", rows folded" : ""),
+      "kernels/depthwise_vectors.hpp");
+  lowered.geometry = geometry_text(symbol, g);
+  lowered.constants.push_back({symbol + "_panels", "std::uint32_t",
+                               "16 channels: weights of each tap; biases, multipliers, shifts of every fourth", 4, true,
+                               depthwise_panels(layer, folded, tile.end)});
+  lowered.functions.push_back(vectors::emit_depthwise_tile(tile));
+  if (tap_bytes <= 127) {
+    const std::int64_t vectors = (pixel_bytes + kLanes - 1) / kLanes * std::int64_t{folded ? 1 : g.out_w} * g.out_h;
+    lowered.share_cycles = vectors * g.kernel_h * (g.kernel_w - 1);
+  }
+  if (copies) {
+    lowered.functions.push_back(vectors::emit_padded_run());
+    lowered.scratch_bytes = static_cast<std::size_t>(device::window_rows(g) * line.bytes());
+  }
+  lowered.body =
+      fmt::format("shared_depthwise_vectors(geometry, depthwise_vector_layer({}_panels, {}, {}, {}), x0, y, scratch);",
+                  symbol, lowered.functions[0].name, copies ? lowered.functions[1].name : "nullptr", folded);
+  lowered.row_form = RowForm::convolution;
+  lowered.row_step = 1;
+  lowered.band_cycles = std::int64_t{device::window_rows(g)} * (40 + line.bytes() / 5);
+  lowered.trail = depthwise_trail(g, copies);
   return lowered;
 }
 

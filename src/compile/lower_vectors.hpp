@@ -2,6 +2,7 @@
 // Private to the module: forms of layers for cores with vector instructions (Helium).
 
 #include "conv_layer.hpp"
+#include "depthwise_layer.hpp"
 #include "lower.hpp"
 #include "vectors/conv_tile.hpp"
 
@@ -12,5 +13,9 @@ namespace mote::compile {
 
 /// Conv2D and Dense whose weights have no zero point; nothing where its loop cannot be emitted.
 [[nodiscard]] std::optional<LoweredOp> vector_conv(const ConvLayer& layer, const std::string& symbol);
+
+/// DepthwiseConv2D whose weights have no zero point; nothing where its loop cannot be emitted.
+[[nodiscard]] std::optional<LoweredOp> vector_depthwise(const DepthwiseLayer& layer, const std::string& symbol,
+                                                        const LoweringOptions& options);
 
 }  // namespace mote::compile

@@ -33,7 +33,7 @@ struct Label {
   int number = 0;
 };
 
-enum class Condition : std::uint8_t { ne, eq };
+enum class Condition : std::uint8_t { ne, eq, gt };
 
 class Assembler {
  public:
@@ -49,7 +49,8 @@ class Assembler {
   void loop(Label l, int boundary = 8) { body_ += fmt::format("  .balign {}\n.L{}_{}:\n", boundary, name_, l.number); }
   void place(Label l) { body_ += fmt::format(".L{}_{}:\n", name_, l.number); }
   void branch(Condition c, Label l) {
-    emit(fmt::format("b{}.w .L{}_{}", c == Condition::ne ? "ne" : "eq", name_, l.number));
+    constexpr std::string_view kNames[] = {"ne", "eq", "gt"};
+    emit(fmt::format("b{}.w .L{}_{}", kNames[static_cast<std::size_t>(c)], name_, l.number));
   }
   void jump(Label l) { emit(fmt::format("b.w .L{}_{}", name_, l.number)); }
 

@@ -45,6 +45,7 @@ class Assembler : public m4::Assembler {
   void load_bytes_as_words(Vector d, Reg base, int then) { narrow_memory("vldrb.s32", d, base, then); }
   void store_words_as_bytes(Vector s, Reg base, int then) { narrow_memory("vstrb.32", s, base, then); }
   void load_some_bytes(Vector d, Reg base, int then) { memory("vldrbt.u8", d, base, then, 1, 127); }
+  void store_some_bytes(Vector s, Reg base, int then) { memory("vstrbt.8", s, base, then, 1, 127); }
   void store_some_words_as_bytes(Vector s, Reg base, int then) { narrow_memory("vstrbt.32", s, base, then); }
   /// A byte of each word's bottom goes to base + offset.
   void scatter_words_as_bytes(Vector s, Reg base, Vector offsets) {
@@ -54,6 +55,23 @@ class Assembler : public m4::Assembler {
   // --- sums of products over 16 bytes, into an even register
   void multiply_across(Reg d, Vector a, Vector b) { across("vmladav.s8", d, a, b); }
   void multiply_add_across(Reg d, Vector a, Vector b) { across("vmladava.s8", d, a, b); }
+
+  // --- bytes and halfwords: products of bytes, and halfwords as words, of the lower or upper half of each result's
+  // lane
+  void multiply_low_bytes(Vector d, Vector a, Vector b) { three("vmullb.s8", d, a, b); }
+  void multiply_high_bytes(Vector d, Vector a, Vector b) { three("vmullt.s8", d, a, b); }
+  void low_halves_as_words(Vector d, Vector s) { two("vmovlb.s16", d, s); }
+  void high_halves_as_words(Vector d, Vector s) { two("vmovlt.s16", d, s); }
+  void add_halves(Vector d, Vector a, Vector b) { three("vadd.i16", d, a, b); }
+  void add_halves_saturating(Vector d, Vector a, Vector b) { three("vqadd.s16", d, a, b); }
+  void maximum_of_bytes(Vector d, Vector a, Vector b) { three("vmax.s8", d, a, b); }
+  void minimum_of_bytes(Vector d, Vector a, Vector b) { three("vmin.s8", d, a, b); }
+  /// Words, halfwords, saturated, become the lower or upper halves of d's.
+  void words_to_low_halves(Vector d, Vector s) { two("vqmovnb.s32", d, s); }
+  void words_to_high_halves(Vector d, Vector s) { two("vqmovnt.s32", d, s); }
+  void halves_to_low_bytes(Vector d, Vector s) { two("vqmovnb.s16", d, s); }
+  void halves_to_high_bytes(Vector d, Vector s) { two("vqmovnt.s16", d, s); }
+  void every_half(Vector d, Reg s) { emit(fmt::format("vdup.16 {}, {}", text(d), m4::text(s))); }
 
   // --- lanes of 32 bits
   void lanes(Vector d, Reg lane0, Reg lane1, Reg lane2, Reg lane3) {
@@ -83,8 +101,8 @@ class Assembler : public m4::Assembler {
   void minimum(Vector d, Vector a, Vector b) { three("vmin.s32", d, a, b); }
   /// Each word's bottom byte is the word, saturated.
   void saturate_to_bytes(Vector v) {
-    emit(fmt::format("vqmovnb.s32 {0}, {0}", text(v)));
-    emit(fmt::format("vqmovnb.s16 {0}, {0}", text(v)));
+    words_to_low_halves(v, v);
+    halves_to_low_bytes(v, v);
   }
 
   // --- predicates
@@ -121,6 +139,7 @@ class Assembler : public m4::Assembler {
     MOTE_CHECK(d == Reg::lr || static_cast<int>(d) % 2 == 0);
     emit(fmt::format("{} {}, {}, {}", op, m4::text(d), text(a), text(b)));
   }
+  void two(std::string_view op, Vector d, Vector s) { emit(fmt::format("{} {}, {}", op, text(d), text(s))); }
   void three(std::string_view op, Vector d, Vector a, Vector b) {
     emit(fmt::format("{} {}, {}, {}", op, text(d), text(a), text(b)));
   }

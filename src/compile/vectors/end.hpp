@@ -8,9 +8,9 @@
 
 namespace mote::compile::vectors {
 
-/// Sums in `values`, at most two vectors, become bytes in the bottoms of their words. The group's words are read from
-/// `words`, which moves on. Uses q2, q3 and `spare`.
-inline void emit_end(Assembler& a, const End& end, std::span<const Vector> values, Reg words, Reg spare) {
+/// Sums in `values`, of the same channels, are scaled: bias, multiplier and shifts, which are read from `words`, which
+/// moves on. Uses q2 and q3.
+inline void emit_scaling(Assembler& a, const End& end, std::span<const Vector> values, Reg words) {
   const auto each = [&](auto&& emit) {
     for (const Vector v : values) emit(v);
   };
@@ -38,6 +38,15 @@ inline void emit_end(Assembler& a, const End& end, std::span<const Vector> value
         a.shift_right_rounding(v, v, end.common_shift);
     });
   }
+}
+
+/// Sums in `values`, at most two vectors, become bytes in the bottoms of their words. The group's words are read from
+/// `words`, which moves on. Uses q2, q3 and `spare`.
+inline void emit_end(Assembler& a, const End& end, std::span<const Vector> values, Reg words, Reg spare) {
+  const auto each = [&](auto&& emit) {
+    for (const Vector v : values) emit(v);
+  };
+  emit_scaling(a, end, values, words);
   if (end.output_zero != 0) {
     a.constant(spare, end.output_zero);
     each([&](Vector v) { a.add(v, v, spare); });
