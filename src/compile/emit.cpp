@@ -58,13 +58,13 @@ MOTE_SHARED void shared_conv_columns(const ConvGeometry& g, const TileLayer& lay
 }
 )";
 constexpr const char* kSharedVectors = R"(
-MOTE_SHARED void shared_conv_vectors(const ConvGeometry& g, const VectorLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch) {
-  conv_vectors(g, layer, x, y, scratch);
+MOTE_SHARED void shared_vector_rows(const ConvGeometry& g, const VectorLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch) {
+  vector_rows(g, layer, x, y, scratch);
 }
 )";
-constexpr const char* kSharedDepthwiseVectors = R"(
-MOTE_SHARED void shared_depthwise_vectors(const ConvGeometry& g, const DepthwiseVectorLayer& layer, const std::int8_t* x, std::int8_t* y, void* scratch) {
-  depthwise_vectors(g, layer, x, y, scratch);
+constexpr const char* kSharedVectorPixel = R"(
+MOTE_SHARED void shared_vector_pixel(const std::uint32_t* panels, VectorFunction loop, std::int32_t outputs, const std::int8_t* x, std::int8_t* y) {
+  vector_pixel(panels, loop, outputs, x, y);
 }
 )";
 constexpr const char* kSharedFours = R"(
@@ -348,8 +348,8 @@ std::string emit_cpp(const Program& program) {
   if (uses(program, "shared_conv_rows(")) text += kSharedRows;
   if (uses(program, "shared_winograd(")) text += kSharedWinograd;
   if (uses(program, "shared_widen_fours(")) text += kSharedFours;
-  if (uses(program, "shared_conv_vectors(")) text += kSharedVectors;
-  if (uses(program, "shared_depthwise_vectors(")) text += kSharedDepthwiseVectors;
+  if (uses(program, "shared_vector_rows(")) text += kSharedVectors;
+  if (uses(program, "shared_vector_pixel(")) text += kSharedVectorPixel;
   if (uses(program, "shared_wide_tiles(")) text += kSharedWide;
   if (uses(program, "shared_conv2d(")) text += kSharedConv;
   if (uses(program, "shared_depthwise_conv2d(")) text += kSharedDepthwise;

@@ -520,7 +520,7 @@ LoweredOp lower_conv(const graph::Graph& graph, const graph::Op& op, const std::
   const bool narrow = g.weight_zero == 0 && narrow_requantize_applies(graph, op, layer.tables);
   if (g.weight_zero != 0) return portable(layer, symbol, options.target, narrow);
   if (options.target == Target::armv81m) {
-    if (auto lowered = vector_conv(layer, symbol)) return std::move(*lowered);
+    if (auto lowered = vector_conv(layer, symbol, options)) return std::move(*lowered);
   }
   if (options.runs_m4_kernels() && options.compact) {
     if (auto lowered = compact_conv(graph, op, symbol, options)) return std::move(*lowered);

@@ -8,7 +8,7 @@
 #include <array>
 #include <set>
 
-#include "kernels/depthwise_vectors.hpp"
+#include "kernels/vector_rows.hpp"
 #include "vectors/conv_tile.hpp"
 #include "vectors/depthwise_tile.hpp"
 
@@ -39,41 +39,95 @@ class Words {
   int filled_ = 0;
 };
 
-/// How a window is cut.
-struct Segments {
-  std::int32_t count, run;
-  bool rows;    // in place, where no padding is in the window
-  bool copies;  // some window is copied
-};
-
 bool all_inside(const device::ConvGeometry& g) {
   return g.pad_top <= 0 && g.pad_left <= 0 &&
          (g.out_h - 1) * g.stride_h - g.pad_top + (g.kernel_h - 1) * g.dilation_h < g.in_h &&
          (g.out_w - 1) * g.stride_w - g.pad_left + (g.kernel_w - 1) * g.dilation_w < g.in_w;
 }
 
-/// Rows in place take more steps where they are short; copies take about kCopyRow instructions for each row.
-Segments segments_of(const device::ConvGeometry& g) {
-  constexpr std::int32_t kCopyRow = 40, kStepInstructions = 7;  // a pixel's half of a step
-  const std::int32_t row = g.kernel_w * g.in_c;
-  const std::int32_t groups = (g.out_c + kChannels - 1) / kChannels;
-  const std::int32_t saved = groups * (g.kernel_h * steps_of(row) - steps_of(g.kernel_h * row)) * kStepInstructions;
-  const bool rows = g.dilation_w == 1 && (saved <= g.kernel_h * kCopyRow);
-  if (rows) return {g.kernel_h, row, true, !all_inside(g)};
-  return {1, g.kernel_h * row, false, true};
-}
+/// What a row of pixels is, and the geometry that the loop sees then.
+struct Run {
+  device::RunOf of = device::RunOf::rows;
+  device::ConvGeometry g;
+  bool copies = false;            // rows are copied, with padding around them
+  std::size_t scratch_bytes = 0;  // for that
 
-std::ptrdiff_t trail_of(const device::ConvGeometry& g) {
-  const std::int32_t pixels = g.out_h * g.out_w;
-  const bool one_by_one = g.kernel_h * g.kernel_w == 1 && g.pad_top == 0 && g.pad_left == 0;
-  std::ptrdiff_t distance = -(std::ptrdiff_t{1} << 40);
-  for (std::int32_t p = 0; p < pixels; ++p) {
-    const std::ptrdiff_t line =
-        static_cast<std::ptrdiff_t>(std::max(p / g.out_w * g.stride_h - g.pad_top, 0)) * g.in_w * g.in_c;
-    const std::ptrdiff_t needed = line + (one_by_one ? std::ptrdiff_t{p % g.out_w} * g.stride_w * g.in_c : 0);
-    distance = std::max(distance, std::ptrdiff_t{std::min(p + 2, pixels)} * g.out_c - needed);
+  Run(const device::ConvGeometry& layer, const LoweringOptions& options) : g(layer), copies(!all_inside(layer)) {
+    const bool pixelwise = g.kernel_h * g.kernel_w == 1 && g.stride_h * g.stride_w == 1 && g.in_w == g.out_w;
+    if (pixelwise && !copies) {
+      take(device::RunOf::plane);
+    } else if (g.in_w == 1 && g.out_w == 1 && g.kernel_w == 1 && g.pad_left == 0 && g.out_h > 1) {
+      const auto lying = run_geometry(layer, device::RunOf::column);
+      // The whole layer is a row: not where its copy is large.
+      if (!copies || ring_bytes(lying) <= options.scratch_bytes) take(device::RunOf::column);
+    }
+    if (copies) scratch_bytes = ring_bytes(g);
   }
-  return distance;
+  void take(device::RunOf kind) {
+    g = run_geometry(g, kind);
+    of = kind;
+  }
+  [[nodiscard]] static std::size_t ring_bytes(const device::ConvGeometry& geometry) {
+    return static_cast<std::size_t>(device::row_ring_bytes(geometry));
+  }
+  /// Of a window that the loop can read: some row of the layer's input has elements.
+  [[nodiscard]] bool reads_input() const { return device::PaddedLine(g).count > 0; }
+  [[nodiscard]] std::string text() const {
+    using enum device::RunOf;
+    return of == rows ? "rows" : of == column ? "column" : of == plane ? "plane" : "folded";
+  }
+
+  /// Rows are copied before the first output of theirs is written; or they are read where they are, while outputs are
+  /// written no more than `ahead` pixels behind the first of a window.
+  [[nodiscard]] std::ptrdiff_t trail(std::int32_t ahead) const {
+    std::ptrdiff_t distance = -(std::ptrdiff_t{1} << 40);
+    const auto written_before_needed = [&](std::int32_t pixels, std::int32_t row, std::int32_t column) {
+      distance = std::max(distance, std::ptrdiff_t{std::min(pixels, g.out_h * g.out_w)} * g.out_c -
+                                        (std::ptrdiff_t{row} * g.in_w + column) * g.in_c);
+    };
+    for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
+      const std::int32_t top = oy * g.stride_h - g.pad_top;
+      if (copies) {
+        written_before_needed((oy + 1) * g.out_w, std::clamp(top + device::window_rows(g), 0, g.in_h), 0);
+        continue;
+      }
+      for (std::int32_t ox = 0; ox < g.out_w; ++ox)
+        written_before_needed(oy * g.out_w + ox + ahead, top, ox * g.stride_w - g.pad_left);
+    }
+    return distance;
+  }
+};
+
+/// How a convolution's loop reads windows: rows where they lie take more steps where they are short, gathering takes
+/// instructions before.
+vectors::ConvTile conv_tile(const device::ConvGeometry& g, bool whole_input) {
+  vectors::ConvTile tile;
+  if (whole_input) {
+    tile.pixels = 1;
+    tile.run = g.in_h * g.in_w * g.in_c;
+    tile.out_c = g.out_c;
+    return tile;
+  }
+  tile.pixels = g.out_w > 1 ? 2 : 1;
+  tile.kernel_h = g.kernel_h;
+  tile.out_c = g.out_c;
+  const std::int32_t row = g.kernel_w * g.in_c, groups = (g.out_c + kChannels - 1) / kChannels;
+  const bool runs_are_rows = g.dilation_w == 1 || g.kernel_w == 1;
+  const std::int32_t gathers = runs_are_rows ? 1 : g.kernel_w, gathered_run = runs_are_rows ? row : g.in_c;
+  constexpr std::int32_t kStepInstructions = 14, kSegmentInstructions = 2, kGatherInstructions = 10;
+  const std::int32_t in_place = groups * g.kernel_h * (steps_of(row) * kStepInstructions + kSegmentInstructions);
+  const std::int32_t gathered = groups * (steps_of(g.kernel_h * row) * kStepInstructions + kSegmentInstructions) +
+                                g.kernel_h * gathers * (2 + steps_of(gathered_run)) * kGatherInstructions / 3;
+  tile.segments = g.kernel_h;
+  tile.run = row;
+  if (runs_are_rows && in_place <= gathered) return tile;
+  vectors::ConvTile gathering = tile;
+  gathering.segments = 1;
+  gathering.run = g.kernel_h * row;
+  gathering.gathers = gathers;
+  gathering.gathered_run = gathered_run;
+  gathering.gather_step = runs_are_rows ? 0 : g.dilation_w * g.in_c;
+  return runs_are_rows && !vectors::can_emit(gathering) ? tile : gathering;
 }
 
 }  // namespace
@@ -111,10 +165,10 @@ void add_end(Words& words, const vectors::End& end, const graph::ChannelTables& 
   if (end.common_shift < 0) each([&](std::size_t c) { return std::min<std::int64_t>(tables.shift[c], 0); });
 }
 
-std::vector<std::int64_t> panels_of(const ConvLayer& layer, const Segments& s, const vectors::End& end) {
+std::vector<std::int64_t> conv_panels(const ConvLayer& layer, const vectors::ConvTile& s) {
   Words words;
   for (std::int32_t c = 0; c < layer.g.out_c; c += kChannels) {
-    for (std::int32_t step = 0; step < s.count * steps_of(s.run); ++step) {
+    for (std::int32_t step = 0; step < s.segments * steps_of(s.run); ++step) {
       const std::int32_t begin = step % steps_of(s.run) * kStep, segment = step / steps_of(s.run);
       for (std::int32_t k = 0; k < kChannels; ++k) {
         for (std::int32_t i = begin; i < begin + kStep; ++i)
@@ -124,36 +178,54 @@ std::vector<std::int64_t> panels_of(const ConvLayer& layer, const Segments& s, c
     const auto bias = [&](std::int32_t k) {
       return std::int64_t{layer.tables.bias[static_cast<std::size_t>(k)]} - layer.range(k).zero;
     };
-    add_end(words, end, layer.tables, bias, {c, c + 1, c + 2, c + 3});
+    add_end(words, s.end, layer.tables, bias, {c, c + 1, c + 2, c + 3});
   }
   return words.take();
 }
 
+/// What convolutions and depthwise layers have in common.
+/// @param ahead  pixels that the loop writes before it reads the next ones
+LoweredOp lower_run(const std::string& symbol, const std::string& kernel, const device::ConvGeometry& layer,
+                    const Run& run, std::int32_t ahead, AssemblyFunction loop, ConstantArray panels) {
+  LoweredOp lowered = lowered_op(symbol, fmt::format("{}, {}", kernel, run.text()), "kernels/vector_rows.hpp");
+  lowered.geometry = geometry_text(symbol, layer);
+  lowered.body = fmt::format("shared_vector_rows(geometry, vector_layer({}, {}, {}, RunOf::{}), x0, y, scratch);",
+                             panels.name, loop.name, run.copies ? "padded_run_vectors" : "nullptr", run.text());
+  lowered.constants.push_back(std::move(panels));
+  lowered.functions.push_back(std::move(loop));
+  if (run.copies) lowered.functions.push_back(vectors::emit_padded_run());
+  lowered.scratch_bytes = run.scratch_bytes;
+  lowered.row_form = RowForm::convolution;
+  if (run.copies)
+    lowered.band_cycles = std::int64_t{device::window_rows(run.g)} * (40 + device::PaddedLine(run.g).bytes() / 5);
+  lowered.trail = run.trail(ahead);
+  return lowered;
+}
+
 }  // namespace
 
-std::optional<LoweredOp> vector_conv(const ConvLayer& layer, const std::string& symbol) {
+std::optional<LoweredOp> vector_conv(const ConvLayer& layer, const std::string& symbol,
+                                     const LoweringOptions& options) {
+  const Run run(layer.g, options);
   const device::ConvGeometry& g = layer.g;
-  const Segments s = segments_of(g);
-  vectors::ConvTile tile{g.out_h * g.out_w > 1 ? 2 : 1, s.count, s.run, g.out_c, vector_end(g, layer.tables)};
-  if (!vectors::can_emit(tile)) return std::nullopt;
-  LoweredOp lowered = lowered_op(symbol, fmt::format("conv_vectors {}x4", tile.pixels), "kernels/conv_vectors.hpp");
-  lowered.geometry = geometry_text(symbol, g);
-  lowered.constants.push_back({symbol + "_panels", "std::uint32_t",
-                               "groups of 4 channels: weights in steps of 16, biases, multipliers, shifts", 4, true,
-                               panels_of(layer, s, tile.end)});
-  lowered.functions.push_back(vectors::emit_conv_tile(tile));
-  const std::string function = lowered.functions.back().name;
-  if (s.copies) {
-    lowered.functions.push_back(vectors::emit_padded_run());
-    lowered.scratch_bytes = static_cast<std::size_t>(2 * layer.window);
+  const bool whole_input = !run.copies && g.kernel_h == g.in_h && g.kernel_w == g.in_w;
+  vectors::ConvTile tile = conv_tile(run.g, whole_input);
+  tile.end = vector_end(layer.g, layer.tables);
+  if (!vectors::can_emit(tile) || !run.reads_input()) return std::nullopt;
+  LoweredOp lowered = lower_run(
+      symbol, fmt::format("conv_vectors {}x4{}", tile.pixels, tile.gathers > 0 ? ", gathered" : ""), layer.g, run,
+      tile.pixels, vectors::emit_conv_tile(tile),
+      {symbol + "_panels", "std::uint32_t", "groups of 4 channels: weights in steps of 16, biases, multipliers, shifts",
+       4, true, conv_panels(layer, tile)});
+  if (whole_input) {
+    lowered.body =
+        fmt::format("shared_vector_pixel({}_panels, {}, {}, x0, y);", symbol, lowered.functions[0].name, g.out_c);
+    lowered.geometry.clear();
+    lowered.row_form = RowForm::none;
   }
-  lowered.kernel += s.rows ? "" : ", windows copied";
-  lowered.body = fmt::format("shared_conv_vectors(geometry, vector_layer({}_panels, {}, {}, {}, {}), x0, y, scratch);",
-                             symbol, tile.pixels == 2 ? function : "nullptr", tile.pixels == 1 ? function : "nullptr",
-                             s.copies ? lowered.functions.back().name : "nullptr", s.rows);
-  lowered.row_form = RowForm::convolution;
-  lowered.row_step = g.out_w > 1 ? 1 : 0;  // pixels go in pairs
-  lowered.trail = trail_of(g);
+  if (tile.gathers > 0) lowered.scratch_bytes += static_cast<std::size_t>(2 * layer.window + 16);
+  // A band has at least the pixels that the loop takes at once.
+  lowered.row_step = tile.pixels == 2 && layer.g.out_w == 1 ? 0 : 1;
   return lowered;
 }
 
@@ -200,60 +272,35 @@ std::vector<std::int64_t> depthwise_panels(const DepthwiseLayer& layer, bool fol
   return words.take();
 }
 
-/// Rows are copied before the first output of theirs is written, or stay where they are until their last.
-std::ptrdiff_t depthwise_trail(const device::ConvGeometry& g, bool copies) {
-  std::ptrdiff_t distance = -(std::ptrdiff_t{1} << 40);
-  for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
-    const std::int32_t top = oy * g.stride_h - g.pad_top;
-    const std::int32_t needed = std::clamp(copies ? top + device::window_rows(g) : top, 0, g.in_h);
-    distance =
-        std::max(distance, std::ptrdiff_t{oy + 1} * g.out_w * g.out_c - std::ptrdiff_t{needed} * g.in_w * g.in_c);
-  }
-  return distance;
-}
-
 }  // namespace
 
 std::optional<LoweredOp> vector_depthwise(const DepthwiseLayer& layer, const std::string& symbol,
                                           const LoweringOptions& options) {
-  const device::ConvGeometry& g = layer.g;
-  const bool folded = g.stride_w == 1 && kLanes % g.in_c == 0 && g.in_c < kLanes && g.out_w > 1;
-  const bool copies = !all_inside(g);
-  const device::PaddedLine line(g);
-  if (g.multiplier != 1 || line.count <= 0) return std::nullopt;
-
+  Run run(layer.g, options);
+  if (layer.g.multiplier != 1 || !run.reads_input()) return std::nullopt;
+  const device::ConvGeometry& g = run.g;
+  const bool repeats = g.stride_w == 1 && g.in_c < kLanes && kLanes % g.in_c == 0 && g.out_w > 1;
+  if (repeats && run.of == device::RunOf::rows) run.of = device::RunOf::folded;
+  const bool folded = run.of == device::RunOf::folded;
   const std::int32_t tap_bytes = g.dilation_w * g.in_c, pixel_bytes = folded ? g.out_w * g.out_c : g.out_c;
-  vectors::DepthwiseTile tile{g.kernel_h,
-                              g.kernel_w,
-                              tap_bytes <= 127 && !options.share ? tap_bytes : 0,
-                              tap_groups(layer),
-                              pixel_bytes % kLanes != 0,
-                              folded,
-                              vector_end(g, layer.tables)};
+  const bool can_be_immediate = tap_bytes <= 127;
+  const vectors::DepthwiseTile tile{g.kernel_h,
+                                    g.kernel_w,
+                                    can_be_immediate && !options.share ? tap_bytes : 0,
+                                    tap_groups(layer),
+                                    pixel_bytes % kLanes != 0,
+                                    folded,
+                                    vector_end(g, layer.tables)};
   if (!vectors::can_emit(tile)) return std::nullopt;
-  LoweredOp lowered = lowered_op(
-      symbol, fmt::format("depthwise_vectors, {} groups of taps{}", tile.groups.size(), folded ? ", rows folded" : ""),
-      "kernels/depthwise_vectors.hpp");
-  lowered.geometry = geometry_text(symbol, g);
-  lowered.constants.push_back({symbol + "_panels", "std::uint32_t",
-                               "16 channels: weights of each tap; biases, multipliers, shifts of every fourth", 4, true,
-                               depthwise_panels(layer, folded, tile.end)});
-  lowered.functions.push_back(vectors::emit_depthwise_tile(tile));
-  if (tap_bytes <= 127) {
+  LoweredOp lowered = lower_run(symbol, fmt::format("depthwise_vectors, {} groups of taps", tile.groups.size()),
+                                layer.g, run, folded ? kLanes / g.in_c : 1, vectors::emit_depthwise_tile(tile),
+                                {symbol + "_panels", "std::uint32_t",
+                                 "16 channels: weights of each tap; biases, multipliers, shifts of every fourth", 4,
+                                 true, depthwise_panels(layer, folded, tile.end)});
+  if (can_be_immediate) {
     const std::int64_t vectors = (pixel_bytes + kLanes - 1) / kLanes * std::int64_t{folded ? 1 : g.out_w} * g.out_h;
     lowered.share_cycles = vectors * g.kernel_h * (g.kernel_w - 1);
   }
-  if (copies) {
-    lowered.functions.push_back(vectors::emit_padded_run());
-    lowered.scratch_bytes = static_cast<std::size_t>(device::window_rows(g) * line.bytes());
-  }
-  lowered.body =
-      fmt::format("shared_depthwise_vectors(geometry, depthwise_vector_layer({}_panels, {}, {}, {}), x0, y, scratch);",
-                  symbol, lowered.functions[0].name, copies ? lowered.functions[1].name : "nullptr", folded);
-  lowered.row_form = RowForm::convolution;
-  lowered.row_step = 1;
-  lowered.band_cycles = std::int64_t{device::window_rows(g)} * (40 + line.bytes() / 5);
-  lowered.trail = depthwise_trail(g, copies);
   return lowered;
 }
 

@@ -12,7 +12,8 @@ namespace mote::compile {
 [[nodiscard]] vectors::End vector_end(const device::ConvGeometry& g, const graph::ChannelTables& tables);
 
 /// Conv2D and Dense whose weights have no zero point; nothing where its loop cannot be emitted.
-[[nodiscard]] std::optional<LoweredOp> vector_conv(const ConvLayer& layer, const std::string& symbol);
+[[nodiscard]] std::optional<LoweredOp> vector_conv(const ConvLayer& layer, const std::string& symbol,
+                                                   const LoweringOptions& options);
 
 /// DepthwiseConv2D whose weights have no zero point; nothing where its loop cannot be emitted.
 [[nodiscard]] std::optional<LoweredOp> vector_depthwise(const DepthwiseLayer& layer, const std::string& symbol,

@@ -15,29 +15,54 @@ using m4::Condition;
 constexpr std::int32_t kStep = 16;          // bytes of a window that a step multiplies
 constexpr std::int32_t kStepsUnrolled = 9;  // of a window; more are a loop
 constexpr std::int32_t kStepsATurn = 4;     // of that loop
-constexpr std::int32_t kMostSegments = 16;
+constexpr std::int32_t kMostRows = 16;      // of a window: device::kMostWindowRows
+constexpr std::int32_t kMostGathers = 32;   // vectors of a window
 
-// Even registers are the sums, r1 and r3 the inputs, r5 weights, r7 output, r9 the jump between segments, r11 counts.
+// Even registers are the sums, r1 and r3 the inputs, r5 weights, r7 rows or output, r9 the step between pixels, r11
+// counts.
 constexpr std::array<Reg, 8> kSums{r0, r2, r4, r6, r8, r10, r12, lr};
+
+// What a run keeps on the stack.
+enum Frame : int { at_y = 0, at_y_end = 4, at_pixels = 8, at_panels = 12, at_windows = 16, at_rows = 20 };
 
 class Emitter {
  public:
   explicit Emitter(const ConvTile& tile)
       : tile_(tile),
-        a_(fmt::format("conv_vectors_p{}_{}x{}_c{}_{}", tile.pixels, tile.segments, tile.run, tile.out_c,
-                       text(tile.end))) {}
+        a_(fmt::format("conv_vectors_p{}_{}x{}_k{}{}_c{}_{}", tile.pixels, tile.segments, tile.run, tile.kernel_h,
+                       tile.gathers == 0 ? std::string()
+                                         : fmt::format("g{}x{}s{}", tile.gathers, tile.gathered_run, tile.gather_step),
+                       tile.out_c, text(tile.end))) {}
 
   AssemblyFunction emit() {
-    // The order of the members of device::VectorConvJob.
-    enum JobMember : int { job_x = 0, job_x_second = 4, job_y = 8, job_y_end = 12, job_panels = 16, job_jump = 20 };
+    // The order of the members of device::VectorRun.
+    enum RunMember : int { run_rows = 0, run_y = 4, run_panels = 8, run_pixels = 12, run_step = 16, run_windows = 28 };
+    const int frame = (at_rows + 4 * tile_.kernel_h + 7) & ~7;
+    const std::int32_t group_bytes = (tile_.out_c + 3) & ~3;
     a_.enter("r4-r11, lr");
-    a_.ldrd(r1, r2, r0, job_x);
-    a_.ldrd(r7, r3, r0, job_y);
-    a_.ldrd(r5, r9, r0, job_panels);
-    a_.enter("r1-r3");  // the inputs and the outputs' end wait on the stack
-    const Label group = a_.new_label();
+    a_.add(sp, sp, -frame, r1);
+    a_.ldrd(r1, r2, r0, run_rows);
+    a_.str(r2, sp, at_y);
+    a_.ldrd(r2, r3, r0, run_panels);
+    a_.str(r2, sp, at_panels);
+    a_.str(r3, sp, at_pixels);
+    a_.ldr(r9, r0, run_step);
+    if (tile_.gathers > 0) {
+      a_.ldr(r2, r0, run_windows);
+      a_.str(r2, sp, at_windows);
+    }
+    for (std::int32_t ky = 0; ky < tile_.kernel_h; ++ky) {
+      a_.ldr(r2, r1, 4 * ky);
+      a_.str(r2, sp, row(ky));
+    }
+    const Label pixels = a_.new_label(), group = a_.new_label(), done = a_.new_label();
+    a_.loop(pixels);
+    a_.ldr(r5, sp, at_panels);
+    a_.ldr(r7, sp, at_y);
+    a_.add(r0, r7, group_bytes, r1);
+    a_.str(r0, sp, at_y_end);
+    gather();
     a_.loop(group);
-    a_.ldrd(r1, r3, sp, 0);
     if (tail() > 0) {
       a_.constant(r11, tail());
       a_.first_bytes(r11);
@@ -51,13 +76,18 @@ class Emitter {
       values.push_back(q1);
     }
     emit_end(a_, tile_.end, values, r5, r11);
-    a_.ldr(r1, sp, 8);
+    if (segments_are_turns()) a_.ldr(r7, sp, at_y);
+    a_.ldr(r1, sp, at_y_end);
     store();
+    if (segments_are_turns()) a_.str(r7, sp, at_y);
     a_.cmp(r7, r1);
     a_.branch(Condition::ne, group);
-    a_.add(sp, sp, 12, r0);
+    next_pixels(group_bytes, done);
+    a_.jump(pixels);
+    a_.place(done);
+    a_.add(sp, sp, frame, r0);
     a_.leave("r4-r11, pc");
-    AssemblyFunction f{a_.name(), "VectorConvJob", a_.function("pixels in groups of four channels"), a_.bytes(),
+    AssemblyFunction f{a_.name(), "VectorRun", a_.function("pixels in groups of four channels"), a_.bytes(),
                        a_.bytes()};
     f.vectors = true;
     return f;
@@ -67,6 +97,11 @@ class Emitter {
   [[nodiscard]] std::int32_t tail() const { return tile_.run % kStep; }
   [[nodiscard]] std::int32_t whole_steps() const { return tile_.run / kStep; }
   [[nodiscard]] std::int32_t all_steps() const { return tile_.segments * (whole_steps() + (tail() > 0 ? 1 : 0)); }
+
+  /// Then r7 walks over the rows, and the output waits on the stack.
+  [[nodiscard]] bool segments_are_turns() const {
+    return all_steps() > kStepsUnrolled && tile_.segments > 1 && all_steps() / tile_.segments <= kStepsUnrolled;
+  }
 
   void step(bool first, bool partial) {
     if (partial) {
@@ -89,16 +124,83 @@ class Emitter {
       }
     }
   }
-  void next_segment() {
-    a_.add(r1, r1, r9);
-    if (tile_.pixels == 2) a_.add(r3, r3, r9);
+  [[nodiscard]] static int row(std::int32_t ky) { return at_rows + 4 * ky; }
+  /// The inputs of segment s, or of the one at r7, which moves on.
+  void segment(std::int32_t s) {
+    if (tile_.gathers > 0) {
+      a_.ldr(r1, sp, at_windows);
+      if (tile_.pixels == 2) a_.add(r3, r1, tile_.run, r11);
+      return;
+    }
+    a_.ldr(r1, sp, row(s));
+    if (tile_.pixels == 2) a_.add(r3, r1, r9);
+  }
+  void segment_at_r7() {
+    a_.ldr_post(r1, r7, 4);
+    if (tile_.pixels == 2) a_.add(r3, r1, r9);
+  }
+
+  /// The windows of the pixels, one behind the other: runs end in whole vectors, of which the next one writes over what
+  /// is too much.
+  void gather() {
+    if (tile_.gathers == 0) return;
+    const std::int32_t rest = tile_.gathered_run % kStep;
+    if (rest > 0) {
+      a_.constant(r11, rest);
+      a_.first_bytes(r11);
+    }
+    a_.ldr(r3, sp, at_windows);
+    for (int p = 0; p < tile_.pixels; ++p) {
+      for (std::int32_t ky = 0; ky < tile_.kernel_h; ++ky) {
+        for (std::int32_t i = 0; i < tile_.gathers; ++i) {
+          a_.ldr(r1, sp, row(ky));
+          if (p == 1) a_.add(r1, r1, r9);
+          if (i > 0) a_.add(r1, r1, i * tile_.gather_step, r11);
+          for (std::int32_t k = 0; k < tile_.gathered_run / kStep; ++k) {
+            a_.load_bytes(q0, r1, kStep);
+            a_.store_bytes(q0, r3, kStep);
+          }
+          if (rest == 0) continue;
+          a_.where_active(1);
+          a_.load_some_bytes(q0, r1, 0);
+          a_.store_bytes(q0, r3, rest);
+        }
+      }
+    }
+  }
+
+  /// Of an odd number the last but one again.
+  void next_pixels(std::int32_t group_bytes, Label done) {
+    a_.ldr(r0, sp, at_pixels);
+    a_.subs(r0, r0, tile_.pixels);
+    a_.branch(Condition::eq, done);
+    a_.add(r7, r7, tile_.pixels * tile_.out_c - group_bytes, r2);
+    if (tile_.pixels == 2) {
+      const Label even = a_.new_label();
+      a_.lsl(r2, r9, 1);
+      a_.cmp(r0, 1);
+      a_.branch(Condition::ne, even);
+      a_.mov(r2, r9);
+      a_.add(r7, r7, -tile_.out_c, r0);
+      a_.movw(r0, 2);
+      a_.place(even);
+    } else {
+      a_.mov(r2, r9);
+    }
+    a_.str(r0, sp, at_pixels);
+    a_.str(r7, sp, at_y);
+    for (std::int32_t ky = 0; ky < tile_.kernel_h; ++ky) {
+      a_.ldr(r1, sp, row(ky));
+      a_.add(r1, r1, r2);
+      a_.str(r1, sp, row(ky));
+    }
   }
 
   void sums() {
     if (all_steps() <= kStepsUnrolled) {
       bool first = true;
       for (std::int32_t s = 0; s < tile_.segments; ++s) {
-        if (s > 0) next_segment();
+        segment(s);
         for (std::int32_t i = 0; i < whole_steps(); ++i, first = false) step(first, false);
         if (tail() > 0) step(first, true);
         first = false;
@@ -106,17 +208,17 @@ class Emitter {
       return;
     }
     for (std::size_t i = 0; i < static_cast<std::size_t>(4 * tile_.pixels); ++i) a_.movw(kSums[i], 0);
-    const bool segments_are_turns = tile_.segments > 1 && all_steps() / tile_.segments <= kStepsUnrolled;
-    if (segments_are_turns) {
+    if (segments_are_turns()) {
+      a_.add(r7, sp, at_rows, r11);
       turns(tile_.segments, [&] {
+        segment_at_r7();
         for (std::int32_t i = 0; i < whole_steps(); ++i) step(false, false);
         if (tail() > 0) step(false, true);
-        next_segment();
       });
       return;
     }
     for (std::int32_t s = 0; s < tile_.segments; ++s) {
-      if (s > 0) next_segment();
+      segment(s);
       turns(whole_steps() / kStepsATurn, [&] {
         for (std::int32_t i = 0; i < kStepsATurn; ++i) step(false, false);
       });
@@ -159,7 +261,9 @@ class Emitter {
 }  // namespace
 
 bool can_emit(const ConvTile& tile) {
-  return tile.segments <= kMostSegments && tile.run / kStep / kStepsATurn <= 0xffff && tile.out_c <= 0xffff;
+  const std::int32_t gathered = tile.kernel_h * tile.gathers * ((tile.gathered_run + kStep - 1) / kStep);
+  return tile.kernel_h <= kMostRows && gathered <= kMostGathers && tile.gathers * tile.gather_step <= 0xffff &&
+         tile.run / kStep / kStepsATurn <= 0xffff && tile.out_c <= 0x3fff;
 }
 
 AssemblyFunction emit_conv_tile(const ConvTile& tile) { return Emitter(tile).emit(); }

@@ -25,16 +25,23 @@ struct End {
   [[nodiscard]] int vectors() const { return 2 + (left_shifts ? 1 : 0) + (common_shift < 0 ? 1 : 0); }
 };
 
+/// Windows are read in segments, each a run of neighbouring bytes: the rows of a window where they lie, or, gathered
+/// side by side before, the window as one.
 struct ConvTile {
-  int pixels = 2;             ///< 1 or 2
-  std::int32_t segments = 1;  ///< of a window
-  std::int32_t run = 16;      ///< bytes of a segment
+  int pixels = 2;                 ///< at once, 1 or 2; a run of two or more may have an odd number
+  std::int32_t segments = 1;      ///< of a window
+  std::int32_t run = 16;          ///< bytes of a segment
+  std::int32_t kernel_h = 1;      ///< rows that the job has
+  std::int32_t gathers = 0;       ///< runs of each row that are gathered; 0: windows are read where they lie
+  std::int32_t gathered_run = 0;  ///< bytes of one
+  std::int32_t gather_step = 0;   ///< bytes from one to the next
   std::int32_t out_c = 4;
   End end;
 };
 
 /// Whether the loop's code is of a size that makes sense.
 [[nodiscard]] bool can_emit(const ConvTile& tile);
+/// device::VectorRun. Its panels: for each four channels, weights in steps of 16 x 4 channels, then what ends them.
 [[nodiscard]] AssemblyFunction emit_conv_tile(const ConvTile& tile);
 
 /// device::PaddedRun.

@@ -12,7 +12,7 @@ using m4::Condition;
 
 constexpr std::int32_t kChannels = 16;
 constexpr std::int32_t kMostTaps = 49;
-constexpr std::int32_t kMostRows = 16;  // of a window: device::kMostVectorRows
+constexpr std::int32_t kMostRows = 16;  // of a window: device::kMostWindowRows
 
 // r0 is free, r1 the output, r2 the panel, r3 the step between pixels, r4 the rows, r5 what is left of a pixel, r6
 // pixels, r7 the first panel, r8 and r9 where pixel and vector begin in their rows, r10 the step between taps, r11 the
@@ -22,22 +22,22 @@ class Emitter {
   explicit Emitter(const DepthwiseTile& tile) : tile_(tile), a_(name(tile)) {}
 
   AssemblyFunction emit() {
-    // The order of the members of device::DepthwiseVectorJob.
-    enum JobMember : int {
-      job_rows = 0,
-      job_y = 4,
-      job_panels = 8,
-      job_pixels = 12,
-      job_step = 16,
-      job_bytes = 20,
-      job_tap = 24
+    // The order of the members of device::VectorRun.
+    enum RunMember : int {
+      run_rows = 0,
+      run_y = 4,
+      run_panels = 8,
+      run_pixels = 12,
+      run_step = 16,
+      run_bytes = 20,
+      run_tap = 24
     };
     a_.enter("r4-r11, lr");
     a_.vpush(16, 31);
-    a_.ldrd(r4, r1, r0, job_rows);
-    a_.ldrd(r7, r6, r0, job_panels);
-    a_.ldrd(r3, r12, r0, job_step);
-    a_.ldr(r10, r0, job_tap);
+    a_.ldrd(r4, r1, r0, run_rows);
+    a_.ldrd(r7, r6, r0, run_panels);
+    a_.ldrd(r3, r12, r0, run_step);
+    a_.ldr(r10, r0, run_tap);
     a_.movw(r8, 0);
     if (tile_.end.output_zero != 0) a_.constant(lr, tile_.end.output_zero);
     const Label pixel = a_.new_label(), vector = a_.new_label();
@@ -59,8 +59,8 @@ class Emitter {
     a_.branch(Condition::ne, pixel);
     a_.vpop(16, 31);
     a_.leave("r4-r11, pc");
-    AssemblyFunction f{a_.name(), "DepthwiseVectorJob", a_.function("pixels in vectors of sixteen channels"),
-                       a_.bytes(), a_.bytes()};
+    AssemblyFunction f{a_.name(), "VectorRun", a_.function("pixels in vectors of sixteen channels"), a_.bytes(),
+                       a_.bytes()};
     f.vectors = true;
     return f;
   }
