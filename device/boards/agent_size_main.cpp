@@ -1,6 +1,8 @@
 // Firmware around the update agent and nothing else, never run: what the linker keeps of the agent here is what it
 // takes in a product (src/simulation/agent_size_test.cpp reads the map). All of its interface is called, with arguments
 // that the compiler cannot know; its port does nothing.
+//
+// MOTE_AGENT_BYTES  of RAM that an Agent has at most
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +13,7 @@ namespace {
 
 using namespace mote::update;
 
-static_assert(sizeof(Agent) <= 2800, "the RAM that docs/updates.md states");
+static_assert(sizeof(Agent) <= MOTE_AGENT_BYTES, "what the test reckons with");
 
 volatile std::uint32_t unknown;
 

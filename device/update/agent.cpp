@@ -19,8 +19,13 @@ bool is_for_others(Status status) {
          status == Status::decryption_failed;  // its content key is for another group
 }
 
-const device::ModuleHeader& header_at(Port& port, std::uint32_t offset) {
-  return *reinterpret_cast<const device::ModuleHeader*>(port.map(offset));
+/// Whether what a plan borrows is the same as what the device has.
+[[gnu::noinline]] bool is_same(const Bytes& planned, const std::uint8_t* own, std::size_t bytes) {
+  return planned.size == bytes && __builtin_memcmp(planned.data, own, bytes) == 0;
+}
+template <std::size_t N>
+bool is_same(const Bytes& planned, const std::uint8_t (&own)[N]) {
+  return is_same(planned, own, N);
 }
 
 Status status_of(device::Misfit misfit) {
@@ -39,6 +44,11 @@ Status status_of(device::Misfit misfit) {
       return Status::arena_too_large;
   }
   return Status::internal;
+}
+
+/// What is remembered of a module that failed.
+const std::uint8_t (&first_of(const std::uint8_t* digest))[8] {
+  return *reinterpret_cast<const std::uint8_t(*)[8]>(digest);
 }
 
 bool is_zero(const std::uint8_t (&schema)[8]) {
@@ -189,6 +199,13 @@ void Agent::mend(unsigned slot) {
 }
 
 const SlotRecord& Agent::running() const { return record().slot[record().active]; }
+const SlotRecord& Agent::target() const { return record().slot[other()]; }
+
+const std::uint8_t* Agent::in_slot(unsigned slot) { return port_.map(port_.layout().slot(slot)); }
+
+const device::ModuleHeader& Agent::header_in(unsigned slot) {
+  return *reinterpret_cast<const device::ModuleHeader*>(in_slot(slot));
+}
 
 /// The slot for what comes next. Without an active module: the one whose module was never proven.
 unsigned Agent::other() const {
@@ -201,7 +218,7 @@ bool Agent::slot_matches(unsigned slot, const SlotRecord& module) {
   if (module.module_bytes < sizeof(device::ModuleHeader) || module.module_bytes > port_.layout().capacity())
     return false;
   Sha256 hash;
-  hash.update({port_.map(port_.layout().slot(slot)), module.module_bytes});
+  hash.update({in_slot(slot), module.module_bytes});
   std::uint8_t digest[32];
   hash.finish(digest);
   return equal(digest, module.digest);
@@ -220,6 +237,7 @@ void Agent::open_inbox() {
 }
 
 void Agent::begin_messages(std::uint32_t offset) {
+  new (&work_.checking) Checking;
   stage_ = Stage::message;
   at_ = offset;
   refusal_ = Status::ok;
@@ -247,7 +265,7 @@ Status Agent::announce(const Announcement& announcement) {
 
 Status Agent::offer(Source& parcel) {
   if (phase_ != Phase::idle) return Status::busy;
-  offered_ = &parcel;
+  source_ = &parcel;
   phase_ = Phase::checking;
   begin_messages(0);
   begin_window();
@@ -270,14 +288,10 @@ Status Agent::enter(Phase phase) {
 /// The same, without the parcel that was under way.
 Status Agent::finish_parcel(Phase phase) {
   clear_parcel(journal_.draft());
-  MOTE_UPDATE_TRY(enter(phase));
-  close_parcel();
-  return Status::ok;
-}
-
-void Agent::close_parcel() {
   inbox_.close();
-  offered_ = nullptr;
+  source_ = &inbox_;
+  wipe({key_.key, sizeof(key_.key)});
+  return enter(phase);
 }
 
 /// The parcel under way is over. What it left in the other slot is not to be run.
@@ -289,7 +303,6 @@ void Agent::end(Status status) {
   // A commit that fails leaves the old record: after a start the parcel is judged again.
   static_cast<void>(finish_parcel(Phase::idle));
   phase_ = Phase::idle;
-  close_parcel();
   head_.clear();
 }
 
@@ -298,7 +311,7 @@ Status Agent::reject(Status status) {
   Record& next = journal_.edit();
   const unsigned failed = phase_ == Phase::trial ? next.active : other();
   for (unsigned i = kFailedCount - 1; i > 0; --i) copy(next.failed[i], next.failed[i - 1]);
-  copy(next.failed[0], Bytes(next.slot[failed].digest).part(0, sizeof(next.failed[0])));
+  copy(next.failed[0], first_of(next.slot[failed].digest));
   next.last_sequence = next.slot[failed].sequence;
   if (phase_ == Phase::trial)
     next.active = next.slot[1 - failed].proven != 0 ? static_cast<std::uint8_t>(1 - failed) : kNoSlot;
@@ -309,7 +322,7 @@ Status Agent::reject(Status status) {
 
 bool Agent::failed_before(Bytes digest) const {
   for (const auto& failed : record().failed) {
-    if (equal(failed, digest.part(0, sizeof(failed)))) return true;
+    if (equal(failed, first_of(digest.data))) return true;
   }
   return false;
 }
@@ -317,29 +330,48 @@ bool Agent::failed_before(Bytes digest) const {
 // ---- steps
 
 Progress Agent::step() {
+  Status status = Status::ok;
   switch (phase_) {
     case Phase::idle:
-      return idle_step();
+      watch_module();
+      return Progress::idle;
     case Phase::preparing:
-      return prepare_step();
+      status = prepare_step();
+      break;
     case Phase::receiving:
     case Phase::checking:
-      return check_step();
     case Phase::installing:
-      return install_step();
+      status = parcel_step();
+      if (status == Status::waiting) return wait();
+      break;
     case Phase::testing:
-      return test_step();
+    case Phase::trial:
+      status = phase_ == Phase::testing ? test_step() : trial_step();
+      if (status == Status::waiting) return Progress::waiting;
+      if (status == Status::ok) return Progress::worked;
+      at_ = 0;
+      static_cast<void>(reject(status));
+      return Progress::worked;
     case Phase::shadowing:
       return Progress::waiting;
-    case Phase::trial:
-      return trial_step();
   }
-  return Progress::idle;
+  if (status != Status::ok) end(status);
+  return Progress::worked;
 }
 
-Progress Agent::idle_step() {
-  watch_module();
-  return Progress::idle;
+/// Judges the parcel's messages one after the other, as far as they have arrived, and installs what they bring.
+Status Agent::parcel_step() {
+  switch (stage_) {
+    case Stage::message:
+      return message_step();
+    case Stage::carried:
+      return carried_step();
+    case Stage::write:
+      return write_step();
+    case Stage::verify:
+      return verify_step();
+  }
+  return Status::internal;
 }
 
 /// One block of the running module is looked at.
@@ -355,19 +387,21 @@ void Agent::watch_module() {
   if (++block_ >= BlockMacs::count(module.module_bytes)) block_ = 0;
 }
 
+std::uint32_t Agent::arrived() const { return is_offered() ? at_ : inbox_.stored_count(); }
+
 void Agent::begin_window() {
-  window_.began_s = port_.clock_s();
+  window_.began_s = clock_s();
   window_.inferences = 0;
-  window_.arrived = offered_ != nullptr ? at_ : inbox_.stored_count();
+  window_.arrived = arrived();
 }
 
 /// Whether a sender did too little for too long.
 bool Agent::is_window_over() {
   if (policy_.windows == 0) return false;
-  const std::uint32_t arrived = (offered_ != nullptr ? at_ : inbox_.stored_count()) - window_.arrived;
-  const std::uint32_t whole = offered_ != nullptr ? offered_->bytes() : inbox_.block_count();
-  const std::uint64_t clock = port_.clock_s();
-  if (arrived > whole / policy_.windows || clock < window_.began_s || (clock != 0 && window_.began_s == 0))
+  const std::uint32_t whole = is_offered() ? source_->bytes() : inbox_.block_count();
+  const std::uint32_t clock = clock_s();
+  if (arrived() - window_.arrived > whole / policy_.windows || clock < window_.began_s ||
+      (clock != 0 && window_.began_s == 0))
     begin_window();
   if (clock != 0) return policy_.window_s != 0 && clock - window_.began_s > policy_.window_s;
   return policy_.window_inferences != 0 && window_.inferences > policy_.window_inferences;
@@ -385,54 +419,33 @@ Progress Agent::wait() {
   return Progress::waiting;
 }
 
-Progress Agent::prepare_step() {
+Status Agent::prepare_step() {
   const Layout& layout = port_.layout();
   if (at_ < layout.inbox_bytes) {
-    if (!port_.erase_sector(layout.inbox + at_)) {
-      end(Status::flash_failed);
-      return Progress::worked;
-    }
+    if (!port_.erase_sector(layout.inbox + at_)) return Status::flash_failed;
     at_ += layout.sector_bytes;
-    return Progress::worked;
+    return Status::ok;
   }
   journal_.edit();
-  if (enter(Phase::receiving) != Status::ok) return Progress::waiting;
+  MOTE_UPDATE_TRY(enter(Phase::receiving));
   open_inbox();
-  return Progress::worked;
-}
-
-/// Judges the parcel's messages one after the other, as far as they have arrived.
-Progress Agent::check_step() {
-  Status status = Status::ok;
-  switch (stage_) {
-    case Stage::message:
-      status = message_step();
-      break;
-    case Stage::carried:
-      status = carried_step();
-      break;
-    default:
-      status = Status::internal;
-      break;
-  }
-  if (status == Status::waiting) return wait();
-  if (status != Status::ok) end(status);
-  return Progress::worked;
+  return Status::ok;
 }
 
 Status Agent::message_step() {
-  if (source().bytes() == 0) return Status::truncated;
-  if (at_ == source().bytes()) {
+  const std::uint32_t total = source_->bytes();
+  if (total == 0 || at_ > total) return Status::truncated;
+  if (at_ == total) {
     // Nothing of it was for this device, or nothing was left to do. A parcel of statements alone is a success, if one
     // of them was new.
     end(refusal_ == Status::replayed && took_statement_ ? Status::ok : refusal_);
     return Status::ok;
   }
-  if (at_ > source().bytes()) return Status::truncated;
-  const std::uint32_t left = source().bytes() - at_;
+  const std::uint32_t left = total - at_;
   const std::uint32_t count = left < kMaxHeadBytes ? left : kMaxHeadBytes;
-  MOTE_UPDATE_TRY(source().read(at_, {message_, count}));
-  const Bytes start{message_, count};
+  Checking& work = work_.checking;
+  MOTE_UPDATE_TRY(source_->read(at_, {work.message, count}));
+  const Bytes start{work.message, count};
   Message message;
   MOTE_UPDATE_TRY(read_message(start, left, message));
   Status status = Status::ok;
@@ -447,11 +460,10 @@ Status Agent::message_step() {
       status = read_bundle_head(start, left, head_);
       if (status == Status::ok) message.bytes = head_.payload_offset + head_.payload_bytes;
       if (status == Status::ok) status = judge(head_.plan);
-      if (status == Status::ok) status = tag_.begin(head_.plan, identity());
+      if (status == Status::ok) status = work.tag.begin(head_.plan, identity(), key_);
       if (status == Status::ok) {
         message_offset_ = at_;
         at_ = 0;
-        hash_ = Sha256();
         stage_ = Stage::carried;
         return Status::ok;
       }
@@ -497,9 +509,9 @@ std::uint64_t Agent::now_s() const {
 
 /// Everything that can be said about a bundle from its signed head, cheap questions first.
 Status Agent::judge(const Plan& plan) {
-  if (!equal(plan.vendor, identity().vendor)) return Status::wrong_vendor;
-  if (!equal(plan.klass, identity().klass)) return Status::wrong_class;
-  if (plan.device.size != 0 && !equal(plan.device, identity().device)) return Status::wrong_device;
+  if (!is_same(plan.vendor, identity().vendor)) return Status::wrong_vendor;
+  if (!is_same(plan.klass, identity().klass)) return Status::wrong_class;
+  if (plan.device.size != 0 && !is_same(plan.device, identity().device)) return Status::wrong_device;
   MOTE_UPDATE_TRY(trust_.verify(head_));
   MOTE_UPDATE_TRY(judge_freshness(plan));
   return judge_fit(plan);
@@ -513,7 +525,7 @@ bool Agent::is_repair(const Plan& plan) const {
   bool remembered = false;
   for (const SlotRecord& slot : now.slot) {
     if (slot.sequence != plan.sequence) continue;
-    if (equal(plan.module_digest, slot.digest)) return true;
+    if (is_same(plan.module_digest, slot.digest)) return true;
     remembered = true;
   }
   return !remembered;
@@ -523,12 +535,12 @@ Status Agent::judge_freshness(const Plan& plan) {
   const Record& now = record();
   if (failed_before(plan.module_digest)) return Status::failed_before;
   const bool is_active =
-      has_module() && plan.sequence == running().sequence && equal(plan.module_digest, running().digest);
+      has_module() && plan.sequence == running().sequence && is_same(plan.module_digest, running().digest);
   if (is_active) return Status::replayed;
   const bool repair = is_repair(plan);
   // An installation that was broken off goes on.
   const bool again = plan.sequence == now.tried_sequence && plan.sequence > now.confirmed_sequence &&
-                     equal(plan.module_digest, now.slot[other()].digest);
+                     is_same(plan.module_digest, target().digest);
   if (plan.sequence <= now.tried_sequence && !repair && !again) return Status::rollback;
   if (plan.sequence > trust_.keys().highest_sequence) return Status::out_of_range;
   if (plan.sequence < now.expected_sequence && !repair) return Status::stale;
@@ -549,7 +561,7 @@ Status Agent::judge_fit(const Plan& plan) {
   if (plan.is_delta) {
     if (!has_module()) return Status::wrong_base;
     const SlotRecord& base = running();
-    if (plan.base_bytes != base.module_bytes || !equal(plan.base_digest, base.digest)) return Status::wrong_base;
+    if (plan.base_bytes != base.module_bytes || !is_same(plan.base_digest, base.digest)) return Status::wrong_base;
   } else if (plan.carried_bytes != plan.module_bytes + (plan.encryption_info.size == 0 ? 0 : kTagBytes)) {
     return Status::wrong_size;
   }
@@ -561,18 +573,18 @@ Status Agent::carried_step() {
   const std::uint32_t bytes = head_.plan.carried_bytes;
   for (unsigned i = 0; i < kHashAtOnce / kPageBytes && at_ < bytes; ++i) {
     const std::uint32_t count = bytes - at_ < kPageBytes ? bytes - at_ : kPageBytes;
-    MOTE_UPDATE_TRY(source().read(message_offset_ + head_.payload_offset + at_, {page_, count}));
-    hash_.update({page_, count});
-    tag_.update({page_, count});
+    MOTE_UPDATE_TRY(source_->read(message_offset_ + head_.payload_offset + at_, {page_, count}));
+    work_.checking.hash.update({page_, count});
+    work_.checking.tag.update({page_, count});
     at_ += count;
   }
   if (at_ < bytes) return Status::ok;
   if (port_.battery_percent() < head_.plan.minimum_battery_percent) return Status::waiting;
-  Sha256 whole = hash_;  // a copy: this place may be reached again
+  Sha256 whole = work_.checking.hash;  // a copy: this place may be reached again
   std::uint8_t digest[32];
   whole.finish(digest);
-  if (!equal(digest, head_.plan.carried_digest)) return Status::digest_mismatch;
-  MOTE_UPDATE_TRY(tag_.finish());
+  if (!is_same(head_.plan.carried_digest, digest)) return Status::digest_mismatch;
+  MOTE_UPDATE_TRY(work_.checking.tag.finish());
   return begin_install();
 }
 
@@ -585,7 +597,7 @@ Status Agent::begin_install() {
   Record& next = journal_.edit();
   SlotRecord& target = next.slot[other()];
   const bool goes_on =
-      target.proven == 0 && target.sequence == plan.sequence && equal(target.digest, plan.module_digest);
+      target.proven == 0 && target.sequence == plan.sequence && is_same(plan.module_digest, target.digest);
   if (!goes_on) {
     target = {};
     target.sequence = plan.sequence;
@@ -595,7 +607,7 @@ Status Agent::begin_install() {
   }
   if (plan.sequence > next.tried_sequence) next.tried_sequence = plan.sequence;
   next.phase = Phase::installing;
-  next.from_inbox = offered_ == nullptr ? 1 : 0;
+  next.from_inbox = is_offered() ? 0 : 1;
   next.message_offset = message_offset_;
   next.shadow_wanted = plan.requirements.shadow_inferences;
   next.shadow_permille = plan.requirements.shadow_permille;
@@ -603,8 +615,8 @@ Status Agent::begin_install() {
   next.done = next.agreed = 0;
   MOTE_UPDATE_TRY(journal_.commit());
   Bytes base;
-  if (plan.is_delta) base = {port_.map(module_offset()), plan.base_bytes};
-  MOTE_UPDATE_TRY(payload_.begin(source(), message_offset_ + head_.payload_offset, plan, identity(), base));
+  if (plan.is_delta) base = {in_slot(record().active), plan.base_bytes};
+  new (&work_.writing) Writing(*source_, message_offset_ + head_.payload_offset, plan, key_, base);
   phase_ = Phase::installing;
   stage_ = Stage::write;
   at_ = 0;
@@ -624,43 +636,26 @@ Status Agent::resume_install() {
   return enter(Phase::idle);
 }
 
-Progress Agent::install_step() {
-  Status status = Status::ok;
-  switch (stage_) {
-    case Stage::write:
-      status = write_step();
-      break;
-    case Stage::verify:
-      status = verify_step();
-      break;
-    default:
-      status = Status::internal;
-      break;
-  }
-  if (status == Status::waiting) return wait();
-  if (status != Status::ok) end(status);
-  return Progress::worked;
-}
-
 /// Bytes after which progress is noted: about an eighth of the module, whole sectors.
 std::uint32_t Agent::stride() const {
   const std::uint32_t sector = port_.layout().sector_bytes;
-  return (record().slot[other()].module_bytes / 8 / sector + 1) * sector;
+  return (target().module_bytes / 8 / sector + 1) * sector;
 }
 
 Status Agent::write_step() {
   const Layout& layout = port_.layout();
-  const SlotRecord& target = record().slot[other()];
+  const std::uint32_t module_bytes = target().module_bytes;
   const std::uint32_t slot = layout.slot(other());
-  const std::uint32_t resume = record().progress * stride();  // what lies before is written
+  const std::uint32_t stride = this->stride();
+  const std::uint32_t resume = record().progress * stride;  // what lies before is written
   // A page a step; pages that are written already cost no flash, only decoding.
-  const std::uint32_t count = target.module_bytes - at_ < kPageBytes ? target.module_bytes - at_ : kPageBytes;
+  const std::uint32_t count = module_bytes - at_ < kPageBytes ? module_bytes - at_ : kPageBytes;
   if (at_ >= resume && at_ % layout.sector_bytes == 0 &&
       !(policy_.plants(PlantedBug::trusts_half_erased) && is_blank({port_.map(slot + at_), layout.sector_bytes})) &&
       !port_.erase_sector(slot + at_))
     return Status::flash_failed;
-  MOTE_UPDATE_TRY(payload_.next({page_, count}));
-  if (policy_.plants(PlantedBug::good_before_last_write) && at_ + count == target.module_bytes) {
+  MOTE_UPDATE_TRY(work_.writing.payload.next({page_, count}));
+  if (policy_.plants(PlantedBug::good_before_last_write) && at_ + count == module_bytes) {
     journal_.edit().phase = Phase::testing;
     MOTE_UPDATE_TRY(journal_.commit());
   }
@@ -671,33 +666,32 @@ Status Agent::write_step() {
     if (!port_.program(slot + at_, {page_, padded})) return Status::flash_failed;
   }
   at_ += count;
-  if (at_ == target.module_bytes) {
+  if (at_ == module_bytes) {
     stage_ = Stage::verify;
     at_ = 0;
-    hash_ = Sha256();
-  } else if (at_ > resume && at_ % stride() == 0) {
+    new (&work_.verifying) Verifying;
+  } else if (at_ > resume && at_ % stride == 0) {
     Record& next = journal_.edit();
-    next.progress = static_cast<std::uint8_t>(at_ / stride());
+    next.progress = static_cast<std::uint8_t>(at_ / stride);
     MOTE_UPDATE_TRY(journal_.commit());
   }
   return Status::ok;
 }
 
 Status Agent::verify_step() {
-  const SlotRecord& target = record().slot[other()];
-  const std::uint32_t left = target.module_bytes - at_;
+  const SlotRecord& module = target();
+  const std::uint32_t left = module.module_bytes - at_;
   const std::uint32_t count = left < kHashAtOnce ? left : kHashAtOnce;
-  const std::uint32_t slot = port_.layout().slot(other());
-  hash_.update({port_.map(slot + at_), count});
+  const device::ModuleHeader& header = header_in(other());
+  work_.verifying.hash.update({reinterpret_cast<const std::uint8_t*>(&header) + at_, count});
   at_ += count;
-  if (at_ < target.module_bytes) return Status::ok;
+  if (count < left) return Status::ok;
   std::uint8_t digest[32];
-  hash_.finish(digest);
-  if (!equal(digest, target.digest)) return Status::digest_mismatch;
+  work_.verifying.hash.finish(digest);
+  if (!equal(digest, module.digest)) return Status::digest_mismatch;
   const Port::Runtime& has = port_.runtime();
-  const device::ModuleHeader& header = header_at(port_, slot);
   Status fits = status_of(
-      device::misfit(header, target.module_bytes, {has.core, has.isa_features, has.arena_bytes, has.arena_align}));
+      device::misfit(header, module.module_bytes, {has.core, has.isa_features, has.arena_bytes, has.arena_align}));
   // A manifest that wants less than its module does not help it in.
   if (fits == Status::ok && header.stack_bytes > has.stack_bytes) fits = Status::arena_too_large;
   if (fits == Status::ok) fits = judge_schemas(header.sensor_schema, header.feature_schema, has);
@@ -709,35 +703,27 @@ Status Agent::verify_step() {
 // ---- proving
 
 /// One of the module's own vectors.
-Progress Agent::test_step() {
-  const std::uint32_t slot = port_.layout().slot(other());
-  const device::ModuleHeader& header = header_at(port_, slot);
-  const SlotRecord& target = record().slot[other()];
-  if (!vectors_fit(header, target.module_bytes)) {
-    static_cast<void>(reject(Status::malformed));
-    return Progress::worked;
-  }
-  const std::uint32_t pair = header.input_bytes + header.output_bytes;
+Status Agent::test_step() {
+  const unsigned slot = other();
+  const device::ModuleHeader& header = header_in(slot);
+  if (!vectors_fit(header, target().module_bytes)) return Status::malformed;
   if (at_ < header.vectors_count) {
-    const std::uint8_t* vector = port_.map(slot + header.vectors_offset + at_ * pair);
-    const std::uint8_t* output = port_.invoke(slot, true, {vector, header.input_bytes});
-    if (output == nullptr ||
-        !equal({output, header.output_bytes}, {vector + header.input_bytes, header.output_bytes})) {
-      static_cast<void>(reject(Status::self_test_failed));
-      return Progress::worked;
-    }
+    const std::uint32_t pair = header.input_bytes + header.output_bytes;
+    const std::uint8_t* vector = reinterpret_cast<const std::uint8_t*>(&header) + header.vectors_offset + at_ * pair;
+    const std::uint8_t* output = port_.invoke(port_.layout().slot(slot), true, {vector, header.input_bytes});
+    if (output == nullptr || !equal({output, header.output_bytes}, {vector + header.input_bytes, header.output_bytes}))
+      return Status::self_test_failed;
     ++at_;
-    return Progress::worked;
+    return Status::ok;
   }
   // A module with state cannot be run now and then beside another one: it goes straight to its trial.
-  const bool shadow = record().shadow_wanted != 0 && has_module() && header.reset_offset == 0;
-  if (!shadow) {
+  if (record().shadow_wanted != 0 && has_module() && header.reset_offset == 0) {
+    journal_.edit();
+    static_cast<void>(begin_proving(Phase::shadowing));
+  } else {
     static_cast<void>(begin_trial());
-    return Progress::worked;
   }
-  journal_.edit();
-  static_cast<void>(begin_proving(Phase::shadowing));
-  return Progress::worked;
+  return Status::ok;
 }
 
 /// With the record under edit: nothing has been inferred in this phase yet.
@@ -759,23 +745,17 @@ Status Agent::begin_trial() {
 
 /// When the trial is over, what the device knows the module by is written, a few blocks at a time: until then nothing
 /// but the journal says that it is to be run, and a lost journal does not make it one that was confirmed.
-Progress Agent::trial_step() {
-  if (done_ < record().trial_wanted) return Progress::waiting;
+Status Agent::trial_step() {
+  if (done_ < record().trial_wanted) return Status::waiting;
   const unsigned slot = record().active;
-  const SlotRecord& module = record().slot[slot];
+  const SlotRecord& module = running();
   BlockMacs macs(port_, identity().device_key);
-  Status status = at_ == 0 ? macs.begin(slot) : Status::ok;
-  if (status == Status::ok) status = macs.write(slot, module, at_);
+  if (at_ == 0) MOTE_UPDATE_TRY(macs.begin(slot));
+  MOTE_UPDATE_TRY(macs.write(slot, module, at_));
   at_ += BlockMacs::kAtOnce;
-  if (status == Status::ok && at_ >= BlockMacs::count(module.module_bytes)) {
-    status = macs.finish(slot, module);
-    if (status == Status::ok) status = confirm();
-  }
-  if (status != Status::ok) {
-    at_ = 0;
-    static_cast<void>(reject(status));
-  }
-  return Progress::worked;
+  if (at_ < BlockMacs::count(module.module_bytes)) return Status::ok;
+  MOTE_UPDATE_TRY(macs.finish(slot, module));
+  return confirm();
 }
 
 Status Agent::confirm() {
@@ -805,10 +785,10 @@ void Agent::inferred(Bytes input, Bytes output) {
   if (phase_ == Phase::trial) {
     if (done_ < record().trial_wanted) static_cast<void>(note_inference(record().trial_wanted));
   } else if (phase_ == Phase::shadowing) {
-    const std::uint32_t slot = port_.layout().slot(other());
     const std::uint32_t expected = first_class(output);
-    const device::ModuleHeader& header = header_at(port_, slot);
-    const std::uint8_t* shadow = header.input_bytes == input.size ? port_.invoke(slot, true, input) : nullptr;
+    const device::ModuleHeader& header = header_in(other());
+    const std::uint8_t* shadow =
+        header.input_bytes == input.size ? port_.invoke(port_.layout().slot(other()), true, input) : nullptr;
     if (shadow == nullptr) {
       static_cast<void>(reject(Status::shadow_disagrees));
       return;

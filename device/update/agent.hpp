@@ -2,10 +2,11 @@
 // The update agent: a state machine that takes a parcel from anywhere, judges it, installs what it brings into the slot
 // that is not in use, lets it prove itself, and keeps it or goes back. docs/updates.md, "States".
 //
-// One object, about 2.5 KiB, no heap. The board's program calls `start` once after a reset, `step` whenever it has
+// One object, 2.4 KiB, no heap. The board's program calls `start` once after a reset, `step` whenever it has
 // time, `inferred` after each inference of the active module. Nothing here blocks for longer than one signature, one
 // sector's erase or one inference.
 
+#include "abi/module.hpp"
 #include "update/crypto.hpp"
 #include "update/inbox.hpp"
 #include "update/journal.hpp"
@@ -106,9 +107,41 @@ class Agent {
  private:
   enum class Stage : std::uint8_t { message, carried, write, verify };
 
+  // A parcel is judged, then a payload written, then a slot verified; what the three need of memory is never needed
+  // together.
+  struct InPlace {
+    static void* operator new(std::size_t, void* at) noexcept { return at; }
+  };
+  /// Stage::message and Stage::carried, from begin_messages() on.
+  struct Checking : InPlace {
+    Sha256 hash;  // of what travelled
+    TagCheck tag;
+    std::uint8_t message[kMaxHeadBytes];
+  };
+  /// Stage::write.
+  struct Writing : InPlace {
+    Payload payload;
+    template <class... T>
+    explicit Writing(T&&... arguments) : payload(arguments...) {}
+  };
+  /// Stage::verify.
+  struct Verifying : InPlace {
+    Sha256 hash;  // of the slot
+  };
+  union Work {
+    Work() {}
+    Checking checking;
+    Writing writing;
+    Verifying verifying;
+  };
+
   unsigned other() const;
+  // Not inlined: what many ask is there once.
   [[gnu::noinline]] const SlotRecord& running() const;  // with has_module()
-  Source& source() { return offered_ != nullptr ? *offered_ : inbox_; }
+  [[gnu::noinline]] const SlotRecord& target() const;   // of the other slot
+  [[gnu::noinline]] const std::uint8_t* in_slot(unsigned slot);
+  const device::ModuleHeader& header_in(unsigned slot);
+  bool is_offered() const { return source_ != &inbox_; }
   std::uint64_t now_s() const;
   std::uint32_t stride() const;
   bool failed_before(Bytes digest) const;
@@ -124,18 +157,19 @@ class Agent {
   void begin_messages(std::uint32_t offset);
   Status enter(Phase phase);
   Status finish_parcel(Phase phase);
-  void close_parcel();
   void end(Status status);
   Status reject(Status status);
 
+  /// Windows are short: the lower half of the clock is enough.
+  std::uint32_t clock_s() { return static_cast<std::uint32_t>(port_.clock_s()); }
+  std::uint32_t arrived() const;
   void begin_window();
   bool is_window_over();
   Progress wait();
   void watch_module();
 
-  Progress idle_step();
-  Progress prepare_step();
-  Progress check_step();
+  Status prepare_step();
+  Status parcel_step();
   Status message_step();
   Status take_keys(Bytes message);
   Status take_time(Bytes message);
@@ -146,43 +180,42 @@ class Agent {
   Status carried_step();
 
   Status begin_install();
-  Progress install_step();
   Status write_step();
   Status verify_step();
 
-  Progress test_step();
+  Status test_step();
   Status begin_proving(Phase phase);
   Status begin_trial();
-  Progress trial_step();
+  Status trial_step();
   Status confirm();
   Status note_inference(std::uint16_t wanted);
 
+  // What is small comes first: where instructions of 16 bits reach it.
   Port& port_;
-  Policy policy_;
-  Journal journal_;
-  Trust trust_;
 
   // What is under way; forgotten with a reset.
   Phase phase_ = Phase::idle;
   Stage stage_ = Stage::message;
   Status refusal_ = Status::ok;       // of a bundle of this parcel that was passed over
+  bool took_statement_ = false;       // of this parcel
   std::uint32_t at_ = 0;              // in the parcel, the payload, the slot or the table: by phase and stage
   std::uint32_t message_offset_ = 0;  // of the bundle that is being worked on
   std::uint32_t block_ = 0;           // of the running module, looked at next
   std::uint16_t done_ = 0, agreed_ = 0;
-  bool took_statement_ = false;  // of this parcel
   struct {
-    std::uint64_t began_s = 0;     // by the clock
+    std::uint32_t began_s = 0;     // by the clock
     std::uint32_t inferences = 0;  // since it began
     std::uint32_t arrived = 0;     // when it began
   } window_;
+  Source* source_ = &inbox_;  // of the parcel
   Inbox inbox_;
-  Source* offered_ = nullptr;
-  Sha256 hash_;
-  TagCheck tag_;
-  Payload payload_;
-  BundleHead head_;  // borrows from message_
-  std::uint8_t message_[kMaxHeadBytes];
+
+  Policy policy_;
+  Trust trust_;
+  Journal journal_;
+  BundleHead head_;  // borrows from Checking::message; what it says in plain values outlives that
+  ContentKey key_;   // of the bundle's payload, if it is encrypted
+  Work work_;
   std::uint8_t page_[kPageBytes];
 };
 

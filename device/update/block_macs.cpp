@@ -13,24 +13,30 @@ Bytes bytes_of(const TableHeader& header, std::size_t count = sizeof(TableHeader
 
 }  // namespace
 
-void BlockMacs::header_mac(const TableHeader& header, std::uint8_t (&out)[32]) const {
+void BlockMacs::mac(Bytes first, Bytes rest, std::uint8_t (&out)[32]) const {
   HmacSha256 mac(key_);
-  mac.update(bytes_of(header, sizeof(TableHeader) - sizeof(header.mac)));
+  mac.update(first);
+  mac.update(rest);
   mac.finish(out);
 }
 
-void BlockMacs::block_mac(unsigned slot, const SlotRecord& module, std::uint32_t block, std::uint8_t* out) {
+void BlockMacs::header_mac(const TableHeader& header, std::uint8_t (&out)[32]) const {
+  mac(bytes_of(header, sizeof(TableHeader) - sizeof(header.mac)), {}, out);
+}
+
+void BlockMacs::block_mac(unsigned slot, const SlotRecord& module, std::uint32_t block, std::uint8_t* out) const {
   const std::uint32_t offset = block * kMacBlockBytes;
   const std::uint32_t left = module.module_bytes - offset;
   // The block's place and the module's sequence belong to it: a block moved or kept from before is another block.
-  std::uint8_t place[16] = {};
-  for (unsigned i = 0; i < 8; ++i) place[i] = static_cast<std::uint8_t>(module.sequence >> (8 * i));
-  for (unsigned i = 0; i < 4; ++i) place[8 + i] = static_cast<std::uint8_t>(block >> (8 * i));
-  HmacSha256 mac(key_);
-  mac.update(place);
-  mac.update({port_.map(port_.layout().slot(slot) + offset), left < kMacBlockBytes ? left : kMacBlockBytes});
+  // Little-endian, as all in flash.
+  struct {
+    std::uint64_t sequence;
+    std::uint32_t block;
+    std::uint32_t zeros;
+  } const place{module.sequence, block, 0};
   std::uint8_t whole[32];
-  mac.finish(whole);
+  mac({reinterpret_cast<const std::uint8_t*>(&place), sizeof(place)},
+      {port_.map(port_.layout().slot(slot) + offset), left < kMacBlockBytes ? left : kMacBlockBytes}, whole);
   copy(out, {whole, 8});
 }
 
@@ -61,17 +67,17 @@ Status BlockMacs::write(unsigned slot, const SlotRecord& module, std::uint32_t f
 }
 
 Status BlockMacs::identify(unsigned slot, SlotRecord& module) {
-  TableHeader header;
-  port_.read(port_.layout().table(slot), {reinterpret_cast<std::uint8_t*>(&header), sizeof(header)});
+  const auto& header = *reinterpret_cast<const TableHeader*>(port_.map(port_.layout().table(slot)));
   std::uint8_t mac[32];
   header_mac(header, mac);
-  if (header.magic != kTableMagic || !equal_constant_time({mac, sizeof(header.mac)}, header.mac))
+  if (header.magic != kTableMagic || !equal_constant_time({mac, sizeof(header.mac)}, header.mac) ||
+      header.module_bytes > port_.layout().capacity())
     return Status::malformed;
-  module = {};
   module.sequence = header.sequence;
   module.module_bytes = header.module_bytes;
+  module.proven = 0;
   copy(module.digest, header.digest);
-  return module.module_bytes <= port_.layout().capacity() ? Status::ok : Status::malformed;
+  return Status::ok;
 }
 
 bool BlockMacs::is_sound(unsigned slot, const SlotRecord& module, std::uint32_t block) {

@@ -40,8 +40,9 @@ class BlockMacs {
   [[nodiscard]] bool is_sound(unsigned slot, const SlotRecord& module, std::uint32_t block);
 
  private:
+  [[gnu::noinline]] void mac(Bytes first, Bytes rest, std::uint8_t (&out)[32]) const;
   void header_mac(const TableHeader& header, std::uint8_t (&out)[32]) const;
-  void block_mac(unsigned slot, const SlotRecord& module, std::uint32_t block, std::uint8_t* out);
+  void block_mac(unsigned slot, const SlotRecord& module, std::uint32_t block, std::uint8_t* out) const;
 
   Port& port_;
   Bytes key_;

@@ -6,8 +6,11 @@
 
 namespace mote::update {
 
+// Both are aligned to 8 bytes, because gcc then keeps them in a pair of a 32-bit core's registers. What is aligned to 4
+// it puts together on the stack first: the agent was 1,386 bytes of flash and 152 of stack larger (agent_size_test).
+
 /// Bytes that somebody else keeps alive.
-struct Bytes {
+struct alignas(8) Bytes {
   const std::uint8_t* data = nullptr;
   std::size_t size = 0;
 
@@ -25,7 +28,7 @@ struct Bytes {
 };
 
 /// Bytes to be written.
-struct MutableBytes {
+struct alignas(8) MutableBytes {
   std::uint8_t* data = nullptr;
   std::size_t size = 0;
 
@@ -66,7 +69,7 @@ constexpr std::size_t length(const char* text) {
 }
 inline Bytes bytes_of_text(const char* text) { return {reinterpret_cast<const std::uint8_t*>(text), length(text)}; }
 
-inline void copy(std::uint8_t* to, Bytes from) {
+[[gnu::noinline]] inline void copy(std::uint8_t* to, Bytes from) {
   for (std::size_t i = 0; i < from.size; ++i) to[i] = from.data[i];
 }
 template <std::size_t N>

@@ -5,17 +5,19 @@
 namespace mote::update {
 namespace {
 
-constexpr std::size_t kWrappedBytes = 40;       // a key of 32 bytes
-constexpr std::size_t kMaxStructureBytes = 64;  // what is hashed beside keys and ciphertext
+constexpr std::size_t kWrappedBytes = 40;  // a key of 32 bytes
 constexpr std::size_t kMaxProtectedBytes = 16;
 
-struct EncryptHeader {
-  Bytes protected_header;
-  Bytes nonce;
-};
+// What is hashed beside keys and ciphertext. The protected headers in both have one encoding: {1: algorithm}.
+
+/// Enc_structure, RFC 9052, 5.3: ["Encrypt", {1: 24}, h''].
+constexpr std::uint8_t kEncStructure[] = {0x83, 0x67, 'E',  'n',  'c',  'r',  'y', 'p',
+                                          't',  0x44, 0xa1, 0x01, 0x18, 0x18, 0x40};
+/// COSE_KDF_Context of a recipient, RFC 9053, 5.2: [A128KW, [nil, nil, nil], [nil, nil, nil], [128, {1: -29}]].
+constexpr std::uint8_t kKeyWrapContext[] = {0x84, 0x22, 0x83, 0xf6, 0xf6, 0xf6, 0x83, 0xf6, 0xf6,
+                                            0xf6, 0x82, 0x18, 0x80, 0x44, 0xa1, 0x01, 0x38, 0x1c};
 
 struct Recipient {
-  Bytes protected_header;
   std::int32_t algorithm = 0;
   Bytes ephemeral_key;
   Bytes wrapped_key;
@@ -43,23 +45,23 @@ Bytes read_ephemeral_key(CborReader& reader) {
   return reader.bytes(32);
 }
 
-void read_header(CborReader& reader, EncryptHeader& out) {
+/// @return the nonce.
+Bytes read_header(CborReader& reader) {
   if (reader.tag() != kTagEncrypt) reader.fail(Status::malformed);
   reader.array(4);
-  out.protected_header = reader.bytes();
-  if (read_algorithm(reader, out.protected_header) != kAlgorithmChaCha20Poly1305)
-    reader.fail(Status::unsupported_algorithm);
+  if (read_algorithm(reader, reader.bytes()) != kAlgorithmChaCha20Poly1305) reader.fail(Status::unsupported_algorithm);
   reader.map(1);
   reader.number(5);
-  out.nonce = reader.bytes(sizeof(ContentKey::nonce));
+  const Bytes nonce = reader.bytes(sizeof(ContentKey::nonce));
   reader.null();  // the ciphertext is the payload
+  return nonce;
 }
 
 /// RFC 9053, 6.2.1 and 6.4.1: key wrap protects its own header, so it has none; key agreement protects it by the KDF.
 void read_recipient(CborReader& reader, Recipient& out) {
   reader.array(3);
-  out.protected_header = reader.bytes();
-  if (out.protected_header.size != 0) out.algorithm = read_algorithm(reader, out.protected_header);
+  const Bytes protected_header = reader.bytes();
+  if (protected_header.size != 0) out.algorithm = read_algorithm(reader, protected_header);
   for (CborKeys keys(reader); keys.next();) {
     if (keys.key() == 1 && out.algorithm == 0) {
       out.algorithm = reader.integer32();
@@ -74,24 +76,9 @@ void read_recipient(CborReader& reader, Recipient& out) {
   }
   out.wrapped_key = reader.bytes(kWrappedBytes);
   const bool agrees = out.algorithm == kAlgorithmEcdhEsA128KW;
-  if (!agrees && (out.algorithm != kAlgorithmA128KW || out.protected_header.size != 0))
+  if (!agrees && (out.algorithm != kAlgorithmA128KW || protected_header.size != 0))
     reader.fail(Status::unsupported_algorithm);
   if (agrees != (out.ephemeral_key.size != 0)) reader.fail(Status::malformed);
-}
-
-/// COSE_KDF_Context of a recipient, RFC 9053, 5.2: [A128KW, [nil, nil, nil], [nil, nil, nil], [128, protected]].
-Bytes key_wrap_context(Bytes protected_header, MutableBytes to) {
-  CborWriter writer(to);
-  writer.array(4);
-  writer.integer(kAlgorithmA128KW);
-  for (unsigned party = 0; party < 2; ++party) {
-    writer.array(3);
-    for (unsigned i = 0; i < 3; ++i) writer.null();
-  }
-  writer.array(2);
-  writer.unsigned_int(128);
-  writer.bytes(protected_header);
-  return writer.written();
 }
 
 template <std::size_t N>
@@ -101,15 +88,16 @@ bool is_set(const std::uint8_t (&key)[N]) {
   return any != 0;
 }
 
-bool unwrap(const Recipient& recipient, const Identity& identity, ContentKey& out) {
+/// A function of its own: what reading a header has on the stack and what the agreement has are not there together.
+[[gnu::noinline]] bool unwrap(const Recipient& recipient, const Identity& identity, ContentKey& out) {
   if (recipient.algorithm == kAlgorithmA128KW)
     return is_set(identity.group_key) && aes_key_unwrap(out.key, identity.group_key, recipient.wrapped_key);
   if (!is_set(identity.agreement_key)) return false;
-  std::uint8_t ephemeral[32], shared[32], kek[16], context[kMaxStructureBytes];
-  copy(ephemeral, recipient.ephemeral_key);
+  std::uint8_t shared[32], kek[16];
+  const auto& ephemeral = *reinterpret_cast<const std::uint8_t(*)[32]>(recipient.ephemeral_key.data);
   bool done = x25519(shared, identity.agreement_key, ephemeral);
   if (done) {
-    hkdf_sha256(kek, {}, shared, key_wrap_context(recipient.protected_header, context));
+    hkdf_sha256(kek, {}, shared, kKeyWrapContext);
     done = aes_key_unwrap(out.key, kek, recipient.wrapped_key);
   }
   wipe(shared);
@@ -117,9 +105,11 @@ bool unwrap(const Recipient& recipient, const Identity& identity, ContentKey& ou
   return done;
 }
 
-Status find(Bytes encryption_info, const Identity& identity, EncryptHeader& header, ContentKey& out) {
+}  // namespace
+
+Status find_content_key(Bytes encryption_info, const Identity& identity, ContentKey& out) {
   CborReader reader(encryption_info);
-  read_header(reader, header);
+  const Bytes nonce = read_header(reader);
   const std::uint32_t count = reader.array();
   if (count > kMaxRecipients) reader.fail(Status::too_large);
   bool found = false;
@@ -130,38 +120,19 @@ Status find(Bytes encryption_info, const Identity& identity, EncryptHeader& head
     if (reader.status() == Status::ok) found = found || unwrap(recipient, identity, out);
   }
   MOTE_UPDATE_TRY(reader.finish());
-  copy(out.nonce, header.nonce);
+  copy(out.nonce, nonce);
   return found ? Status::ok : Status::decryption_failed;
 }
 
-}  // namespace
-
-Status find_content_key(Bytes encryption_info, const Identity& identity, ContentKey& out) {
-  EncryptHeader header;
-  return find(encryption_info, identity, header, out);
-}
-
-Status TagCheck::begin(const Plan& plan, const Identity& identity) {
+Status TagCheck::begin(const Plan& plan, const Identity& identity, ContentKey& key) {
   is_encrypted_ = plan.encryption_info.size != 0;
   tag_bytes_ = 0;
   if (!is_encrypted_) return Status::ok;
   if (plan.carried_bytes < kTagBytes) return Status::wrong_size;
   text_left_ = plan.carried_bytes - kTagBytes;
-  EncryptHeader header;
-  ContentKey key;
-  const Status status = find(plan.encryption_info, identity, header, key);
-  if (status == Status::ok) {
-    // Enc_structure, RFC 9052, 5.3.
-    std::uint8_t structure[kMaxStructureBytes];
-    CborWriter writer(structure);
-    writer.array(3);
-    writer.text("Encrypt");
-    writer.bytes(header.protected_header);
-    writer.bytes({});
-    check_.begin(key.key, key.nonce, writer.written());
-  }
-  wipe({key.key, sizeof(key.key)});
-  return status;
+  MOTE_UPDATE_TRY(find_content_key(plan.encryption_info, identity, key));
+  check_.begin(key.key, key.nonce, kEncStructure);
+  return Status::ok;
 }
 
 void TagCheck::update(Bytes carried) {

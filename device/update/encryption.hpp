@@ -25,18 +25,19 @@ struct ContentKey {
 /// Checks the tag while ciphertext and tag pass by. Does nothing for a plain payload.
 class TagCheck {
  public:
+  /// @param key  out: the content key, for the Payload; as it was for a plain payload.
   /// @return as find_content_key; wrong_size: no room for a tag.
-  [[nodiscard]] Status begin(const Plan& plan, const Identity& identity);
+  [[nodiscard]] Status begin(const Plan& plan, const Identity& identity, ContentKey& key);
   void update(Bytes carried);
   /// After all carried bytes; may be asked again. @return decryption_failed.
   [[nodiscard]] Status finish() const;
 
  private:
-  ChaChaPolyCheck check_{};
-  std::uint8_t tag_[kTagBytes] = {};
-  std::uint32_t text_left_ = 0;
-  std::uint32_t tag_bytes_ = 0;
-  bool is_encrypted_ = false;
+  ChaChaPolyCheck check_;
+  std::uint8_t tag_[kTagBytes];
+  std::uint32_t text_left_;
+  std::uint8_t tag_bytes_;
+  bool is_encrypted_;
 };
 
 }  // namespace mote::update

@@ -2,25 +2,18 @@
 
 namespace mote::update {
 
-Status Payload::begin(Source& source, std::uint32_t offset, const Plan& plan, const Identity& identity, Bytes base) {
-  source_ = &source;
-  offset_ = offset;
-  at_ = 0;
-  bytes_ = plan.carried_bytes;
-  is_encrypted_ = plan.encryption_info.size != 0;
-  is_delta_ = plan.is_delta;
-  base_ = base;
+Payload::Payload(Source& source, std::uint32_t offset, const Plan& plan, const ContentKey& key, Bytes base)
+    : source_(source), offset_(offset), bytes_(plan.carried_bytes), base_(base), is_delta_(plan.is_delta) {
   if (is_delta_) decoder_.begin(plan.module_bytes);
-  if (!is_encrypted_) return Status::ok;
-  if (bytes_ < kTagBytes) return Status::wrong_size;
+  if (plan.encryption_info.size == 0) return;
+  key_ = &key;
   bytes_ -= kTagBytes;
-  return find_content_key(plan.encryption_info, identity, key_);
 }
 
 Status Payload::carried(MutableBytes to) {
   if (to.size > bytes_ - at_) return Status::wrong_size;
-  MOTE_UPDATE_TRY(source_->read(offset_ + at_, to));
-  if (is_encrypted_) chacha20_at(key_.key, key_.nonce, at_, to);
+  MOTE_UPDATE_TRY(source_.read(offset_ + at_, to));
+  if (key_ != nullptr) chacha20_at(key_->key, key_->nonce, at_, to);
   at_ += static_cast<std::uint32_t>(to.size);
   return Status::ok;
 }

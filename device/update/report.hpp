@@ -9,7 +9,6 @@
 namespace mote::update {
 
 constexpr std::size_t kMaxReportBytes = 224;
-constexpr const char* kReportAad = "mote report 1";
 
 struct ReportContent {
   std::uint32_t number = 0;

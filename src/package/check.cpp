@@ -114,16 +114,16 @@ Verdict check_payload(ByteSpan payload, const update::Plan& plan, const CheckOpt
   if (plan.is_delta && !equal(plan.base_digest, view(sha256(*options.base).bytes))) return {Status::wrong_base, ""};
 
   update::TagCheck tag;
-  if (const Status status = tag.begin(plan, device.identity()); status != Status::ok) return {status, ""};
+  update::ContentKey key;
+  if (const Status status = tag.begin(plan, device.identity(), key); status != Status::ok) return {status, ""};
   tag.update(view(payload));
   if (const Status status = tag.finish(); status != Status::ok) return {status, ""};
   constexpr std::uint32_t kMostModuleBytes = 1u << 28;
   if (plan.module_bytes > kMostModuleBytes) return {Status::module_too_large, ""};
   Bytes module(plan.module_bytes);
   BytesSource source(payload);
-  update::Payload reader;
-  const update::Bytes base = options.base ? view(*options.base) : update::Bytes{};
-  Status status = reader.begin(source, 0, plan, device.identity(), base);
+  update::Payload reader(source, 0, plan, key, options.base ? view(*options.base) : update::Bytes{});
+  Status status = Status::ok;
   constexpr std::size_t kPage = update::kPageBytes;
   for (std::size_t at = 0; status == Status::ok && at < module.size(); at += kPage)
     status = reader.next({module.data() + at, std::min(kPage, module.size() - at)});

@@ -46,13 +46,13 @@ Status receive(const EncryptedPayload& payload, const update::Identity& identity
   plan.encryption_info = view(payload.info);
   plan.carried_bytes = static_cast<std::uint32_t>(payload.bytes.size());
   update::TagCheck tag;
-  MOTE_UPDATE_TRY(tag.begin(plan, identity));
+  update::ContentKey key;
+  MOTE_UPDATE_TRY(tag.begin(plan, identity, key));
   for (std::size_t at = 0; at < payload.bytes.size(); at += step) tag.update(view(payload.bytes).part(at, step));
   MOTE_UPDATE_TRY(tag.finish());
   MOTE_UPDATE_TRY(tag.finish());  // a step of the agent may come to this place again
   BytesSource source(payload.bytes);
-  update::Payload reader;
-  MOTE_UPDATE_TRY(reader.begin(source, 0, plan, identity, {}));
+  update::Payload reader(source, 0, plan, key, {});
   out.assign(payload.bytes.size() - update::kTagBytes, 0);
   for (std::size_t at = 0; at < out.size(); at += step)
     MOTE_UPDATE_TRY(reader.next({out.data() + at, std::min(step, out.size() - at)}));

@@ -92,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::abort();
   if (device.trust.verify(read) != Status::ok) return 0;
   TagCheck tag;
-  static_cast<void>(tag.begin(plan, device.trust.identity()));
+  ContentKey key;
+  static_cast<void>(tag.begin(plan, device.trust.identity(), key));
   return 0;
 }
