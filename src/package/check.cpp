@@ -205,7 +205,7 @@ Verdict check_envelope(ByteSpan rest, const CoseKey& key, CheckedMessage& out) {
   return {};
 }
 
-/// Whether as many of a document's own root keys signed it as it asks for.
+/// Whether as many of a document's own root keys signed it as it asks for. Its form has been judged.
 Verdict check_own_signatures(const CoseMessage& message, const CborValue& document) {
   const CborValue *roles = document.find(2), *keys = document.find(3);
   const CborValue* root = roles != nullptr ? roles->find(1) : nullptr;
@@ -217,11 +217,12 @@ Verdict check_own_signatures(const CoseMessage& message, const CborValue& docume
   context.external_aad.assign(aad.begin(), aad.end());
   std::uint64_t valid = 0;
   for (const CborValue& index : root->items[1].items) {
-    if (index.number >= keys->items.size() || keys->items[index.number].items.size() != 2)
-      return {Status::malformed, "its root role names a key that it does not have"};
     CoseKey key;
     key.curve = 6;
     key.x = keys->items[index.number].items[1].bytes;
+    const auto first = std::find_if(keys->items.begin(), keys->items.end(),
+                                    [&](const CborValue& item) { return item.items[1].bytes == key.x; });
+    if (first - keys->items.begin() != static_cast<std::ptrdiff_t>(index.number)) continue;  // a device finds the first
     for (std::size_t part = 0; part < message.parts.size(); ++part) {
       if (!open_cose(message, key, context, part)) continue;
       ++valid;
@@ -245,6 +246,10 @@ Verdict check_keys(ByteSpan bytes, const CheckOptions& options, const ImaginedDe
     const CborValue* id = part.header.find(4);
     out.signers.push_back(id != nullptr ? to_hex(id->bytes) : "?");
   }
+  // Its form by the device's reader, which takes any first one from the factory.
+  CheckOptions as_first;
+  as_first.keys.emplace(bytes.begin(), bytes.end());
+  if (const Status form = ImaginedDevice(as_first).status(); form != Status::ok) return {form, ""};
   const Verdict own = check_own_signatures(*message, *document);
   if (own.status != Status::ok) return own;
   const bool is_the_given_one =

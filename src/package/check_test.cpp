@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 
 #include "abi/module.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/package/cbor_value.hpp"
+#include "signatures.hpp"
 
 namespace mote::package {
 namespace {
@@ -111,6 +114,48 @@ TEST(Check, wrong_signers_are_named) {
   ahead = bundle_options();
   ahead.vendor = vendor_id("example.org");
   EXPECT_EQ(only(check_parcel(bundle(ahead), with_keys())).status, Status::wrong_vendor);
+}
+
+/// A keys document whose payload says something else, signed again by the first root key.
+Bytes changed_keys(const std::function<void(CborValue& payload)>& change) {
+  CborValue message = read_cbor(keys()).value();
+  std::vector<CborValue>& parts = message.items[0].items;
+  CborValue payload = read_cbor(parts[2].bytes).value();
+  change(payload);
+  parts[2] = CborValue::bytes_of(write_cbor(payload));
+  parts[3] = CborValue::array({read_cbor(sign_document(parts[2].bytes, kKeysAad, key(1))).value()});
+  return write_cbor(message);
+}
+
+TEST(Check, a_root_that_signs_for_two_is_one_as_on_devices) {
+  const auto root = [](CborValue& payload) -> CborValue& { return *payload.find(2)->find(1); };
+  EXPECT_EQ(only(check_parcel(changed_keys([](CborValue&) {}))).status, Status::ok);
+  const Bytes same_member = changed_keys([&](CborValue& payload) {
+    root(payload).items[0] = CborValue::unsigned_int(2);
+    root(payload).items[1].items.push_back(root(payload).items[1].items[0]);
+  });
+  EXPECT_EQ(only(check_parcel(same_member)).status, Status::malformed);
+  const Bytes same_key = changed_keys([&](CborValue& payload) {
+    root(payload).items[0] = CborValue::unsigned_int(2);
+    std::vector<CborValue>& listed = payload.find(3)->items;
+    root(payload).items[1].items.push_back(CborValue::unsigned_int(listed.size()));
+    listed.push_back(listed[0]);
+  });
+  EXPECT_EQ(only(check_parcel(same_key)).status, Status::threshold_not_met);
+}
+
+TEST(Check, a_root_key_of_small_order_signs_nothing_as_on_devices) {
+  // The neutral element, with which R = S B holds for every message.
+  const Bytes anybodys = changed_keys([](CborValue& payload) {
+    Bytes neutral(32);
+    neutral[0] = 1;
+    payload.find(3)->items[0].items[1] = CborValue::bytes_of(neutral);
+  });
+  CborValue message = read_cbor(anybodys).value();
+  Bytes signature(64);
+  signature[0] = 1;  // R is the neutral element, S is 0
+  message.items[0].items[3].items[0].items[2] = CborValue::bytes_of(signature);
+  EXPECT_EQ(only(check_parcel(write_cbor(message))).status, Status::threshold_not_met);
 }
 
 TEST(Check, an_encrypted_bundle_is_looked_into_with_a_key) {

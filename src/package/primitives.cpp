@@ -11,6 +11,7 @@
 
 #include "mote/base/error.hpp"
 #include "openssl_handles.hpp"
+#include "update/crypto.hpp"
 
 namespace mote::package {
 namespace {
@@ -272,7 +273,15 @@ bool verify_ecdsa(const CurveKey& key, Hash hash, ByteSpan signature, ByteSpan m
 }
 
 bool verify_eddsa(const CurveKey& key, ByteSpan signature, ByteSpan message) {
-  if (key.curve != Curve::ed25519 && key.curve != Curve::ed448) return false;
+  if (key.curve == Curve::ed25519) {
+    // By the device's code: OpenSSL takes keys of small order, too, which devices refuse (docs/adr/0002).
+    std::uint8_t point[32], parts[64];
+    if (key.x.size() != sizeof(point) || signature.size() != sizeof(parts)) return false;
+    std::copy(key.x.begin(), key.x.end(), point);
+    std::copy(signature.begin(), signature.end(), parts);
+    return update::verify_ed25519(point, parts, {message.data(), message.size()});
+  }
+  if (key.curve != Curve::ed448) return false;
   const Key made = make_key(key, false);
   DigestContext context(EVP_MD_CTX_new());
   return made && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, made.get()) == 1 &&

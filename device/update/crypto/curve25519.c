@@ -7,8 +7,8 @@
 #include "update/crypto/parts.h"
 #include "update/crypto/words.h"
 
-/// A number modulo p = 2^255 - 19: any of its representatives below 2^255 + 2^231, which all that is here leaves
-/// behind. Its words, least first, are its bytes as the curves encode them.
+/// A number modulo p = 2^255 - 19: any of its representatives below 2^256. Sums, differences and products leave behind
+/// ones below 2^255 + 2^231, whatever they were made of. Words, least first, are the bytes as the curves encode them.
 typedef uint32_t Field[8];
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers lie in memory as they are encoded");
 
@@ -28,7 +28,7 @@ static void add_small(uint32_t* a, int64_t n) {
   }
 }
 
-/// The least representative.
+/// The least representative, of one below 2p = 2^256 - 38: only there 19 can be added, and p taken away once is enough.
 static void reduce(uint32_t* a) {
   add_small(a, 19);  // reaches 2^255 exactly if a >= p
   const uint32_t above = a[7] >> 31;
@@ -46,7 +46,14 @@ static int is_zero(const uint32_t* a) {
 }
 
 // Sums and products are reduced while they are formed. Their highest words say how often 2^255 will be in them, but for
-// a carry, which may come and is left there; so often 2^255 is taken away there, and 19 added at the other end.
+// a carry, which may come and is left there; so often 2^255 is taken away there, and 19 added at the other end. Bounds,
+// for any operands of 256 bits (src/simulation/curve25519_field_test.cpp holds them against integers):
+// - Sum and difference: both low parts are below 2^224, what is added to them is -56 to 57, and 1 to 2^31 stays of
+//   `top`: what is left is from 2^224 - 56 on and below 2^255 + 2^225 + 57. Where `top` is 0, `times` is -1 and p is
+//   added. A word's carry is -1 to 2.
+// - Product: `times` is at most 78; below 2^31 stays of the sum of the highest words, and the low parts are below 2^224
+//   and 38 2^224: what is left is below 2^255 + 2^230. What is carried out of the highest word is part of what is taken
+//   away. A step of it is at most (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1.
 
 /// d = a + b, or a - b = a + 2p - b: 2p - b is the complement of b, less 37.
 static void add_or_subtract(uint32_t* d, const uint32_t* a, const uint32_t* b, uint32_t is_minus) {
