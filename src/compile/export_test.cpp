@@ -118,7 +118,8 @@ TEST_P(CMakeExport, is_cross_compiled_and_runs) {
   }
   toolchain += "set(CMAKE_EXE_LINKER_FLAGS_INIT \"" + link_flags + "\")\n";
   ASSERT_TRUE(write_file(folder.path() / "toolchain.cmake", as_bytes(toolchain)));
-  run({"cmake", "-S", path + "/small", "-B", path + "/build", "-DCMAKE_TOOLCHAIN_FILE=" + path + "/toolchain.cmake"});
+  run({"cmake", "-G", "Ninja", "-S", path + "/small", "-B", path + "/build",
+       "-DCMAKE_TOOLCHAIN_FILE=" + path + "/toolchain.cmake"});
   run({"cmake", "--build", path + "/build"});
   std::vector<std::string> qemu = cross.qemu;
   qemu.insert(qemu.end(), {"-nographic", "-monitor", "none", "-serial", "none", "-semihosting-config",
@@ -217,7 +218,7 @@ void build_with_stand_in(Framework framework, const char* project, const char* s
   testing::write_package(folder.path() / "small", package_for(framework));
   ASSERT_TRUE(write_file(folder.path() / stand_in_path, as_bytes(stand_in)));
   const std::string setting = std::string(cache_name) + "=" + path + "/framework";
-  run({"env", setting, "cmake", "-S", path + "/small/" + project, "-B", path + "/build",
+  run({"env", setting, "cmake", "-G", "Ninja", "-S", path + "/small/" + project, "-B", path + "/build",
        "-DCMAKE_PREFIX_PATH=" + path});
   run({"cmake", "--build", path + "/build"});
   run({path + "/build/" + built});

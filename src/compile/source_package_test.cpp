@@ -23,7 +23,8 @@ TEST(SourcePackage, of_cmake_builds_here_and_checks_its_vector) {
   ASSERT_TRUE(files.has_value()) << files.error().message();
   write_package(folder.path(), *files);
   for (const std::vector<std::string>& command :
-       {std::vector<std::string>{"cmake", "-S", folder.path().string(), "-B", (folder.path() / "build").string()},
+       {std::vector<std::string>{"cmake", "-G", "Ninja", "-S", folder.path().string(), "-B",
+                                 (folder.path() / "build").string()},
         {"cmake", "--build", (folder.path() / "build").string()},
         {(folder.path() / "build/small_example").string()}}) {
     const auto run = run_process(command);
@@ -154,8 +155,8 @@ TEST(SourcePackage, of_two_models_with_one_arena_builds_here_and_checks_them_in_
   write_package(folder.path(), *files);
   const std::string path = folder.path().string();
   for (const std::vector<std::string>& command :
-       {std::vector<std::string>{"cmake", "-S", path, "-B", path + "/build", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror",
-                                 "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"},
+       {std::vector<std::string>{"cmake", "-G", "Ninja", "-S", path, "-B", path + "/build",
+                                 "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"},
         {"cmake", "--build", path + "/build"},
         {path + "/build/pair_example"}}) {
     const auto run = run_process(command);
