@@ -177,8 +177,9 @@ class CoapClient : public RemoteParcels, public RemoteReports {
     Received got;
     got.code = coap_pdu_get_code(pdu);
     if (!read_block(pdu, self.block_option_, got.block)) return COAP_RESPONSE_FAIL;
-    if (const auto tag = coap_option(pdu, COAP_OPTION_ETAG)) got.tag.assign(tag->begin(), tag->end());
-    got.tag.resize(8);
+    got.tag.assign(8, 0);
+    if (const auto tag = coap_option(pdu, COAP_OPTION_ETAG))
+      std::copy_n(tag->begin(), std::min(tag->size(), got.tag.size()), got.tag.begin());
     std::size_t size = 0;
     const std::uint8_t* data = nullptr;
     if (coap_get_data(pdu, &size, &data) != 0) got.data.assign(data, data + size);
