@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kMac0Format = 97;  // CoAP Content-Format of COSE_Mac0 (RFC 8152, section 16.10)
 constexpr std::size_t kMaxListBytes = 1u << 20;
+constexpr unsigned kMostBegun = 8;  // times that a list which changes meanwhile is read from its beginning
 
 /// A request, with the block of it or of its answer.
 struct Request {
@@ -50,10 +51,12 @@ class CoapClient : public RemoteParcels, public RemoteReports {
 
   Result<std::vector<ListedParcel>> list(const ParcelQuery& query) override {
     Bytes all, tag;
+    unsigned begun = 1;
     for (CoapBlock block{0, false, options_.block_exponent};;) {
       MOTE_TRY(const Received got, ask(get({"parcels"}, print_query(query), block)));
       if (got.code != COAP_RESPONSE_CODE_CONTENT) return refused(got, "the list of parcels");
       if (!tag.empty() && tag != got.tag) {  // it changed between two blocks
+        if (++begun > kMostBegun) return fail(Code::malformed, where_ + ": the list of parcels changes at each block");
         all.clear();
         tag.clear();
         block = {0, false, options_.block_exponent};
@@ -63,6 +66,7 @@ class CoapClient : public RemoteParcels, public RemoteReports {
       all.insert(all.end(), got.data.begin(), got.data.end());
       if (all.size() > kMaxListBytes) return fail(Code::too_large, where_ + ": the list of parcels has no end");
       if (!got.block || !got.block->more) return parcels_from_cbor(all);
+      if (got.data.empty()) return fail(Code::malformed, where_ + ": a block of the list of parcels is empty");
       block = {static_cast<std::uint32_t>(all.size() >> (got.block->exponent + 4)), false, got.block->exponent};
     }
   }

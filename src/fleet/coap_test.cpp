@@ -286,5 +286,73 @@ TEST_F(Coap, a_client_without_a_server_says_so) {
   for (const char* bad : {"", "http://x", "coap://", "coap://x/y"}) EXPECT_FALSE(coap_parcels(bad)) << bad;
 }
 
+/// A server that answers each request with a block of a list, of which there are always more.
+class EndlessServer {
+ public:
+  /// @param new_tags  each block is of another list.   @param payload  of each block.
+  EndlessServer(bool new_tags, Bytes payload) : socket_(::socket(AF_INET, SOCK_DGRAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this, new_tags, payload = std::move(payload)] { serve(new_tags, payload); });
+  }
+  ~EndlessServer() {
+    ::shutdown(socket_, SHUT_RDWR);
+    stopping_ = true;
+    thread_.join();
+    ::close(socket_);
+  }
+  [[nodiscard]] std::string url() const { return "coap://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] unsigned answers() const { return answers_; }
+
+ private:
+  void serve(bool new_tags, const Bytes& payload) {
+    while (!stopping_) {
+      pollfd waiting{socket_, POLLIN, 0};
+      if (::poll(&waiting, 1, 20) <= 0) continue;
+      std::uint8_t request[1500];
+      sockaddr_in from{};
+      socklen_t size = sizeof(from);
+      const ssize_t count = ::recvfrom(socket_, request, sizeof(request), 0, reinterpret_cast<sockaddr*>(&from), &size);
+      if (count < 4 || answers_ > 1000) continue;  // enough: whoever still asks gets no answer
+      const std::size_t token = request[0] & 15u;
+      Bytes answer{static_cast<std::uint8_t>(0x60 | token), 0x45};
+      answer.insert(answer.end(), request + 2, request + 4 + token);
+      Bytes tag(8);
+      if (new_tags)
+        for (unsigned i = 0; i < 4; ++i) tag[i] = static_cast<std::uint8_t>(answers_ >> (8 * i));
+      answer.push_back(0x48);
+      answer.insert(answer.end(), tag.begin(), tag.end());
+      answer.insert(answer.end(), {0xd1, 0x06, 0x0e});  // Block2: number 0, more, 1,024 bytes
+      if (!payload.empty()) answer.push_back(0xff);
+      answer.insert(answer.end(), payload.begin(), payload.end());
+      ++answers_;
+      ::sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<const sockaddr*>(&from), size);
+    }
+  }
+
+  int socket_;
+  std::uint16_t port_ = 0;
+  std::atomic<unsigned> answers_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+TEST(CoapClient, a_list_that_never_ends_is_given_up) {
+  CoapClientOptions options;
+  options.timeout = 300ms;
+  const EndlessServer changing(true, Bytes(1024, 1)), empty(false, {});
+  for (const EndlessServer* server : {&changing, &empty}) {
+    const auto list = coap_parcels(server->url(), options).value()->list({});
+    ASSERT_FALSE(list);
+    EXPECT_EQ(list.error().code(), Code::malformed) << list.error().message();
+    EXPECT_LT(server->answers(), 20u);
+  }
+}
+
 }  // namespace
 }  // namespace mote::fleet

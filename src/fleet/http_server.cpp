@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -32,6 +33,7 @@ using asio::ip::tcp;
 constexpr auto kToResult = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t kMaxHeaderBytes = 8192;
 constexpr std::size_t kPieceBytes = 16 * 1024;
+constexpr std::chrono::milliseconds kAcceptPause{100};
 constexpr std::string_view kParcels = "/parcels", kReports = "/reports";
 
 using Request = http::request<http::empty_body>;
@@ -200,7 +202,13 @@ class Server : public HttpServer {
     for (;;) {
       auto [error, socket] = co_await acceptor_.async_accept(kToResult);
       if (error == asio::error::operation_aborted || !acceptor_.is_open()) co_return;
-      if (error || connections_ >= options_.most_connections) continue;  // the socket closes with its scope
+      if (error) {
+        // Most likely no descriptors are left. Who waits is still there: asking again at once would never end.
+        asio::steady_timer pause(context_, kAcceptPause);
+        static_cast<void>(co_await pause.async_wait(kToResult));
+        continue;
+      }
+      if (connections_ >= options_.most_connections) continue;  // the socket closes with its scope
       asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
     }
   }

@@ -6,8 +6,12 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <ctime>
+#include <thread>
 
 #include "mote/fleet/remote_reports.hpp"
 #include "test_parcels.hpp"
@@ -21,7 +25,9 @@ using namespace std::chrono_literals;
 /// A TCP connection that says what it likes.
 class Wire {
  public:
-  explicit Wire(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  Wire() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {}
+  explicit Wire(std::uint16_t port) : Wire() { connect(port); }
+  void connect(std::uint16_t port) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
@@ -352,6 +358,27 @@ TEST_F(Http, says_why_it_cannot_start) {
   options.port = 0;
   options.tls = TlsFiles{folder.path() / "none", folder.path() / "none"};
   EXPECT_EQ(HttpServer::start(*folder.parcels, options).error().code(), Code::malformed);
+}
+
+TEST_F(Http, waits_when_no_descriptors_are_left_and_serves_when_there_are) {
+  start();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  Wire wire;
+  const int next = ::dup(0);  // the lowest that is free: all below are taken
+  ASSERT_GE(next, 0);
+  ::close(next);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(next);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  wire.connect(server->port());
+  const std::clock_t began = std::clock();
+  std::this_thread::sleep_for(400ms);
+  const double used = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_LT(used, 0.02) << "of processor time: it asks again and again";
+  wire.say("GET /parcels HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(wire.hear().starts_with("HTTP/1.1 200")) << "who waited is served";
 }
 
 }  // namespace

@@ -83,6 +83,7 @@ Result<SerialOutcome> send_over_serial(ByteLine& line, ByteSpan parcel, const Se
   };
   // What came by radio, say, is gone on with in the radio's blocks.
   if (same_as(parcel_is, *hello)) parcel_is.block_bytes = static_cast<std::uint16_t>(hello->block_bytes);
+  if (parcel_is.block_bytes == 0) return fail(Code::malformed, "the device says that it takes blocks of no bytes");
   if (auto ready = announce(talk, parcel_is, options); !ready) return tl::unexpected(ready.error());
 
   for (unsigned poll = 0; poll < options.polls; ++poll) {
