@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "mote/base/rng.hpp"
@@ -72,6 +73,12 @@ TEST_F(Verify, names_what_differs) {
   EXPECT_THAT(result.output, HasSubstr("another arithmetic"));
 }
 
+TEST_F(Verify, a_float_model_against_the_host_on_values_of_its_range) {
+  const ProcessResult result = box_.mote({"verify", "float.mote", "--samples", "8"});
+  EXPECT_EQ(result.exit_code, 0) << result.diagnostics;
+  EXPECT_THAT(result.output, HasSubstr("8 of 8 vectors equal, floats within 1e-5"));
+}
+
 TEST_F(Verify, a_float_model_after_quantization) {
   Rng rng(3);
   const graph::Graph model = *graph::parse(
@@ -91,6 +98,15 @@ TEST_F(Verify, a_float_model_after_quantization) {
               HasSubstr("short.bin has 3 bytes"));
   EXPECT_THAT(box_.mote({"convert", "small.mote", "again.tflite", "--int8", "inputs"}).diagnostics,
               HasSubstr("only float models are quantized"));
+}
+
+TEST_F(Verify, quantizing_refuses_to_calibrate_with_what_is_no_number) {
+  std::vector<float> values(64, 0.5f);
+  values[5] = std::numeric_limits<float>::quiet_NaN();
+  box_.put("inputs/bad.bin", bytes_of(std::span<const float>(values)));
+  const ProcessResult result = box_.mote({"convert", "float.mote", "small8.mote", "--int8", "inputs"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.diagnostics, HasSubstr("inputs/bad.bin: value 5 is nan"));
 }
 
 TEST_F(Verify, refuses_vectors_that_do_not_fit) {

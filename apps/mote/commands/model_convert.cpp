@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "model_commands.hpp"
@@ -26,6 +27,15 @@ struct Options {
   int hop = 0;  // rows of an inference; 0: the model stays as it is
 };
 
+/// One value that is no number would become the scale of a tensor.
+Result<void> require_finite(ByteSpan input, const std::string& file) {
+  const std::span<const float> values(reinterpret_cast<const float*>(input.data()), input.size() / sizeof(float));
+  const auto bad = std::ranges::find_if(values, [](float v) { return !std::isfinite(v); });
+  if (bad == values.end()) return {};
+  return fail(Code::malformed, fmt::format("{}: value {} is {}; inputs to calibrate with are finite float32", file,
+                                           bad - values.begin(), *bad));
+}
+
 /// Lowest and highest value of every tensor over the inputs of a folder: files of raw float32, each one input of the
 /// model.
 Result<graph::Ranges> observed_ranges(const graph::Graph& graph, const std::string& folder, std::size_t& samples) {
@@ -48,6 +58,7 @@ Result<graph::Ranges> observed_ranges(const graph::Graph& graph, const std::stri
       return fail(Code::malformed, fmt::format("{} has {} bytes, the model takes {} (float32)", file.string(),
                                                input.size(), graph::input_bytes(graph)));
     }
+    MOTE_TRY_VOID(require_finite(input, file.string()));
     MOTE_TRY_VOID(executor.run(input, output));
     for (graph::TensorId id = 0; id < static_cast<graph::TensorId>(graph.tensors().size()); ++id) {
       const graph::Tensor& t = graph.tensor(id);

@@ -238,7 +238,8 @@ Command inspect_command() {
   return {"inspect", "what is in a model file, what it costs, what is odd about it", "mote inspect model.tflite",
           [](CLI::App& app) -> Action {
             auto file = std::make_shared<std::string>(), svg = std::make_shared<std::string>();
-            app.add_option("file", *file, "a .tflite, graph text or compiled module; what it is, its content tells")
+            app.add_option("file", *file,
+                           "a .tflite, .onnx, graph text or compiled module; what it is, its content tells")
                 ->required();
             app.add_option("--svg", *svg, "also write a picture of the graph to this file");
             return [file, svg](Progress&) -> Result<Outcome> {

@@ -199,9 +199,8 @@ Result<std::vector<Vector>> random_vectors(const Graph& graph, std::size_t count
   MOTE_TRY(auto executor, graph::Executor::create(graph));
   std::vector<Vector> vectors;
   for (std::size_t i = 0; i < count; ++i) {
-    Vector v{fmt::format("random {}", i), Bytes(graph::input_bytes(graph)), Bytes(graph::output_bytes(graph))};
     Rng rng(i + 1);
-    for (auto& b : v.input) b = static_cast<std::uint8_t>(rng.next());
+    Vector v{fmt::format("random {}", i), bench::random_input(graph, rng), Bytes(graph::output_bytes(graph))};
     MOTE_TRY_VOID(executor.run(v.input, v.expected));
     vectors.push_back(std::move(v));
   }
@@ -302,7 +301,7 @@ std::vector<Command> verify_commands() {
   return {{"verify", "hold the compiled model on its board against vectors, or against the host",
            "mote verify model.tflite --board nucleo-l4r5zi --vectors vectors/ --layers", [](CLI::App& app) -> Action {
              auto o = std::make_shared<Options>();
-             app.add_option("FILE", o->file, "int8 or int16 model: .tflite or mote's graph text")->required();
+             app.add_option("FILE", o->file, "model: .tflite, .onnx or mote's graph text")->required();
              app.add_option("--board", o->board, "board of the catalogue, or a .toml file of your own")
                  ->capture_default_str();
              app.add_option("--vectors", o->vectors,
