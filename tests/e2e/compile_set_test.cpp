@@ -47,6 +47,15 @@ class CompileSet : public testing::Test {
   Sandbox box_;
 };
 
+TEST_F(CompileSet, of_one_model_judges_budgets_too) {
+  const json a = answer({"compile", "small.mote", "--flash", "1", "--ram", "100000"}, 1);
+  ASSERT_EQ(a["budgets"].size(), 2u);
+  EXPECT_EQ(a["budgets"][0], (json{{"name", "flash"}, {"limit", 1}, {"value", a["flash"]["total"]}, {"ok", false}}));
+  EXPECT_EQ(a["budgets"][1], (json{{"name", "ram"}, {"limit", 100000}, {"value", a["ram"]["arena"]}, {"ok", true}}));
+  const json b = answer({"bench", "small.mote", "--ram", "1"}, 1);
+  EXPECT_EQ(b["budgets"], (json{{{"name", "ram"}, {"limit", 1}, {"value", b["ram"]["arena"]}, {"ok", false}}}));
+}
+
 TEST_F(CompileSet, gives_a_module_each_and_says_who_needs_what) {
   const json a = answer({"compile", "stream.mote", "small.mote", "--out", "both"}, 0);
   EXPECT_EQ(a["models"].size(), 2u);

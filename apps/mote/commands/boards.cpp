@@ -10,6 +10,7 @@
 #include "mote/board/core.hpp"
 #include "mote/compile/compile.hpp"
 #include "mote/optimize/passes.hpp"
+#include "option_types.hpp"
 
 namespace mote::app {
 namespace {
@@ -164,7 +165,7 @@ std::vector<Command> boards_commands() {
          app.add_option("FILE", o->file, "with fit: the model")->needs(what);
          app.add_option("--latency", o->latency_ms, "with fit: milliseconds that one run may take")
              ->needs(what)
-             ->check(CLI::PositiveNumber);
+             ->check(positive_milliseconds());
          return [o](Progress& progress) { return o->what.empty() ? list_boards() : fit(*o, progress); };
        }}};
 }

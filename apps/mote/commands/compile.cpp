@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 
+#include "budgets.hpp"
 #include "command.hpp"
 #include "compile_set.hpp"
 #include "features_file.hpp"
@@ -17,6 +18,7 @@
 #include "mote/bench/tune.hpp"
 #include "mote/compile/source_package.hpp"
 #include "mote/optimize/passes.hpp"
+#include "option_types.hpp"
 #include "steps/compile_model.hpp"
 #include "steps/materials.hpp"
 
@@ -133,6 +135,11 @@ Result<Built> build(const Arguments& a, Progress& progress) {
     MOTE_TRY_VOID(check_stream(built, input, rng, anew));
   }
   return built;
+}
+
+/// What one model takes of --flash and --ram.
+std::vector<Budget> budgets_of(const Arguments& a, const bench::BenchResult& measured) {
+  return {{"flash", a.flash, measured.flash.total()}, {"ram", a.ram, measured.ram.arena}};
 }
 
 /// What tuning found, layer by layer; a budget that is not met is a result that does not hold.
@@ -252,6 +259,7 @@ Result<Outcome> run_compile(const Arguments& a, Progress& progress) {
               {"op_count", built.graph.ops().size()},
               {"planner", program_json(built.model)}};
   out.text = bench_text(built.measured, a.per_op);
+  add_budgets(budgets_of(a, built.measured), out);
   add_tuning(built, a.per_op, out);
   out.text += fmt::format("\n  arena peak at step {}, where these are live:", built.model.program.peak_step);
   for (const std::string& tensor : built.model.program.peak_tensors) out.text += " " + tensor;
@@ -289,6 +297,7 @@ Result<Outcome> run_bench(const Arguments& a, Progress& progress) {
   if (!a.mlperf.empty()) return run_mlperf(a, progress);
   MOTE_TRY(const Built built, build(a, progress));
   Outcome out{bench_text(built.measured, a.per_op), bench_json(built.measured), true};
+  add_budgets(budgets_of(a, built.measured), out);
   add_tuning(built, a.per_op, out);
   return out;
 }
@@ -304,19 +313,24 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&,
     files->expected(1);
   }
   parser.add_option("--board", a->board, "board of the catalogue, or a .toml file of your own")->capture_default_str();
-  parser.add_option("--flash", a->flash,
-                    "bytes of flash the module should fit: functions are shared and compiled for size until it does; "
-                    "room that is left makes 3x3 convolutions faster");
-  parser.add_option(
-      "--ram", a->ram,
-      "bytes the arena may use: more makes layers faster, at last with dense layers' weights in RAM, less has them "
-      "computed row by row; default: up to a twelfth more than the layers need one by one");
+  auto* flash = parser
+                    .add_option("--flash", a->flash,
+                                "bytes of flash the module should fit: functions are shared and compiled for size "
+                                "until it does; room that is left makes 3x3 convolutions faster")
+                    ->check(positive_bytes());
+  parser
+      .add_option(
+          "--ram", a->ram,
+          "bytes the arena may use: more makes layers faster, at last with dense layers' weights in RAM, less has them "
+          "computed row by row; default: up to a twelfth more than the layers need one by one")
+      ->check(positive_bytes());
   auto* features =
       parser.add_option("--features", a->features,
-                        "a .toml file with [sensor] and [features]: the module takes samples and extracts features; "
-                        "with several models MODEL=FILE");
+                        std::string("a .toml file with [sensor] and [features]: the module takes samples and extracts "
+                                    "features") +
+                            (writes ? "; with several models MODEL=FILE" : ""));
   features->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  parser.add_flag("--per-op", a->per_op, "cycles of each operator");
+  auto* per_op = parser.add_flag("--per-op", a->per_op, "cycles of each operator");
   auto* tune = parser.add_flag(
       "--tune", a->tune,
       "choose each layer's form by measuring forms on the board: the fewest cycles within --flash and --ram");
@@ -324,7 +338,7 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&,
       .add_option("--latency", a->latency_ms,
                   "with --tune: milliseconds an inference may take; the least flash that meets it is taken")
       ->needs(tune)
-      ->check(CLI::PositiveNumber);
+      ->check(positive_milliseconds());
   if (!writes) {
     std::vector<std::string> names;
     for (const bench::MlperfModel& m : bench::mlperf_models()) names.emplace_back(m.name);
@@ -345,6 +359,8 @@ Action with_arguments(CLI::App& parser, Result<Outcome> (*run)(const Arguments&,
     auto* framework = parser.add_option(
         "--export", a->framework, "write source for a framework instead: five C functions, kernels, README, example");
     framework->check(CLI::IsMember(compile::framework_names()))->excludes(features);
+    // Nothing is measured or linked.
+    framework->excludes(flash)->excludes(per_op)->excludes(tune);
     parser
         .add_option("--name", a->name,
                     "with --export: prefix of the C functions, default FILE's name; of several models the package's "

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 
+#include "budgets.hpp"
 #include "model_file.hpp"
 #include "model_host.hpp"
 #include "mote/base/file.hpp"
@@ -137,10 +138,6 @@ Result<std::size_t> check_turns(std::deque<Model>& models, const board::BoardSpe
   return turns.size();
 }
 
-Json budget_json(const char* name, std::uint64_t limit, std::size_t value) {
-  return {{"name", name}, {"limit", limit}, {"value", value}, {"ok", value <= limit}};
-}
-
 /// What could be done about the arena, in sentences.
 std::string advice(const std::deque<Model>& models, const compile::ModelSet& set) {
   const compile::SharedArena& arena = set.arena;
@@ -155,8 +152,7 @@ std::string advice(const std::deque<Model>& models, const compile::ModelSet& set
   return text;
 }
 
-std::string set_text(const std::deque<Model>& models, const compile::ModelSet& set, const Json& json,
-                     const SetArguments& a) {
+std::string set_text(const std::deque<Model>& models, const compile::ModelSet& set, const SetArguments& a) {
   std::string text;
   for (std::size_t i = 0; i < models.size(); ++i) {
     text += bench_text(models[i].measured, a.per_op);
@@ -168,13 +164,7 @@ std::string set_text(const std::deque<Model>& models, const compile::ModelSet& s
   text +=
       fmt::format("{} models on {}, in turns\n  RAM      arena {}: {} shared, {} kept; each alone: {} together\n",
                   models.size(), a.board, arena.arena_bytes, arena.shared_bytes, arena.kept_bytes, arena.alone_bytes);
-  text += advice(models, set) + fmt::format("  flash    {} bytes\n", set.flash_bytes());
-  for (const Json& b : json["budgets"]) {
-    if (!b["ok"].get<bool>())
-      text += fmt::format("  BROKEN   {} of {} bytes: {} are needed\n", b["name"].get<std::string>(),
-                          b["limit"].get<std::uint64_t>(), b["value"].get<std::size_t>());
-  }
-  return text;
+  return text + advice(models, set) + fmt::format("  flash    {} bytes\n", set.flash_bytes());
 }
 
 /// The figures of all models together. @param stack  of the one that needs most; they run one after the other.
@@ -188,27 +178,23 @@ Json set_json(const std::deque<Model>& models, const compile::ModelSet& set, con
     ops += models[i].graph.ops().size();
   }
   const compile::SharedArena& arena = set.arena;
-  Json json{{"board", a.board},
-            {"ram",
-             {{"arena", arena.arena_bytes},
-              {"stack", counted ? Json(stack) : Json(nullptr)},
-              {"static", 0},
-              {"total", counted ? Json(arena.arena_bytes + stack) : Json(nullptr)}}},
-            {"flash", {{"code", code}, {"weights", set.flash_bytes() - code}, {"total", set.flash_bytes()}}},
-            {"op_count", ops},
-            {"arena",
-             {{"bytes", arena.arena_bytes},
-              {"shared", arena.shared_bytes},
-              {"kept", arena.kept_bytes},
-              {"peak_model", models[arena.neediest].name},
-              {"others_shared", arena.next_bytes},
-              {"alone", arena.alone_bytes},
-              {"least", arena.least_bytes > 0 ? Json(arena.least_bytes) : Json(nullptr)}}},
-            {"budgets", Json::array()},
-            {"models", Json::array()}};
-  if (a.flash > 0) json["budgets"].push_back(budget_json("flash", a.flash, set.flash_bytes()));
-  if (a.ram > 0) json["budgets"].push_back(budget_json("ram", a.ram, arena.arena_bytes));
-  return json;
+  return {{"board", a.board},
+          {"ram",
+           {{"arena", arena.arena_bytes},
+            {"stack", counted ? Json(stack) : Json(nullptr)},
+            {"static", 0},
+            {"total", counted ? Json(arena.arena_bytes + stack) : Json(nullptr)}}},
+          {"flash", {{"code", code}, {"weights", set.flash_bytes() - code}, {"total", set.flash_bytes()}}},
+          {"op_count", ops},
+          {"arena",
+           {{"bytes", arena.arena_bytes},
+            {"shared", arena.shared_bytes},
+            {"kept", arena.kept_bytes},
+            {"peak_model", models[arena.neediest].name},
+            {"others_shared", arena.next_bytes},
+            {"alone", arena.alone_bytes},
+            {"least", arena.least_bytes > 0 ? Json(arena.least_bytes) : Json(nullptr)}}},
+          {"models", Json::array()}};
 }
 
 }  // namespace
@@ -250,12 +236,12 @@ Result<Outcome> compile_set_command(const SetArguments& a, Progress& progress) {
     json["planner"] = program_json(model);
     out.json["models"].push_back(std::move(json));
   }
-  out.holds = std::ranges::all_of(out.json["budgets"], [](const Json& b) { return b["ok"].get<bool>(); });
-  out.text = set_text(models, set, out.json, a) +
-             fmt::format(
-                 "  {} inferences in turns give the host's bytes\n  wrote {}/firmware.elf and module.bin, "
-                 "module.elf, model.cpp of each model\n",
-                 turns, folder.string());
+  out.text = set_text(models, set, a);
+  add_budgets({{"flash", a.flash, set.flash_bytes()}, {"ram", a.ram, set.arena.arena_bytes}}, out);
+  out.text += fmt::format(
+      "  {} inferences in turns give the host's bytes\n  wrote {}/firmware.elf and module.bin, "
+      "module.elf, model.cpp of each model\n",
+      turns, folder.string());
   return out;
 }
 

@@ -1,7 +1,10 @@
 #pragma once
-// Options whose values are words of a fixed list, or lists with commas. The words show in --help and in shell
-// completion.
+// Options whose values are words of a fixed list, lists with commas, or budgets. What they may be shows in --help,
+// words in shell completion, too.
 
+#include <charconv>
+#include <cmath>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,6 +48,31 @@ template <class T>
     text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
   }
   return items;
+}
+
+/// A number above 0 as `T`, from all of the text.
+template <class T>
+[[nodiscard]] bool is_positive(const std::string& text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && value > 0 &&
+         std::isfinite(static_cast<double>(value));
+}
+
+/// CLI11 takes -1 for 2^64 - 1, and what no integer holds for the largest one.
+[[nodiscard]] inline CLI::Validator positive_bytes() {
+  return {[](std::string& text) {
+            return is_positive<std::uint64_t>(text) ? "" : "'" + text + "' is no number of bytes above 0";
+          },
+          "BYTES"};
+}
+
+/// CLI11 takes nan for positive, and says of others that they lie outside of a range with 309 digits.
+[[nodiscard]] inline CLI::Validator positive_milliseconds() {
+  return {[](std::string& text) {
+            return is_positive<double>(text) ? "" : "'" + text + "' is no number of milliseconds above 0";
+          },
+          "MILLISECONDS"};
 }
 
 }  // namespace mote::app
