@@ -20,7 +20,7 @@ enum class AgentRequest : std::uint8_t {
   announce = 'A',  // u8[8] id, u32 bytes, u16 block bytes: a network's parcel
   block = 'P',     // u32 number, u16 length, bytes of it
   source = 'C',    // u32 bytes: a card with a parcel of this size is in; the firmware asks for its bytes with `read`
-  abandon = 'X',  // u8 update::Status: gives up the parcel that is being received or judged
+  abandon = 'X',   // u8 update::Status: gives up the parcel that is being received or judged
   world = 'E',     // u8 battery in percent, u64 clock in seconds (0: none)
   report = 'T',    // the device's own report, authenticated
   serial = 'L',    // u16 length, bytes of one request at the device's serial port (update/serial.hpp)
@@ -52,7 +52,8 @@ struct AgentState {
   std::uint32_t commits;
   std::uint8_t active_digest[32];
   std::uint32_t longest_step_cycles;  // since the last state; means nothing where cycles are not modelled
-  std::uint32_t reserved;
+  std::uint8_t active_slot;           // update::kNoSlot: none
+  std::uint8_t reserved[3];
 };
 static_assert(sizeof(AgentState) == 88, "part of the protocol");
 

@@ -10,6 +10,7 @@ inline AgentState agent_state(update::Agent& agent, update::Status answer, updat
   const update::Record& record = agent.record();
   AgentState state{};
   state.confirmed_sequence = record.confirmed_sequence;
+  state.active_slot = record.active;
   if (agent.has_module()) {
     state.active_sequence = record.slot[record.active].sequence;
     update::copy(state.active_digest, record.slot[record.active].digest);

@@ -310,12 +310,16 @@ void Agent::end(Status status) {
 Status Agent::reject(Status status) {
   Record& next = journal_.edit();
   const unsigned failed = phase_ == Phase::trial ? next.active : other();
-  for (unsigned i = kFailedCount - 1; i > 0; --i) copy(next.failed[i], next.failed[i - 1]);
-  copy(next.failed[0], first_of(next.slot[failed].digest));
   next.last_sequence = next.slot[failed].sequence;
   if (phase_ == Phase::trial)
     next.active = next.slot[1 - failed].proven != 0 ? static_cast<std::uint8_t>(1 - failed) : kNoSlot;
-  next.slot[failed] = {};
+  if (slot_matches(failed, next.slot[failed])) {
+    for (unsigned i = kFailedCount - 1; i > 0; --i) copy(next.failed[i], next.failed[i - 1]);
+    copy(next.failed[0], first_of(next.slot[failed].digest));
+    next.slot[failed] = {};
+  } else {
+    status = Status::module_damaged;  // it was not this module that failed: it may be installed once more
+  }
   next.last_status = status;
   return finish_parcel(Phase::idle);
 }
@@ -353,6 +357,9 @@ Progress Agent::step() {
       static_cast<void>(reject(status));
       return Progress::worked;
     case Phase::shadowing:
+      watch_module();
+      // The old module is lost: the new one has nothing to be compared with, and may not wait for it.
+      if (!has_module()) static_cast<void>(begin_trial());
       return Progress::waiting;
   }
   if (status != Status::ok) end(status);
@@ -754,6 +761,8 @@ Status Agent::trial_step() {
   MOTE_UPDATE_TRY(macs.write(slot, module, at_));
   at_ += BlockMacs::kAtOnce;
   if (at_ < BlockMacs::count(module.module_bytes)) return Status::ok;
+  // Of the bytes that the digest names: codes of bits that flipped during the trial would hide them.
+  if (!slot_matches(slot, module)) return Status::module_damaged;
   MOTE_UPDATE_TRY(macs.finish(slot, module));
   return confirm();
 }

@@ -125,6 +125,12 @@ Result<void> NorFlash::load(std::uint32_t offset, ByteSpan data) {
   return {};
 }
 
+Result<void> NorFlash::flip(std::uint32_t offset, unsigned bit) {
+  MOTE_TRY_VOID(check_range(offset, 1, 1));
+  bytes_[offset] = static_cast<std::uint8_t>(bytes_[offset] ^ 1u << bit % 8);
+  return {};
+}
+
 void NorFlash::restore_power(std::uint64_t seed) {
   powered_ = true;
   cut_.reset();

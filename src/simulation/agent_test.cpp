@@ -123,5 +123,33 @@ TEST(Field, clocks_that_drift_are_wrong_or_lost_and_a_battery_that_sinks) {
   EXPECT_GT(outcome.true_time_s, 1'800'000'000 + kDay) << "it waited until it was charged";
 }
 
+TEST(Field, bits_that_flip_are_found_and_every_device_ends_with_the_module_it_confirmed_last_whole) {
+  FieldTrialOptions options;
+  options.modules = {models().first.module, models().second.module, models().third.module};
+  options.flips.count = 8;
+  DamageOutcome total;
+  for (unsigned number = 0; number < 12; ++number) {
+    SCOPED_TRACE(number);
+    options.carrier = number % 3 == 0 ? Carrier::network : number % 3 == 1 ? Carrier::radio : Carrier::card;
+    options.cuts = number % 2 == 0 ? 4 : 0;
+    const auto run = run_in_field(board::find_board("host").value(), options, number);
+    ASSERT_TRUE(run) << run.error().message();
+    const DeviceOutcome& outcome = *run;
+    EXPECT_FALSE(outcome.bricked);
+    EXPECT_FALSE(outcome.downgraded);
+    EXPECT_FALSE(outcome.damaged);
+    for (const UpdateOutcome& update : outcome.updates) {
+      const DamageOutcome& damage = update.damage;
+      EXPECT_EQ(damage.flips(), 8u);
+      total.replaced += damage.replaced;
+      total.lost += damage.lost;
+      total.fetched += damage.fetched;
+    }
+  }
+  EXPECT_GT(total.replaced, 0u);
+  EXPECT_GT(total.lost, 0u);
+  EXPECT_GT(total.fetched, 0u);
+}
+
 }  // namespace
 }  // namespace mote::simulation

@@ -175,6 +175,12 @@ Result<void> BoardDevice::power_on(std::uint64_t seed) {
   return board_.reset();
 }
 
+Result<void> BoardDevice::flip(std::uint32_t offset, unsigned bit) {
+  MOTE_TRY_VOID(board_.flash().flip(update_offset() + offset, bit));
+  board_.flash_changed();
+  return {};
+}
+
 Result<std::unique_ptr<FieldDevice>> make_field_device(const board::BoardSpec& board, const BoardStorage& storage,
                                                        ByteSpan factory) {
   if (!board.emulated()) return make_native_field_device(board, storage, factory);

@@ -276,5 +276,25 @@ TEST(FieldTrial, native_devices_end_as_emulated_ones_do) {
   }
 }
 
+TEST(FieldTrial, damaged_modules_run_on_the_core_until_they_are_found_and_are_repaired) {
+  FieldTrialOptions options;
+  options.modules = {models().first.module, models().second.module};
+  options.carrier = Carrier::network;
+  options.flips.count = 6;
+  options.flips.slot = options.flips.journal = false;
+  unsigned found = 0;
+  for (unsigned device = 0; device < 3; ++device) {
+    const auto outcome = run_in_field(spec(), options, device);
+    ASSERT_TRUE(outcome) << outcome.error().message();
+    EXPECT_FALSE(outcome->bricked);
+    EXPECT_FALSE(outcome->downgraded);
+    EXPECT_FALSE(outcome->damaged);
+    EXPECT_EQ(outcome->active_sequence, 2u);
+    EXPECT_EQ(outcome->updates[0].damage.module_flips, 6u);
+    found += outcome->updates[0].damage.found() + outcome->updates[0].damage.faults;
+  }
+  EXPECT_GT(found, 0u);
+}
+
 }  // namespace
 }  // namespace mote::simulation

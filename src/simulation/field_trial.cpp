@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "flash_damage.hpp"
 #include "module_inputs.hpp"
 #include "mote/base/hash.hpp"
 #include "mote/base/rng.hpp"
@@ -21,6 +22,7 @@ using update::Status;
 
 constexpr std::size_t kNetworkBlockBytes = 1024;
 constexpr unsigned kMostRounds = 200'000;
+constexpr unsigned kMostRepairs = 20;
 constexpr std::uint64_t kBegin = 1'800'000'000;  // when devices leave the factory
 
 package::SigningKey key(std::uint64_t seed, std::uint8_t number) {
@@ -32,6 +34,12 @@ package::SigningKey key(std::uint64_t seed, std::uint8_t number) {
 
 std::uint32_t up(std::size_t bytes, std::size_t multiple) {
   return static_cast<std::uint32_t>((bytes + multiple - 1) / multiple * multiple);
+}
+
+/// What flipped bits of a slot or of a delta's base can make of a good bundle: nothing speaks against it the next time.
+bool is_by_damage(Status status) {
+  return status == Status::digest_mismatch || status == Status::wrong_base || status == Status::malformed ||
+         status == Status::module_damaged;
 }
 
 class FieldTrial {
@@ -54,17 +62,24 @@ class FieldTrial {
     klass_ = package::class_id(vendor_, board.name);
     for (auto& byte : device_key_) byte = static_cast<std::uint8_t>(rng_.below(256));
     for (auto& byte : group_key_) byte = static_cast<std::uint8_t>(mix(options.seed, 77) >> (rng_.below(8)));
+    damage_.emplace(options.flips, options.modules, layout_on(board, storage_), options.world.pace_s,
+                    mix(options.seed, number + 0x666c6970));
   }
 
   Result<DeviceOutcome> run() {
     MOTE_TRY_VOID(leave_factory());
-    for (std::size_t i = 1; i < options_.modules.size(); ++i) MOTE_TRY_VOID(take_update(i));
+    for (std::size_t i = 1; i < options_.modules.size(); ++i) {
+      UpdateOutcome update;
+      damage_->begin(update.damage);
+      MOTE_TRY_VOID(take_update(i, update));
+      if (damage_->is_scheduled()) MOTE_TRY_VOID(live_on(update));
+      outcome_.updates.push_back(std::move(update));
+    }
     MOTE_TRY(const AgentState state, device_->state());
     outcome_.active_sequence = state.active_sequence;
     auto bytes = device_->report();
     if (!bytes && !device_->flash().powered()) {
-      UpdateOutcome afterwards;
-      MOTE_TRY_VOID(restart(afterwards));
+      MOTE_TRY_VOID(restart());
       bytes = device_->report();
     }
     if (!bytes) return fail(std::move(bytes).error());
@@ -124,8 +139,8 @@ class FieldTrial {
     options.minimum_battery_percent = options_.world.minimum_battery_percent;
     if (options_.world.valid_s != 0) options.use_before_s = now_s() + options_.world.valid_s;
     const Bytes& module = options_.modules[index];
-    const Bytes& base = options_.modules[active_index_];
-    if (options_.deltas) {
+    if (options_.deltas && state_.active_sequence != 0) {
+      const Bytes& base = options_.modules[state_.active_sequence - 1];
       MOTE_TRY(Bytes delta, package::encode_delta(base, module));
       update.is_delta = delta.size() < module.size();
       if (update.is_delta) options.delta = package::Delta{std::move(delta), base};
@@ -173,15 +188,18 @@ class FieldTrial {
     return {};
   }
 
-  /// Power came back: what the device says then is what the trial is about.
-  Result<void> restart(UpdateOutcome& update) {
-    ++update.cuts;
+  /// Power came back, or the module that ran brought the core down: what the device says then is what the trial is
+  /// about.
+  Result<void> restart(update::ResetCause cause = update::ResetCause::power_on) {
     MOTE_TRY_VOID(device_->power_on(rng_.next()));
     if (options_.world.clock == Clock::lost) power_came_ = now_s();
-    MOTE_TRY(const AgentState now, device_->start(update::ResetCause::power_on));
-    outcome_.bricked = outcome_.bricked || now.active_sequence == 0;
+    MOTE_TRY(const AgentState now, device_->start(cause));
+    // A flipped bit may well take a device its module, until it is sent again (live_on).
+    const bool flips = damage_->is_scheduled();
+    outcome_.bricked = outcome_.bricked || (now.active_sequence == 0 && !flips);
     outcome_.downgraded = outcome_.downgraded || now.confirmed_sequence < state_.confirmed_sequence ||
-                          (now.active_sequence != 0 && now.active_sequence < now.confirmed_sequence);
+                          (now.active_sequence != 0 && now.active_sequence < now.confirmed_sequence && !flips);
+    damage_->look(*device_, state_, now);
     state_ = now;
     return tell_world();
   }
@@ -198,14 +216,28 @@ class FieldTrial {
 
   [[nodiscard]] Phase phase() const { return static_cast<Phase>(state_.phase); }
 
-  Result<void> take_update(std::size_t index) {
-    UpdateOutcome update;
+  Result<void> take_update(std::size_t index, UpdateOutcome& update) {
     update.sequence = index + 1;
     update.module_bytes = options_.modules[index].size();
-    MOTE_TRY(const Bytes parcel, write_parcel(index, update));
+    MOTE_TRY(Bytes parcel, write_parcel(index, update));
     update.parcel_bytes = parcel.size();
     say("update " + std::to_string(update.sequence) + ": " + std::to_string(parcel.size()) + " bytes by " +
         std::string(name(options_.carrier)) + (update.is_delta ? ", as a delta" : ""));
+    MOTE_TRY_VOID(deliver(parcel, update));
+    while (damage_->is_scheduled() && state_.active_sequence != update.sequence &&
+           is_by_damage(static_cast<Status>(state_.last_status)) && update.damage.fetched < kMostRepairs) {
+      ++update.damage.fetched;
+      MOTE_TRY(parcel, write_parcel(index, update));
+      MOTE_TRY_VOID(deliver(parcel, update));
+    }
+    update.is_active = state_.active_sequence == update.sequence;
+    say("update " + std::to_string(update.sequence) + ": " + update.status + " after " + std::to_string(update.cuts) +
+        " power cuts and " + std::to_string(update.inferences) + " inferences");
+    return {};
+  }
+
+  /// Sends a parcel until the device has ended it.
+  Result<void> deliver(const Bytes& parcel, UpdateOutcome& update) {
     announcement_ = fleet::announcement_of(parcel, kNetworkBlockBytes);
     Radio radio({options_.loss, options_.burst, 0, 0, 0, 255}, rng_.next());
     frames_.clear();
@@ -219,35 +251,89 @@ class FieldTrial {
         device_->flash().cut_power_at({device_->flash().operations() + rng_.below(40),
                                        static_cast<std::uint8_t>(rng_.below(256)), rng_.next(),
                                        static_cast<std::uint8_t>(rng_.below(256))});
-      ++turns_;
-      MOTE_TRY_VOID(tell_world());
-      MOTE_TRY(const bool powered, turn_of(parcel, radio, update, turn));
-      if (!powered) {
-        MOTE_TRY_VOID(restart(update));
-        continue;
-      }
-      if (begun_ && phase() == Phase::idle && state_.last_sequence == update.sequence) break;
+      MOTE_TRY_VOID(pass(&parcel, &radio, update, turn));
+      if (done(update.sequence) && phase() == Phase::idle) break;
     }
-    update.frames_sent = radio.sent();
-    update.frames_lost = radio.lost();
+    update.frames_sent += radio.sent();
+    update.frames_lost += radio.lost();
     update.status = update::name(static_cast<Status>(state_.last_status));
-    update.is_active = state_.active_sequence == update.sequence;
-    if (update.is_active) active_index_ = index;
-    say("update " + std::to_string(update.sequence) + ": " + update.status + " after " + std::to_string(update.cuts) +
-        " power cuts and " + std::to_string(update.inferences) + " inferences");
-    outcome_.updates.push_back(std::move(update));
     return {};
   }
 
-  /// A piece of arrival, a few steps, an inference.
-  Result<bool> turn_of(const Bytes& parcel, Radio& radio, UpdateOutcome& update, unsigned turn) {
-    MOTE_TRY(bool powered, arrive(parcel, radio));
+  /// After an update: bits go on flipping, the device looks at its module and is switched off and on, and what it lost
+  /// is sent to it again.
+  Result<void> live_on(UpdateOutcome& update) {
+    const std::size_t look_at_all = storage_.module_bytes / update::kMacBlockBytes + 8;
+    bool restarted = false;
+    for (std::size_t turn = 0, quiet = 0; !restarted || quiet < look_at_all; ++turn) {
+      const unsigned flips = update.damage.flips();
+      MOTE_TRY_VOID(pass(nullptr, nullptr, update, static_cast<unsigned>(turn)));
+      if (flips != update.damage.flips()) restarted = false;
+      quiet = flips == update.damage.flips() && damage_->is_over() ? quiet + 1 : 0;
+      if (state_.active_sequence < state_.confirmed_sequence) {
+        if (update.damage.fetched == kMostRepairs) break;
+        MOTE_TRY_VOID(repair(update));
+        quiet = 0;
+      } else if (quiet == look_at_all && !restarted) {
+        MOTE_TRY_VOID(restart());
+        restarted = true;
+        quiet = 0;
+      }
+    }
+    outcome_.bricked = outcome_.bricked || state_.active_sequence == 0;
+    outcome_.downgraded = outcome_.downgraded || state_.active_sequence < state_.confirmed_sequence;
+    outcome_.damaged = outcome_.damaged || damage_->is_damaged(*device_, state_);
+    update.is_active = state_.active_sequence == update.sequence;
+    return {};
+  }
+
+  /// The bundle of what was confirmed last travels once more.
+  Result<void> repair(UpdateOutcome& update) {
+    ++update.damage.fetched;
+    UpdateOutcome again;
+    again.sequence = state_.confirmed_sequence;
+    MOTE_TRY(const Bytes parcel, write_parcel(again.sequence - 1, again));
+    again.cuts = update.cuts;
+    MOTE_TRY_VOID(deliver(parcel, again));
+    update.frames_sent += again.frames_sent;
+    update.frames_lost += again.frames_lost;
+    update.cuts = again.cuts;
+    update.inferences += again.inferences;
+    update.missed += again.missed;
+    say("module " + std::to_string(again.sequence) + " sent again: " + again.status);
+    return {};
+  }
+
+  /// Time passes: a piece of arrival where something is sent, a few steps, an inference.
+  Result<void> pass(const Bytes* parcel, Radio* radio, UpdateOutcome& update, unsigned turn) {
+    ++turns_;
+    MOTE_TRY_VOID(tell_world());
+    MOTE_TRY_VOID(damage_->strike(*device_, state_));
+    const AgentState before = state_;
+    const auto powered = turn_of(parcel, radio, update, turn);
+    if (!powered) {
+      // On a core, a damaged module may do anything: its watchdog or its fault handler resets it.
+      if (!damage_->is_scheduled()) return fail(powered.error());
+      damage_->faulted();
+      return restart(update::ResetCause::fault);
+    }
+    if (!*powered) {
+      ++update.cuts;
+      return restart();
+    }
+    damage_->look(*device_, before, state_);
+    return {};
+  }
+
+  Result<bool> turn_of(const Bytes* parcel, Radio* radio, UpdateOutcome& update, unsigned turn) {
+    MOTE_TRY(bool powered, parcel == nullptr ? Result<bool>(true) : arrive(*parcel, *radio, update.sequence));
     if (!powered) return false;
     MOTE_TRY(powered, went_on(device_->step(4)));
     if (!powered) return false;
     if (phase() != Phase::idle) begun_ = true;
     const bool receiving = phase() == Phase::receiving || phase() == Phase::preparing;
     if (receiving && turn % 16 != 0) return true;  // a sensor is slower than a radio
+    damage_->infers(*device_, state_);
     const auto output = device_->infer(inputs_[turn % inputs_.size()]);
     if (!output && device_->flash().powered()) return fail(output.error());
     if (!output) return false;
@@ -256,12 +342,12 @@ class FieldTrial {
     return went_on(device_->state());
   }
 
-  Result<bool> arrive(const Bytes& parcel, Radio& radio) {
+  Result<bool> arrive(const Bytes& parcel, Radio& radio, std::uint64_t sequence) {
     switch (options_.carrier) {
       case Carrier::card:
-        return phase() == Phase::idle && !done() ? went_on(device_->offer(parcel)) : true;
+        return phase() == Phase::idle && !done(sequence) ? went_on(device_->offer(parcel)) : true;
       case Carrier::network: {
-        if (phase() == Phase::idle && !done()) return went_on(device_->announce(announcement_));
+        if (phase() == Phase::idle && !done(sequence)) return went_on(device_->announce(announcement_));
         if (phase() != Phase::receiving || state_.missing_blocks == 0) return true;
         const std::uint64_t blocks = (parcel.size() + kNetworkBlockBytes - 1) / kNetworkBlockBytes;
         const std::uint64_t number = rng_.below(blocks);
@@ -274,7 +360,7 @@ class FieldTrial {
         break;
     }
     if (phase() != Phase::idle && phase() != Phase::receiving) return true;
-    if (phase() == Phase::idle && done()) return true;
+    if (phase() == Phase::idle && done(sequence)) return true;
     if (next_frame_ == frames_.size()) {
       fleet::RadioSenderOptions sender;
       sender.frame_bytes = options_.frame_bytes;
@@ -290,7 +376,7 @@ class FieldTrial {
     return true;
   }
 
-  [[nodiscard]] bool done() const { return begun_ && state_.last_sequence == outcome_.updates.size() + 2; }
+  [[nodiscard]] bool done(std::uint64_t sequence) const { return begun_ && state_.last_sequence == sequence; }
 
   const board::BoardSpec& board_;
   const FieldTrialOptions& options_;
@@ -301,10 +387,10 @@ class FieldTrial {
   package::Uuid vendor_{}, klass_{};
   std::array<std::uint8_t, 32> device_key_{};
   std::array<std::uint8_t, 16> group_key_{};
+  std::optional<FlashDamage> damage_;
   std::unique_ptr<FieldDevice> device_;
   AgentState state_{};
   std::vector<Bytes> inputs_;
-  std::size_t active_index_ = 0;
   update::Announcement announcement_;
   std::vector<Bytes> frames_;
   std::size_t next_frame_ = 0, round_ = 0;

@@ -122,6 +122,8 @@ class NativeFieldDevice : public FieldDevice {
     return {};
   }
   board::NorFlash& flash() override { return flash_; }
+  std::uint32_t update_offset() const override { return 0; }
+  Result<void> flip(std::uint32_t offset, unsigned bit) override { return flash_.flip(offset, bit); }
 
  private:
   static tl::unexpected<Error> power_failed() { return fail(Code::io, "power failed"); }

@@ -78,15 +78,16 @@ class Rig {
   update::Agent& agent() { return *agent_; }
 
   /// Made once for all kinds of flash: deltas take their time.
-  [[nodiscard]] static Bytes bundle(std::uint64_t sequence, const Bytes& module, const Bytes& base = {}) {
-    static std::map<std::tuple<std::uint64_t, Digest, Digest>, Bytes> made;
-    Bytes& parcel = made[{sequence, sha256(module), sha256(base)}];
+  [[nodiscard]] static Bytes bundle(std::uint64_t sequence, const Bytes& module, const Bytes& base = {},
+                                    std::uint16_t shadow_inferences = 0) {
+    static std::map<std::tuple<std::uint64_t, Digest, Digest, std::uint16_t>, Bytes> made;
+    Bytes& parcel = made[{sequence, sha256(module), sha256(base), shadow_inferences}];
     if (!parcel.empty()) return parcel;
     package::BundleOptions options;
     options.sequence = sequence;
     options.vendor = vendor();
     options.klass = klass();
-    options.shadow_inferences = 0;
+    options.shadow_inferences = shadow_inferences;
     options.trial_inferences = 8;
     if (!base.empty()) options.delta = package::Delta{package::encode_delta(base, module).value(), base};
     const SigningKey release = key(2);
@@ -253,6 +254,64 @@ TEST(Repair, a_cut_while_mending_leaves_one_or_the_other) {
       }
       EXPECT_EQ(rig.runs(), 2u) << cut;
     }
+  });
+}
+
+TEST(Repair, damage_during_a_trial_is_found_before_the_module_is_confirmed_and_does_not_bar_it) {
+  on_every_flash([](const Flash& kind) {
+    for (const bool fails : {false, true}) {
+      Rig rig(kind);
+      rig.give(Rig::bundle(2, module_of(2)), Phase::trial);
+      ASSERT_EQ(rig.agent().phase(), Phase::trial);
+      rig.flip(rig.layout.slot(1) + 5000);
+      for (unsigned i = 0; i < 8 && !fails; ++i) rig.agent().inferred({}, {});
+      if (fails) rig.agent().inference_failed();
+      for (unsigned i = 0; i < 100 && rig.agent().phase() == Phase::trial; ++i) rig.agent().step();
+      EXPECT_EQ(rig.agent().last_status(), Status::module_damaged);
+      EXPECT_EQ(rig.runs(), 1u);
+      EXPECT_EQ(rig.agent().record().confirmed_sequence, 1u);
+      EXPECT_EQ(rig.start(), Status::ok);
+      EXPECT_EQ(rig.give(Rig::bundle(2, module_of(2))), Status::ok) << "it was not the module that failed";
+      EXPECT_EQ(rig.runs(), 2u);
+      EXPECT_EQ(rig.agent().record().confirmed_sequence, 2u);
+    }
+  });
+}
+
+TEST(Repair, a_module_that_is_lost_while_another_runs_in_its_shadow_does_not_keep_that_one_waiting) {
+  on_every_flash([](const Flash& kind) {
+    for (const bool restarted : {false, true}) {
+      Rig rig(kind);
+      rig.give(Rig::bundle(2, module_of(2), {}, 8), Phase::shadowing);
+      ASSERT_EQ(rig.agent().phase(), Phase::shadowing);
+      rig.flip(rig.layout.slot(0) + 2000);
+      rig.watch();
+      EXPECT_EQ(rig.runs(), 1u) << "mended from the new one";
+      EXPECT_EQ(rig.agent().phase(), Phase::shadowing);
+      rig.flip(rig.layout.slot(0) + kModuleBytes - 290);
+      if (restarted) static_cast<void>(rig.start());
+      rig.watch();
+      EXPECT_EQ(rig.agent().phase(), Phase::trial);
+      EXPECT_EQ(rig.runs(), 2u);
+      for (unsigned i = 0; i < 8; ++i) rig.agent().inferred({}, {});
+      for (unsigned i = 0; i < 100 && rig.agent().phase() == Phase::trial; ++i) rig.agent().step();
+      EXPECT_EQ(rig.agent().record().confirmed_sequence, 2u);
+    }
+  });
+}
+
+TEST(Repair, a_repair_that_is_damaged_is_repaired_again) {
+  on_every_flash([](const Flash& kind) {
+    Rig rig(kind);
+    rig.flip(rig.layout.slot(0) + 5000);
+    EXPECT_EQ(rig.start(), Status::waiting);
+    rig.give(Rig::bundle(1, module_of(1)), Phase::trial);
+    rig.flip(rig.layout.slot(rig.agent().record().active) + 9000);
+    rig.agent().inference_failed();
+    EXPECT_EQ(rig.agent().last_status(), Status::module_damaged);
+    EXPECT_EQ(rig.runs(), 0u);
+    EXPECT_EQ(rig.give(Rig::bundle(1, module_of(1))), Status::ok);
+    EXPECT_EQ(rig.runs(), 1u);
   });
 }
 

@@ -54,8 +54,8 @@ TEST(Courier, takes_a_module_to_a_device_without_a_network_and_its_reports_to_th
     $MOTE courier visit pouch --port $port --json --quiet >again.json
     unplug >&2
     rm serve.log
-    $MOTE serve --bundles bundles --http 0 --address 127.0.0.1 --reports reports --report-keys report-keys 2>serve.log >&2 & server=$!
-    url=$(first serve.log http://127.0.0.1: | sed s,/parcels,,)
+    $MOTE serve --bundles bundles --coap 0 --address 127.0.0.1 --reports reports --report-keys report-keys 2>serve.log >&2 & server=$!
+    url=$(first serve.log coap://127.0.0.1: | sed s,/parcels,,)
     $MOTE courier deliver pouch --server $url --json --quiet >deliver.json
     kill -INT $server; wait $server
     $MOTE fleet reports reports --report-keys report-keys --json --quiet >reports.json

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 
 #include "command.hpp"
@@ -17,11 +18,26 @@ struct Options {
   std::vector<std::string> files;
   std::string board = "nucleo-l4r5zi";
   std::string way = "radio", clock = "none";
+  std::vector<std::string> flip_in = {"module", "slot", "journal"};
   double valid_hours = 0, stale_hours = 0;
   unsigned count = 1;
   bool whole = false;
   simulation::FieldTrialOptions trial;
 };
+
+Json damage_json(const simulation::DamageOutcome& damage) {
+  return {{"flips", {{"module", damage.module_flips}, {"slot", damage.slot_flips}, {"journal", damage.journal_flips}}},
+          {"found", damage.found()},
+          {"mended", damage.mended},
+          {"replaced", damage.replaced},
+          {"lost", damage.lost},
+          {"fetched", damage.fetched},
+          {"faults", damage.faults},
+          {"damaged_inferences", damage.damaged_inferences},
+          {"longest_damaged_s", damage.longest_damaged_s},
+          {"older_s", damage.older_s},
+          {"without_s", damage.without_s}};
+}
 
 Json update_json(const simulation::UpdateOutcome& update) {
   return {{"sequence", update.sequence},
@@ -34,7 +50,45 @@ Json update_json(const simulation::UpdateOutcome& update) {
           {"frames_lost", update.frames_lost},
           {"power_cuts", update.cuts},
           {"inferences", update.inferences},
-          {"missed", update.missed}};
+          {"missed", update.missed},
+          {"damage", damage_json(update.damage)}};
+}
+
+/// "3 h 20 min": as short as it says enough.
+std::string duration(std::uint64_t seconds) {
+  if (seconds == 0) return "0";
+  if (seconds < 60) return std::to_string(seconds) + " s";
+  const std::uint64_t minutes = (seconds + 30) / 60;
+  if (minutes < 60) return std::to_string(minutes) + " min";
+  return std::to_string(minutes / 60) + " h" + (minutes % 60 == 0 ? "" : " " + std::to_string(minutes % 60) + " min");
+}
+
+/// What flipped bits did, an update a line.
+std::string damage_table(const std::vector<simulation::DeviceOutcome>& devices) {
+  TextTable table({{"device", Align::right},
+                   {"update", Align::right},
+                   {"bits flipped in module", Align::right},
+                   {"slot", Align::right},
+                   {"journal", Align::right},
+                   {"found", Align::right},
+                   {"mended", Align::right},
+                   {"older ran", Align::right},
+                   {"sent again", Align::right},
+                   {"faults", Align::right},
+                   {"damaged for", Align::right},
+                   {"older for", Align::right},
+                   {"without a model for", Align::right}});
+  for (const simulation::DeviceOutcome& device : devices) {
+    for (const simulation::UpdateOutcome& update : device.updates) {
+      const simulation::DamageOutcome& damage = update.damage;
+      table.add({std::to_string(device.device), std::to_string(update.sequence), std::to_string(damage.module_flips),
+                 std::to_string(damage.slot_flips), std::to_string(damage.journal_flips),
+                 std::to_string(damage.found()), std::to_string(damage.mended), std::to_string(damage.replaced),
+                 std::to_string(damage.fetched), std::to_string(damage.faults), duration(damage.longest_damaged_s),
+                 duration(damage.older_s), duration(damage.without_s)});
+    }
+  }
+  return table.text();
 }
 
 Outcome report(const Options& o, const std::vector<simulation::DeviceOutcome>& devices) {
@@ -61,18 +115,22 @@ Outcome report(const Options& o, const std::vector<simulation::DeviceOutcome>& d
            grouped(update.inferences), grouped(update.missed), update.status,
            std::to_string(update.is_active ? update.sequence : device.active_sequence)});
     }
-    out.holds = out.holds && !device.bricked && !device.downgraded;
+    out.holds = out.holds && !device.bricked && !device.downgraded && !device.damaged;
     all.push_back({{"device", device.device},
                    {"active_sequence", device.active_sequence},
                    {"bricked", device.bricked},
                    {"downgraded", device.downgraded},
+                   {"damaged", device.damaged},
                    {"clock_error_s", device.knows_time ? Json(device.clock_error_s) : Json()},
                    {"stale", device.is_stale},
                    {"updates", std::move(updates)}});
   }
   out.text = table.text();
-  out.text += out.holds ? "no device was ever without a model, none went back\n"
-                        : "a device was without a model or went back: this must not happen, please report it\n";
+  const bool flips = o.trial.flips.count != 0;
+  if (flips) out.text += damage_table(devices);
+  const char* good = flips ? "every device runs the module it confirmed last, whole\n"
+                           : "no device was ever without a model, none went back\n";
+  out.text += out.holds ? good : "a device is without its model or went back: this must not happen, please report it\n";
   out.json = {{"board", o.board}, {"way", o.way}, {"seed", o.trial.seed}, {"devices", std::move(all)}};
   return out;
 }
@@ -81,6 +139,10 @@ Result<Outcome> run(const Options& o, Progress& progress) {
   MOTE_TRY(const board::BoardSpec board, board::load_board(o.board));
   simulation::FieldTrialOptions options = o.trial;
   options.deltas = !o.whole;
+  const auto flips_in = [&](std::string_view place) { return std::ranges::find(o.flip_in, place) != o.flip_in.end(); };
+  options.flips.module = flips_in("module");
+  options.flips.slot = flips_in("slot");
+  options.flips.journal = flips_in("journal");
   MOTE_TRY(options.carrier, simulation::carrier_named(o.way));
   MOTE_TRY(options.world.clock, simulation::clock_named(o.clock));
   options.world.valid_s = static_cast<unsigned>(o.valid_hours * 3600);
@@ -139,7 +201,17 @@ std::vector<Command> device_run_commands() {
          app.add_option("--cuts", o->trial.cuts, "power cuts in each update, at random flash operations")
              ->capture_default_str()
              ->check(CLI::Range(0, 10000));
-         app.add_option("--seed", o->trial.seed, "decides what is lost and when power fails")->capture_default_str();
+         app.add_option("--flips", o->trial.flips.count,
+                        "bits of the flash that flip in each update and before the next one, at random times")
+             ->capture_default_str()
+             ->check(CLI::Range(0, 10000));
+         app.add_option("--flip-in", o->flip_in,
+                        "where: in the module that runs, in the slot that does not, in the journal")
+             ->delimiter(',')
+             ->capture_default_str()
+             ->check(CLI::IsMember({"module", "slot", "journal"}));
+         app.add_option("--seed", o->trial.seed, "decides what is lost, when power fails and which bits flip")
+             ->capture_default_str();
          simulation::WorldOptions& world = o->trial.world;
          app.add_option("--clock", o->clock, "of the device: none, kept while power is off, or lost with it")
              ->capture_default_str()

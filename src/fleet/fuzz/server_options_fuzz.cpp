@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   start_libcoap();
   static coap_pdu_t* pdu = coap_pdu_init(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, 0, 1200);
   if (coap_pdu_parse(COAP_PROTO_UDP, data, size, pdu) == 0) return 0;
-  for (const std::uint16_t option : {COAP_OPTION_BLOCK1, COAP_OPTION_BLOCK2}) {
+  for (const std::uint16_t option : {std::uint16_t{COAP_OPTION_BLOCK1}, std::uint16_t{COAP_OPTION_BLOCK2}}) {
     std::optional<CoapBlock> block;
     if (read_block(pdu, option, block) && block && (block->exponent > 6 || block->number > kMaxCoapBlockNumber))
       std::abort();

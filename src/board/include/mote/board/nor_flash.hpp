@@ -69,6 +69,12 @@ class NorFlash {
   /// @error invalid_argument  outside of the flash.
   [[nodiscard]] Result<void> load(std::uint32_t offset, ByteSpan data);
 
+  /// A bit reads as its opposite from now on, as charge that leaked, a disturbance or a particle leaves it: no rules,
+  /// no operation counted.
+  /// @param bit  of the byte, 0 to 7.
+  /// @error invalid_argument  outside of the flash.
+  [[nodiscard]] Result<void> flip(std::uint32_t offset, unsigned bit);
+
   /// Operations begun since creation: write units programmed plus sectors erased.
   [[nodiscard]] std::uint64_t operations() const { return operations_; }
 

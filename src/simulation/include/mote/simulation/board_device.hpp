@@ -33,6 +33,8 @@ class BoardDevice : public FieldDevice {
   Result<Bytes> serial(ByteSpan bytes) override;
   Result<void> power_on(std::uint64_t seed) override;
   board::NorFlash& flash() override { return board_.flash(); }
+  std::uint32_t update_offset() const override { return device::kAgentUpdateOffset; }
+  Result<void> flip(std::uint32_t offset, unsigned bit) override;
 
   /// From here on cycles are modelled: states tell the longest step. Slower by far.
   void measure() { measured_ = true; }

@@ -47,6 +47,11 @@ class FieldDevice {
   /// Power is back after a cut; memory is noise, flash as the cut left it.
   [[nodiscard]] virtual Result<void> power_on(std::uint64_t seed) = 0;
   [[nodiscard]] virtual board::NorFlash& flash() = 0;
+  /// Where the update flash begins in it.
+  [[nodiscard]] virtual std::uint32_t update_offset() const = 0;
+  /// A bit of it changes by itself.
+  /// @param offset  in the update flash.
+  [[nodiscard]] virtual Result<void> flip(std::uint32_t offset, unsigned bit) = 0;
 };
 
 /// A device of this board in the state it leaves the factory in: emulated, or native where `board` is the host.

@@ -44,6 +44,13 @@ struct WorldOptions {
   unsigned minimum_battery_percent = 0;  ///< that a bundle wants
 };
 
+/// Bits of the flash that change by themselves.
+struct FlipOptions {
+  unsigned count = 0;  ///< in each update and before the next one
+  /// Where: in the module that runs, anywhere in the slot that does not, in the journal; each as likely.
+  bool module = true, slot = true, journal = true;
+};
+
 struct FieldTrialOptions {
   std::vector<Bytes> modules;  ///< the first is in the device when it leaves the factory; the others follow
   Carrier carrier = Carrier::radio;
@@ -58,6 +65,24 @@ struct FieldTrialOptions {
   std::uint16_t shadow_permille = 800;
   std::uint16_t trial_inferences = 32;
   WorldOptions world;
+  FlipOptions flips;
+};
+
+/// What became of bits that flipped: during one update, and until the device was whole again after it.
+struct DamageOutcome {
+  unsigned module_flips = 0, slot_flips = 0, journal_flips = 0;
+  unsigned mended = 0;    ///< times the device found its module damaged and wrote it anew from the other slot
+  unsigned replaced = 0;  ///< times it found that and ran the other slot's module
+  unsigned lost = 0;      ///< times it found that and had no other
+  unsigned fetched = 0;   ///< bundles that were sent once more because of damage
+  unsigned faults = 0;    ///< resets because a damaged module faulted or did not return
+  std::size_t damaged_inferences = 0;   ///< made with a damaged module before it was found
+  std::uint64_t longest_damaged_s = 0;  ///< until damage of the running module was found
+  std::uint64_t older_s = 0;            ///< in which an older module ran than was confirmed
+  std::uint64_t without_s = 0;          ///< in which none ran
+
+  [[nodiscard]] unsigned flips() const { return module_flips + slot_flips + journal_flips; }
+  [[nodiscard]] unsigned found() const { return mended + replaced + lost; }
 };
 
 /// What became of one update.
@@ -72,14 +97,17 @@ struct UpdateOutcome {
   std::size_t missed = 0;      ///< of them without an answer
   std::string status;          ///< how the device ended it
   bool is_active = false;      ///< the module runs in the end
+  DamageOutcome damage;
 };
 
 struct DeviceOutcome {
   unsigned device = 0;
   std::vector<UpdateOutcome> updates;
   std::uint64_t active_sequence = 0;
-  bool bricked = false;            ///< at some start there was no module to run
-  bool downgraded = false;         ///< at some start an older one ran than was confirmed
+  bool bricked = false;            ///< at some start there was no module to run; with flips: no bundle brought one back
+  bool downgraded = false;         ///< at some start an older one ran than was confirmed; with flips: to the end, or
+                                   ///< the device forgot what was confirmed
+  bool damaged = false;            ///< a module with flipped bits was left running
   std::uint64_t true_time_s = 0;   ///< at the end
   std::int64_t clock_error_s = 0;  ///< of what the device takes for now, at the end; 0 where it knows none
   bool knows_time = false;

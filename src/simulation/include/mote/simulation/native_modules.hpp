@@ -1,6 +1,7 @@
 #pragma once
 // Runs modules that were compiled for the machine mote runs on, in this process: what native devices do where a board
-// jumps into its flash. Only for modules whose digest an agent has checked.
+// jumps into its flash. A module whose bits have flipped since it was compiled is not run: it could do anything to this
+// process.
 
 #include <map>
 #include <memory>
@@ -20,7 +21,7 @@ class NativeModules {
 
   /// @param slot   begins with the module; longer than it.
   /// @param fresh  its state is made initial before.
-  /// @return the output in the arena, until the next call; null when the module returned a status.
+  /// @return the output in the arena, until the next call; null when the module returned a status, or is damaged.
   [[nodiscard]] const std::uint8_t* invoke(ByteSpan slot, bool fresh, ByteSpan input);
 
   [[nodiscard]] std::size_t arena_bytes() const { return arena_bytes_; }
