@@ -81,6 +81,7 @@ Result<Project> load_project(const std::filesystem::path& where, const std::vect
   MOTE_TRY(project.target, read_target(config));
   MOTE_TRY(project.model, read_model(config));
   MOTE_TRY(project.train, read_train(config));
+  MOTE_TRY(project.head_only, read_head_only(config));
   MOTE_TRY(project.augment, read_augment(config));
   MOTE_TRY(project.quantize, read_quantize(config));
   MOTE_TRY(project.evaluate, read_evaluate(config));

@@ -69,6 +69,9 @@ struct Project {
   Setting<TargetSettings> target;
   Setting<graph::ZooOptions> model;  ///< input and classes are filled in when the data is known
   Setting<train::TrainOptions> train;
+  /// Folder of an earlier run's artifacts, of whose model the last layer alone is trained on; empty: a new model. The
+  /// text has the digests of what is in it.
+  Setting<std::filesystem::path> head_only;
   Setting<samples::Augmentation> augment;
   Setting<QuantizeSettings> quantize;
   Setting<EvaluateSettings> evaluate;
@@ -86,6 +89,7 @@ struct Project {
 [[nodiscard]] Result<Setting<FeatureSettings>> read_features(pipeline::Config& config);
 [[nodiscard]] Result<Setting<graph::ZooOptions>> read_model(pipeline::Config& config);
 [[nodiscard]] Result<Setting<train::TrainOptions>> read_train(pipeline::Config& config);
+[[nodiscard]] Result<Setting<std::filesystem::path>> read_head_only(pipeline::Config& config);
 [[nodiscard]] Result<Setting<samples::Augmentation>> read_augment(pipeline::Config& config);
 [[nodiscard]] Result<Setting<QuantizeSettings>> read_quantize(pipeline::Config& config);
 

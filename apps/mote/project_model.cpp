@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "mote/base/hash.hpp"
 #include "project.hpp"
 
 namespace mote::app {
@@ -234,6 +235,21 @@ Result<Setting<train::TrainOptions>> read_train(pipeline::Config& config) {
   Setting<train::TrainOptions> out;
   MOTE_TRY_VOID(read_options(s, out.value));
   out.text = s.canonical_text();
+  return out;
+}
+
+Result<Setting<std::filesystem::path>> read_head_only(pipeline::Config& config) {
+  MOTE_TRY(Section s, config.optional_section("train"));
+  Setting<std::filesystem::path> out;
+  if (!s.has("head_only")) return out;
+  MOTE_TRY(out.value, s.path("head_only"));
+  for (const char* file : {"int8.mote", "input.json"}) {
+    const auto digest = sha256_file(out.value / file);
+    if (!digest)
+      return s.refuse("head_only", "'" + out.value.string() + "' has no " + file +
+                                       "; name the folder 'out' of an earlier run, or a copy of it");
+    out.text += "train.head_only/" + std::string(file) + "=" + digest->hex() + "\n";
+  }
   return out;
 }
 

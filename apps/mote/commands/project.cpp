@@ -43,10 +43,16 @@ struct Export {
   const char* output;
   const char* key;
 };
-constexpr Export kExports[] = {
-    {"quantize", "tflite", "tflite"}, {"quantize", "float_tflite", "float_tflite"}, {"quantize", "int8", "int8"},
-    {"compile", "module", "module"},  {"compile", "firmware", "firmware"},          {"compile", "source", "source"},
-    {"compile", "bench", "bench"},    {"evaluate", "evaluation", "evaluation"},     {"report", "html", "report"}};
+constexpr Export kExports[] = {{"quantize", "tflite", "tflite"},
+                               {"quantize", "float_tflite", "float_tflite"},
+                               {"quantize", "int8", "int8"},
+                               {"quantize", "input", "input"},
+                               {"compile", "module", "module"},
+                               {"compile", "firmware", "firmware"},
+                               {"compile", "source", "source"},
+                               {"compile", "bench", "bench"},
+                               {"evaluate", "evaluation", "evaluation"},
+                               {"report", "html", "report"}};
 
 Result<Json> export_artifacts(registry::Store& store, const pipeline::RunResult& run,
                               const std::filesystem::path& folder) {

@@ -3,6 +3,7 @@
 #include <mutex>
 #include <optional>
 
+#include "command.hpp"
 #include "mote/base/file.hpp"
 #include "mote/base/parallel.hpp"
 #include "mote/compile/compile.hpp"
@@ -21,12 +22,30 @@ Result<Materials> open_materials(const Project& project, const std::filesystem::
   MOTE_TRY(const auto sensor,
            samples::sensor_of(dataset, project.features.value.unit, project.features.value.max_length));
   MOTE_TRY(auto extractor, features::Extractor::create(project.features.value.config, sensor));
-  MOTE_TRY(const double gain, samples::unit_gain(dataset, split.train(), extractor));
+  // A model's body was trained on features of one gain: it stays with it, whatever the new samples are like.
+  double gain = 0;
+  if (project.head_only.value.empty()) {
+    MOTE_TRY(gain, samples::unit_gain(dataset, split.train(), extractor));
+  } else {
+    MOTE_TRY(const TrainedModel trained, read_trained_model(project.head_only.value));
+    gain = trained.gain;
+  }
   return Materials{std::move(dataset), std::move(split), std::move(extractor), gain};
 }
 
+Result<TrainedModel> read_trained_model(const std::filesystem::path& folder) {
+  MOTE_TRY(graph::Graph int8, read_graph(folder / "int8.mote"));
+  MOTE_TRY(const std::string text, read_text(folder / "input.json", 4096));
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || !json.contains("gain") || !json["gain"].is_number() || !(json["gain"].get<double>() > 0.0))
+    return fail(Code::malformed, (folder / "input.json").string() + " does not say the gain of the features");
+  return TrainedModel{std::move(int8), json["gain"].get<double>()};
+}
+
+std::string trained_input_text(const Materials& materials) { return Json{{"gain", materials.gain}}.dump(1) + "\n"; }
+
 std::string materials_text(const Project& project) {
-  return project.split.text + project.features.text + "features code " +
+  return project.split.text + project.features.text + project.head_only.text + "features code " +
          compile::device_sources_digest("features/").short_hex() + "\n";
 }
 

@@ -20,6 +20,16 @@ struct Materials {
       data::Part part, const samples::Augmentation& augmentation = {}) const;
 };
 
+/// What is trained on, of an earlier run whose model keeps all but its last layer.
+struct TrainedModel {
+  graph::Graph int8;
+  double gain;  ///< of its features
+};
+/// @param folder  the artifacts of that run.   @error malformed, io
+[[nodiscard]] Result<TrainedModel> read_trained_model(const std::filesystem::path& folder);
+/// What read_trained_model needs besides the model, as a file's text.
+[[nodiscard]] std::string trained_input_text(const Materials& materials);
+
 [[nodiscard]] Result<Materials> open_materials(const Project& project, const std::filesystem::path& dataset_folder);
 
 /// Canonical text of everything that open_materials depends on besides the dataset.
