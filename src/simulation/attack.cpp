@@ -59,7 +59,7 @@ std::string carry_out(const Models& models, NativeModules& modules, const Attack
 Result<AttackReport> attack(const Models& models, std::string_view only) {
   Attacks all;
   for (const auto add :
-       {add_forgeries, add_encodings, add_manifests, add_payloads, add_freshness, add_senders, add_flash})
+       {add_forgeries, add_encodings, add_manifests, add_payloads, add_freshness, add_senders, add_couriers, add_flash})
     add(all);
   AttackReport report;
   NativeModules modules(models.arena_bytes);

@@ -175,6 +175,7 @@ void add_manifests(Attacks& all);  // commands, parameters, what does not fit
 void add_payloads(Attacks& all);   // what travels: mixed, cut, encrypted, deltas
 void add_freshness(Attacks& all);  // rollback, freeze, fast-forward, replays
 void add_senders(Attacks& all);    // announcements, blocks, slowness
+void add_couriers(Attacks& all);   // who carries parcels and reports, and devices that lie to them
 void add_flash(Attacks& all);      // changed, erased, copied flash; reports
 
 /// A parcel that is refused under this name, by both ways of arriving.
