@@ -17,6 +17,12 @@ inline std::uint32_t bits_of(float v) {
   return bits;
 }
 
+/// An element of a value, or of a constant: those of floats are their bits.
+inline float number_at(const float* p) { return *p; }
+inline float number_at(const std::uint32_t* p) { return float_of(*p); }
+inline std::int32_t number_at(const std::int32_t* p) { return *p; }
+inline std::int64_t number_at(const std::int64_t* p) { return *p; }
+
 constexpr bool is_nan(std::uint32_t bits) { return (bits & 0x7fffffffu) > 0x7f800000u; }
 
 /// Whole numbers in the order of the floats; both zeros are 0. Not for NaN.

@@ -10,9 +10,6 @@
 
 namespace mote::device {
 
-inline float float_at(const float* p) { return *p; }
-inline float float_at(const std::uint32_t* p) { return float_of(*p); }
-
 /// Convolution (and dense), [out_c,kernel_h,kernel_w,in_c]; depthwise, [kernel_h,kernel_w,out_c].
 /// @param bias  or null
 template <bool kDepthwise, class Geometry>
@@ -30,14 +27,14 @@ void conv2d_float(const Geometry& g, const float* x, const std::uint32_t* weight
             if (ix < 0 || ix >= g.in_w) continue;
             const float* pixel = x + (iy * g.in_w + ix) * g.in_c;
             if constexpr (kDepthwise) {
-              sum += pixel[oc / g.multiplier] * float_at(weights + (ky * g.kernel_w + kx) * g.out_c + oc);
+              sum += pixel[oc / g.multiplier] * number_at(weights + (ky * g.kernel_w + kx) * g.out_c + oc);
             } else {
               const std::uint32_t* tap = weights + ((oc * g.kernel_h + ky) * g.kernel_w + kx) * g.in_c;
-              for (std::int32_t c = 0; c < g.in_c; ++c) sum += pixel[c] * float_at(tap + c);
+              for (std::int32_t c = 0; c < g.in_c; ++c) sum += pixel[c] * number_at(tap + c);
             }
           }
         }
-        *y++ = clamped(bias != nullptr ? sum + float_at(bias + oc) : sum, low, high);
+        *y++ = clamped(bias != nullptr ? sum + number_at(bias + oc) : sum, low, high);
       }
     }
   }
@@ -102,7 +99,7 @@ void pairs_float(const Loops& g, const A* a, const B* b, float low, float high, 
         const A* left = a + i * g.a[0] + j * g.a[1] + k * g.a[2];
         const B* right = b + i * g.b[0] + j * g.b[1] + k * g.b[2];
         for (std::int32_t l = 0; l < g.count[3]; ++l, left += g.a[3], right += g.b[3])
-          *y++ = clamped(Function::apply(float_at(left), float_at(right)), low, high);
+          *y++ = clamped(Function::apply(number_at(left), number_at(right)), low, high);
       }
     }
   }
@@ -123,6 +120,17 @@ inline void softmax_float(const float* x, float* y, std::int32_t rows, std::int3
       sum += y[c];
     }
     for (std::int32_t c = 0; c < depth; ++c) y[c] = divided(y[c], sum);
+  }
+}
+
+/// y may be x.
+inline void log_softmax_float(const float* x, float* y, std::int32_t rows, std::int32_t depth) {
+  for (; rows > 0; --rows, x += depth, y += depth) {
+    float largest = x[0], sum = 0.0f;
+    for (std::int32_t c = 1; c < depth; ++c) largest = x[c] > largest ? x[c] : largest;
+    for (std::int32_t c = 0; c < depth; ++c) sum += exp_float(x[c] - largest);
+    const float log_sum = log_float(sum);
+    for (std::int32_t c = 0; c < depth; ++c) y[c] = x[c] - largest - log_sum;
   }
 }
 
@@ -168,8 +176,40 @@ void matmul_float(const Geometry& g, const A* a, const B* b, float* y) {
     for (std::int32_t row = 0; row < g.rows; ++row, a += g.depth) {
       for (std::int32_t c = 0; c < g.columns; ++c) {
         float sum = 0.0f;
-        for (std::int32_t k = 0; k < g.depth; ++k) sum += float_at(a + k) * float_at(b + k * g.columns + c);
+        for (std::int32_t k = 0; k < g.depth; ++k) sum += number_at(a + k) * number_at(b + k * g.columns + c);
         *y++ = sum;
+      }
+    }
+  }
+}
+
+/// Between which rows (columns) a place lies, and how near it is to the upper one.
+struct FloatPlace {
+  std::int32_t low, high;
+  float weight;
+};
+inline FloatPlace float_place(std::int32_t i, float scale, bool half_pixel, std::int32_t size) {
+  const float at = half_pixel ? (static_cast<float>(i) + 0.5f) * scale - 0.5f : static_cast<float>(i) * scale;
+  const float below = floor_float(at);
+  const auto whole = static_cast<std::int32_t>(below);
+  const std::int32_t low = whole > 0 ? whole : 0, above = below < at ? whole + 1 : whole;
+  return {low, above < size - 1 ? above : size - 1, at - static_cast<float>(low)};
+}
+
+/// @param scale_h, scale_w  input steps for an output step.  Source: TensorFlow Lite reference_ops::ResizeBilinear.
+template <class Geometry>
+void resize_bilinear_float(const Geometry& g, const float* x, float scale_h, float scale_w, float* y) {
+  for (std::int32_t oy = 0; oy < g.out_h; ++oy) {
+    const FloatPlace v = float_place(oy, scale_h, g.half_pixel != 0, g.in_h);
+    for (std::int32_t ox = 0; ox < g.out_w; ++ox) {
+      const FloatPlace h = float_place(ox, scale_w, g.half_pixel != 0, g.in_w);
+      const float* top = x + v.low * g.in_w * g.channels;
+      const float* bottom = x + v.high * g.in_w * g.channels;
+      for (std::int32_t c = 0; c < g.channels; ++c) {
+        const float upper = top[h.low * g.channels + c] * (1.0f - h.weight) + top[h.high * g.channels + c] * h.weight;
+        const float lower =
+            bottom[h.low * g.channels + c] * (1.0f - h.weight) + bottom[h.high * g.channels + c] * h.weight;
+        *y++ = upper * (1.0f - v.weight) + lower * v.weight;
       }
     }
   }

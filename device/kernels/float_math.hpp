@@ -93,6 +93,43 @@ inline float erf_float(float x) {
   return x < 0.0f ? negated(y) : y;
 }
 
+/// A positive angle as quarter turns, modulo four, and what is left of it, from -pi/4 to pi/4.
+struct QuarterTurns {
+  std::uint32_t turns;
+  float rest;
+};
+/// The mantissa times those bits of 2/pi that do not make whole turns.  Source: Payne and Hanek, Radian reduction for
+/// trigonometric functions (1983).
+inline QuarterTurns quarter_turns(float m) {
+  constexpr std::uint32_t kTwoOverPi[6] = {0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041};
+  const std::uint32_t bits = bits_of(m), mantissa = (bits & 0x7fffffu) | 0x800000u;
+  const std::int32_t exponent = static_cast<std::int32_t>(bits >> 23) - 127 - 23;  // of the mantissa's last bit
+  if (exponent < -27) return {0, m};
+  const std::int32_t skipped = exponent > 2 ? exponent - 2 : 0, word = skipped >> 5, shift = skipped & 31;
+  std::uint64_t window = (std::uint64_t{kTwoOverPi[word]} << 32) | kTwoOverPi[word + 1];
+  if (shift != 0) window = (window << shift) | (kTwoOverPi[word + 2] >> (32 - shift));
+  if (exponent < 2) window >>= 2 - exponent;
+  const std::uint64_t angle = mantissa * window;  // in steps of 2^-62 quarter turns
+  const auto turns = static_cast<std::uint32_t>((angle + (std::uint64_t{1} << 61)) >> 62);
+  const auto rest = static_cast<std::int32_t>((angle - (std::uint64_t{turns} << 62)) >> 32);  // of 2^-30
+  return {turns, static_cast<float>(rest) * (1.5707963f / 1073741824.0f)};
+}
+/// The sine of x and so many quarter turns more.
+inline float sine_of_turned(float x, std::uint32_t more) {
+  const float m = magnitude(x);
+  if (!(m < float_of(0x7f800000u))) return float_of(0x7fc00000u);
+  const QuarterTurns a = quarter_turns(m);
+  const std::uint32_t turns = more + a.turns;
+  const float r = a.rest, r2 = r * r;
+  const float y =
+      (turns & 1) != 0
+          ? 1.0f - r2 * (0.5f - r2 * (0.041666667f - r2 * (0.0013888889f - r2 * 0.000024801587f)))
+          : r * (1.0f - r2 * (0.16666667f - r2 * (0.0083333333f - r2 * (0.0001984127f - r2 * 0.0000027557f))));
+  return (turns & 2) != 0 ? negated(y) : y;
+}
+inline float sin_float(float x) { return x < 0.0f ? negated(sine_of_turned(x, 0)) : sine_of_turned(x, 0); }
+inline float cos_float(float x) { return sine_of_turned(x, 1); }
+
 inline float clamped(float v, float low, float high) { return v < low ? low : v > high ? high : v; }
 
 /// Functions by name: `apply(x, alpha)`.
@@ -159,6 +196,13 @@ struct LeakyReluFloat {
 };
 struct HardSwishFloat {
   static float apply(float x, float) { return x * clamped(x + 3.0f, 0.0f, 6.0f) * 0.16666667f; }
+};
+
+struct SinFloat {
+  static float apply(float x, float) { return sin_float(x); }
+};
+struct CosFloat {
+  static float apply(float x, float) { return cos_float(x); }
 };
 
 template <class Function>

@@ -76,11 +76,10 @@ void move_elements(const Geometry& g, const std::int8_t* x, std::int8_t* y) {
   }
 }
 
-/// `bytes` of y become `value`.
-inline void fill_bytes(std::int8_t* y, std::int32_t bytes, std::int8_t value) {
-  const std::uint32_t word = 0x01010101u * static_cast<std::uint8_t>(value);
+/// `bytes` of y become `word`, over and over: elements of 1, 2 or 4 bytes.
+inline void fill_words(std::int8_t* y, std::int32_t bytes, std::uint32_t word) {
   for (; bytes >= 4; bytes -= 4, y += 4) __builtin_memcpy(y, &word, 4);
-  for (; bytes > 0; --bytes) *y++ = value;
+  for (; bytes > 0; --bytes, word >>= 8) *y++ = static_cast<std::int8_t>(word);
 }
 
 struct ShiftGeometry {

@@ -253,8 +253,8 @@ std::string reset_text(const Program& program) {
   for (std::size_t i = 0; i < program.states.size(); ++i) {
     const PlacedState& state = program.states[i];
     if (is_uniform(*state.initial)) {
-      text += fmt::format("  fill_bytes(base + {}, {}, {});  // {}\n", state.offset, state.initial->size(),
-                          static_cast<std::int8_t>(state.initial->front()), clean(state.name));
+      text += fmt::format("  fill_words(base + {}, {}, 0x{:08x}u);  // {}\n", state.offset, state.initial->size(),
+                          0x01010101u * state.initial->front(), clean(state.name));
     } else {
       text += fmt::format("  copy_run(state_{:02}_initial, base + {}, {});  // {}\n", i, state.offset,
                           state.initial->size(), clean(state.name));

@@ -43,6 +43,16 @@ TEST(FloatMath, is_the_standard_librarys_within_a_millionth) {
   EXPECT_LT(worst(1e-3, 1e5, inverse_root, [](double x) { return 1.0 / std::sqrt(x); }), 1e-6);
   EXPECT_LT(worst(1e-30, 0.9, log_float, [](double x) { return std::log(x); }), 2e-6);
   EXPECT_LT(worst(1.1, 1e20, log_float, [](double x) { return std::log(x); }), 2e-6);
+  // Zeros lie between floats: beside 1.
+  for (const double reach : {1.0, 10.0, 1000.0, 1e6, 3e38}) {
+    for (int i = 0; i < 20'000; ++i) {
+      const auto x = static_cast<float>(reach * (i - 10'000) / 10'000);
+      ASSERT_NEAR(sin_float(x), std::sin(static_cast<double>(x)), 3e-7) << x;
+      ASSERT_NEAR(cos_float(x), std::cos(static_cast<double>(x)), 3e-7) << x;
+    }
+  }
+  EXPECT_LT(worst(-1.5, 1.5, sin_float, [](double x) { return std::sin(x); }), 1e-6);
+  EXPECT_LT(worst(1e-30, 1e-3, sin_float, [](double x) { return std::sin(x); }), 1e-6);
   // Of what is near 1, beside 1.
   for (float x = 0.9f; x < 1.1f; x += 1e-4f) EXPECT_NEAR(log_float(x), std::log(x), 1e-6);
   for (float x = -6.0f; x < 6.0f; x += 1e-3f) EXPECT_NEAR(erf_float(x), std::erf(x), 1e-6) << x;
@@ -52,6 +62,10 @@ TEST(FloatMath, knows_what_is_no_number_and_what_has_no_bound) {
   EXPECT_EQ(tanh_float(kInfinity), 1.0f);
   EXPECT_EQ(tanh_float(-kInfinity), -1.0f);
   EXPECT_TRUE(std::isnan(tanh_float(kNaN)));
+  EXPECT_EQ(sin_float(0.0f), 0.0f);
+  EXPECT_EQ(cos_float(0.0f), 1.0f);
+  EXPECT_TRUE(std::isnan(sin_float(kNaN)));
+  EXPECT_TRUE(std::isnan(cos_float(kInfinity)));
   EXPECT_EQ(log_float(0.0f), -kInfinity);
   EXPECT_TRUE(std::isnan(log_float(-1.0f)));
   EXPECT_EQ(log_float(kInfinity), kInfinity);

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstdlib>
 #include <map>
 
@@ -34,7 +33,10 @@ struct Lowerer {
     return lower_add(graph, op, symbol, options);
   }
   Result<LoweredOp> operator()(const graph::Binary&) const { return lower_pair(graph, op, symbol); }
-  Result<LoweredOp> operator()(const graph::Compare&) const { return lower_pair(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::Compare&) const {
+    return graph.tensor(op.inputs[0]).dtype == graph::DType::i8 ? lower_pair(graph, op, symbol)
+                                                                : lower_compare(graph, op, symbol);
+  }
   Result<LoweredOp> operator()(const graph::Select&) const { return lower_select(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::MatMul&) const { return lower_matmul(graph, op, symbol, options); }
   Result<LoweredOp> operator()(const graph::Unary&) const { return lower_unary(graph, op, symbol); }
@@ -52,6 +54,7 @@ struct Lowerer {
   Result<LoweredOp> operator()(const graph::Cast&) const { return lower_cast(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::ResizeBilinear&) const { return lower_resize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Softmax&) const { return lower_softmax(graph, op, symbol); }
+  Result<LoweredOp> operator()(const graph::LogSoftmax&) const { return lower_log_softmax(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Activate&) const { return lower_requantize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::Quantize&) const { return lower_requantize(graph, op, symbol); }
   Result<LoweredOp> operator()(const graph::DenseWide&) const { return lower_recurrent(graph, op, symbol, options); }
@@ -79,7 +82,8 @@ struct Lowerer {
 /// What does the same with elements of any type, or is of floats alone.
 bool same_for_floats(const graph::Op& op) {
   return graph::is_move(op) || op.as<graph::TreeEnsemble>() != nullptr || op.as<graph::Scores>() != nullptr ||
-         op.as<graph::Reshape>() != nullptr || op.as<graph::ArgReduce>() != nullptr || op.as<graph::TopK>() != nullptr;
+         op.as<graph::Reshape>() != nullptr || op.as<graph::ArgReduce>() != nullptr ||
+         op.as<graph::TopK>() != nullptr || op.as<graph::Select>() != nullptr || op.as<graph::Compare>() != nullptr;
 }
 
 /// Sum of |w| of each output channel.
@@ -104,17 +108,14 @@ Result<LoweredOp> lower(const graph::Graph& graph, std::size_t op_index, const L
       (op.as<graph::ArgReduce>() != nullptr || op.as<graph::TopK>() != nullptr) && y.dtype == graph::DType::i32;
   const bool recurrent = graph::is_recurrent(op);
   const bool floats = x.dtype == graph::DType::f32 || y.dtype == graph::DType::f32;
-  const bool views_indices = x.dtype == graph::DType::i32 && op.as<graph::Reshape>() != nullptr;
-  if (!wide && !requantizes && !recurrent && !floats && !views_indices &&
+  const bool takes_indices = x.dtype == graph::DType::i32 && (op.as<graph::Reshape>() != nullptr ||
+                                                              graph::is_move(op) || op.as<graph::Compare>() != nullptr);
+  const bool selects = op.as<graph::Select>() != nullptr;
+  if (!wide && !requantizes && !recurrent && !floats && !takes_indices && !selects &&
       (x.dtype != graph::DType::i8 || (y.dtype != graph::DType::i8 && !gives_indices))) {
     return fail(Code::unsupported,
                 fmt::format("{} '{}' works on {}: only float32, int8 and int16 values are computed on devices",
                             graph::op_name(op.attributes), op.name, graph::name(x.dtype)));
-  }
-  if (const auto* pad = op.as<graph::Pad>();
-      x.dtype != graph::DType::i8 && pad != nullptr && std::bit_cast<std::uint32_t>(pad->value) != 0) {
-    return fail(Code::unsupported, fmt::format("pad '{}' pads {} values with {}, only zero has a device kernel",
-                                               op.name, graph::name(x.dtype), pad->value));
   }
   const bool all_constant = std::ranges::all_of(
       op.inputs, [&](graph::TensorId id) { return id == graph::kNoTensor || graph.tensor(id).is_constant(); });

@@ -6,6 +6,7 @@
 
 #include "mote/compile/lowering.hpp"
 #include "mote/graph/integer_params.hpp"
+#include "mote/graph/reductions.hpp"
 
 namespace mote::compile {
 
@@ -20,10 +21,15 @@ namespace mote::compile {
 [[nodiscard]] LoweredOp lower_add(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                                   const LoweringOptions& options);
 [[nodiscard]] LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] LoweredOp lower_log_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
-/// Binary, Compare, and Add with operands that broadcast or are constants.
+/// Binary, Compare of int8, and Add with operands that broadcast or are constants.
 [[nodiscard]] Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+/// Compare of floats and of whole numbers.
+[[nodiscard]] Result<LoweredOp> lower_compare(const graph::Graph& graph, const graph::Op& op,
+                                              const std::string& symbol);
+/// Elements of any type.
 [[nodiscard]] Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_matmul(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
                                      const LoweringOptions& options);
@@ -35,6 +41,7 @@ namespace mote::compile {
 [[nodiscard]] LoweredOp lower_top_k(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_cumsum(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 [[nodiscard]] LoweredOp lower_cast(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
+[[nodiscard]] std::string resize_geometry_text(const std::string& symbol, const device::ResizeGeometry& g);
 [[nodiscard]] LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol);
 /// What recurrent layers are made of.
 [[nodiscard]] LoweredOp lower_recurrent(const graph::Graph& graph, const graph::Op& op, const std::string& symbol,
@@ -77,6 +84,8 @@ struct GeometryMember {
 /// Definition of a geometry type whose members are compile-time constants.
 [[nodiscard]] std::string static_geometry(const std::string& symbol, std::initializer_list<GeometryMember> members);
 
+/// Definition of SYMBOL_loops.
+[[nodiscard]] std::string loops_text(const std::string& symbol, const device::BroadcastGeometry& loops);
 /// Definitions of SYMBOL_loops and SYMBOL_params, for for_pairs().
 [[nodiscard]] std::string pair_text(const std::string& symbol, const device::BroadcastGeometry& loops,
                                     const device::PairParams& params);

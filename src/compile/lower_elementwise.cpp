@@ -150,6 +150,22 @@ LoweredOp lower_softmax(const graph::Graph& graph, const graph::Op& op, const st
   return lowered;
 }
 
+LoweredOp lower_log_softmax(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+  const device::LogSoftmaxGeometry g = graph::log_softmax_geometry(graph, op);
+  LoweredOp lowered = lowered_op(symbol, "log_softmax", "kernels/log_softmax.hpp");
+  lowered.geometry = static_geometry(symbol, {{"rows", g.rows},
+                                              {"depth", g.depth},
+                                              {"multiplier", g.multiplier},
+                                              {"shift", g.shift},
+                                              {"diff_min", g.diff_min},
+                                              {"reverse_multiplier", g.reverse_multiplier},
+                                              {"reverse_shift", g.reverse_shift}});
+  lowered.body = fmt::format("log_softmax({}_geometry{{}}, x0, y);", symbol);
+  lowered.small = g.rows * g.depth <= 64;
+  lowered.may_reuse_inputs = {0};
+  return lowered;
+}
+
 LoweredOp lower_requantize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   const device::RequantizeGeometry g = graph::requantize_geometry(graph, op);
   LoweredOp lowered = lowered_op(symbol, "requantize_tensor", "kernels/add.hpp");

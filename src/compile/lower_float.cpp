@@ -96,8 +96,7 @@ struct FloatLowerer {
       return fail(Code::unsupported,
                   fmt::format("{} '{}' broadcasts along too many dimensions", graph::op_name(op.attributes), op.name));
     LoweredOp lowered = start(fmt::format("pairs_float {}", function));
-    lowered.geometry = fmt::format("constexpr BroadcastGeometry {}_loops{{{{{}}}, {{{}}}, {{{}}}}};\n", symbol,
-                                   fmt::join(loops->count, ", "), fmt::join(loops->a, ", "), fmt::join(loops->b, ", "));
+    lowered.geometry = loops_text(symbol, *loops);
     const std::string left = operand(lowered, 0), right = operand(lowered, 1);
     lowered.body = fmt::format("pairs_float<{}>({}_loops, {}, {}, {}, {});", function, symbol, left, right,
                                limits(activation), typed_pointer("", DType::f32, "y"));
@@ -139,9 +138,7 @@ struct FloatLowerer {
     return elementwise("clamp_float", ", " + limits(a.activation));
   }
   Result<LoweredOp> operator()(const graph::Unary& a) const {
-    const std::string_view function = function_of(a.kind);
-    if (function.empty()) return none();
-    LoweredOp lowered = elementwise(fmt::format("unary_float<{}>", function), ", " + exact(a.alpha));
+    LoweredOp lowered = elementwise(fmt::format("unary_float<{}>", function_of(a.kind)), ", " + exact(a.alpha));
     lowered.includes = {"kernels/float_math.hpp"};
     return lowered;
   }
@@ -186,8 +183,9 @@ struct FloatLowerer {
       case graph::UnaryKind::hard_swish:
         return "HardSwishFloat";
       case graph::UnaryKind::sin:
+        return "SinFloat";
       case graph::UnaryKind::cos:
-        break;
+        return "CosFloat";
     }
     return {};
   }
@@ -198,6 +196,24 @@ struct FloatLowerer {
     lowered.body = fmt::format("softmax_float({}, {}, {}, {}, {});", typed_pointer("const ", DType::f32, "x0"),
                                typed_pointer("", DType::f32, "y"), count() / depth, depth, exact(a.beta));
     lowered.may_reuse_inputs = {0};
+    return lowered;
+  }
+  Result<LoweredOp> operator()(const graph::LogSoftmax&) const {
+    LoweredOp lowered = start("log_softmax_float");
+    const auto depth = static_cast<std::size_t>(in(0).shape.back());
+    lowered.body = fmt::format("log_softmax_float({}, {}, {}, {});", typed_pointer("const ", DType::f32, "x0"),
+                               typed_pointer("", DType::f32, "y"), count() / depth, depth);
+    lowered.may_reuse_inputs = {0};
+    return lowered;
+  }
+  Result<LoweredOp> operator()(const graph::ResizeBilinear& a) const {
+    const device::ResizeGeometry g = graph::resize_geometry(graph, op);
+    LoweredOp lowered = start("resize_bilinear_float");
+    lowered.geometry = resize_geometry_text(symbol, g);
+    lowered.body =
+        fmt::format("resize_bilinear_float({}_geometry{{}}, {}, {}, {}, {});", symbol,
+                    typed_pointer("const ", DType::f32, "x0"), exact(graph::resize_scale(a.mode, g.in_h, g.out_h)),
+                    exact(graph::resize_scale(a.mode, g.in_w, g.out_w)), typed_pointer("", DType::f32, "y"));
     return lowered;
   }
   Result<LoweredOp> operator()(const graph::Reduce& a) const {
@@ -253,7 +269,7 @@ struct FloatLowerer {
  private:
   [[nodiscard]] Result<LoweredOp> none() const {
     return fail(Code::unsupported,
-                fmt::format("{} '{}' has no device kernel for float32; quantize the model first ('mote convert "
+                fmt::format("{} '{}' has no device kernel for float32; optimize the model first ('mote convert "
                             "--int8', or 'mote optimize' in a project)",
                             graph::op_name(op.attributes), op.name));
   }

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernels/binary.hpp"
 #include "lower.hpp"
@@ -27,6 +28,23 @@ std::string operand(LoweredOp& lowered, const graph::Graph& graph, const graph::
   const std::span<const std::int8_t> values(reinterpret_cast<const std::int8_t*>(t.data->data()), t.data->size());
   lowered.constants.push_back({name, "std::int8_t", "constant operand", 1, false, {values.begin(), values.end()}});
   return name;
+}
+
+/// The same as elements of more than a byte: values are of type `value`, constants of `constant`, which is as large.
+std::string typed_operand(LoweredOp& lowered, const graph::Graph& graph, const graph::Op& op, std::size_t i,
+                          std::string_view value, std::string_view constant) {
+  const graph::Tensor& t = graph.tensor(op.inputs[i]);
+  if (!t.is_constant()) return fmt::format("reinterpret_cast<const {}*>({})", value, operand(lowered, graph, op, i));
+  const std::size_t size = graph::size_bytes(t.dtype);
+  std::vector<std::int64_t> elements;
+  for (std::size_t at = 0; at < t.data->size(); at += size) {
+    std::uint32_t element = 0;
+    std::memcpy(&element, t.data->data() + at, size);
+    elements.push_back(t.dtype == graph::DType::f32 ? std::int64_t{element} : static_cast<std::int32_t>(element));
+  }
+  lowered.constants.push_back({fmt::format("{}_k{}", lowered.symbol, i), std::string(constant), "constant operand",
+                               size, t.dtype == graph::DType::f32, std::move(elements)});
+  return lowered.constants.back().name;
 }
 
 std::string move_text(const std::string& name, const device::MoveGeometry& g) {
@@ -92,13 +110,15 @@ Pair arithmetic_of(const graph::Op& op) {
 
 }  // namespace
 
+std::string loops_text(const std::string& symbol, const device::BroadcastGeometry& loops) {
+  return fmt::format("constexpr BroadcastGeometry {}_loops{{{{{}}}, {{{}}}, {{{}}}}};\n", symbol,
+                     fmt::join(loops.count, ", "), fmt::join(loops.a, ", "), fmt::join(loops.b, ", "));
+}
+
 std::string pair_text(const std::string& symbol, const device::BroadcastGeometry& loops, const device::PairParams& p) {
-  return fmt::format(
-      "constexpr BroadcastGeometry {0}_loops{{{{{1}}}, {{{2}}}, {{{3}}}}};\n"
-      "constexpr PairParams {0}_params{{{4}, {5}, {6}, {7}, {8}, {9}, {10}, {11}, {12}, {13}, {14}}};\n",
-      symbol, fmt::join(loops.count, ", "), fmt::join(loops.a, ", "), fmt::join(loops.b, ", "), p.a_zero,
-      p.a_multiplier, p.a_shift, p.b_zero, p.b_multiplier, p.b_shift, p.output_zero, p.output_multiplier,
-      p.output_shift, p.clamp_low, p.clamp_high);
+  return fmt::format("{}constexpr PairParams {}_params{{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}};\n",
+                     loops_text(symbol, loops), symbol, p.a_zero, p.a_multiplier, p.a_shift, p.b_zero, p.b_multiplier,
+                     p.b_shift, p.output_zero, p.output_multiplier, p.output_shift, p.clamp_low, p.clamp_high);
 }
 
 LoweredOp lower_unary(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
@@ -141,6 +161,23 @@ Result<LoweredOp> lower_pair(const graph::Graph& graph, const graph::Op& op, con
   return lowered;
 }
 
+Result<LoweredOp> lower_compare(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
+  const graph::Tensor &a = graph.tensor(op.inputs[0]), &b = graph.tensor(op.inputs[1]);
+  const auto loops = graph::broadcast_geometry(a.shape, b.shape, graph.tensor(op.outputs[0]).shape);
+  if (!loops) return fail(Code::unsupported, fmt::format("compare '{}' broadcasts along too many dimensions", op.name));
+  constexpr std::array kKinds{"IsLess", "IsLessEqual", "IsGreater", "IsGreaterEqual", "IsEqual", "IsNotEqual"};
+  const char* kind = kKinds[static_cast<std::size_t>(op.as<graph::Compare>()->kind)];
+  LoweredOp lowered = lowered_op(symbol, fmt::format("compare_numbers {}", kind), "kernels/compare.hpp");
+  lowered.includes.push_back("kernels/binary.hpp");
+  lowered.geometry = loops_text(symbol, *loops);
+  const bool floats = a.dtype == graph::DType::f32;
+  const std::string_view value = floats ? "float" : "std::int32_t", constant = floats ? "std::uint32_t" : value;
+  const std::string left = typed_operand(lowered, graph, op, 0, value, constant),
+                    right = typed_operand(lowered, graph, op, 1, value, constant);
+  lowered.body = fmt::format("compare_numbers<{}>({}_loops, {}, {}, y);", kind, symbol, left, right);
+  return lowered;
+}
+
 Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
   const auto g = graph::select_geometry(graph, op);
   if (!g) return fail(Code::unsupported, fmt::format("select '{}' broadcasts along too many dimensions", op.name));
@@ -148,9 +185,15 @@ Result<LoweredOp> lower_select(const graph::Graph& graph, const graph::Op& op, c
   lowered.geometry = fmt::format("constexpr SelectGeometry {}_loops{{{{{}}}, {{{}}}, {{{}}}, {{{}}}}};\n", symbol,
                                  fmt::join(g->count, ", "), fmt::join(g->condition, ", "), fmt::join(g->a, ", "),
                                  fmt::join(g->b, ", "));
-  std::vector<std::string> operands;
-  for (std::size_t i = 0; i < 3; ++i) operands.push_back(operand(lowered, graph, op, i));
-  lowered.body = fmt::format("select({}_loops, {}, y);", symbol, fmt::join(operands, ", "));
+  const std::size_t size = graph::size_bytes(graph.tensor(op.outputs[0]).dtype);
+  if (size == 8) return fail(Code::unsupported, fmt::format("select '{}' of int64 has no device kernel", op.name));
+  const std::string bits = fmt::format("std::uint{}_t", 8 * size);
+  const auto chosen = [&](std::size_t i) {
+    return size == 1 ? operand(lowered, graph, op, i) : typed_operand(lowered, graph, op, i, bits, bits);
+  };
+  const std::string condition = operand(lowered, graph, op, 0), a = chosen(1), b = chosen(2);
+  lowered.body = fmt::format("select({}_loops, {}, {}, {}, {});", symbol, condition, a, b,
+                             size == 1 ? "y" : fmt::format("reinterpret_cast<{}*>(y)", bits));
   return lowered;
 }
 
@@ -211,9 +254,10 @@ LoweredOp lower_moves(const graph::Graph& graph, const graph::Op& op, const std:
   const std::vector<graph::Move> moves = graph::moves(graph, op);
   lowered.kernel = fmt::format("move_elements, {} {}", moves.size(), moves.size() == 1 ? "copy" : "copies");
   if (op.as<graph::Pad>() != nullptr) {
-    // int16 pads with zero alone (lower()), so that all bytes of an element are one.
-    lowered.body = fmt::format("fill_bytes(y, {}, {}); ", graph.tensor(op.outputs[0]).size_bytes(),
-                               static_cast<std::int8_t>(graph::pad_element(graph, op)[0]));
+    const Bytes element = graph::pad_element(graph, op);
+    std::uint32_t word = 0;
+    for (std::size_t i = 0; i < 4; ++i) word |= std::uint32_t{element[i % element.size()]} << (8 * i);
+    lowered.body = fmt::format("fill_words(y, {}, 0x{:08x}u); ", graph.tensor(op.outputs[0]).size_bytes(), word);
   }
   for (std::size_t i = 0; i < moves.size(); ++i) {
     const std::string name = fmt::format("{}_move_{}", symbol, i);

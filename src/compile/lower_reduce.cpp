@@ -70,17 +70,20 @@ LoweredOp lower_arg_reduce(const graph::Graph& graph, const graph::Op& op, const
   return lowered;
 }
 
+std::string resize_geometry_text(const std::string& symbol, const device::ResizeGeometry& g) {
+  return static_geometry(symbol, {{"in_h", g.in_h},
+                                  {"in_w", g.in_w},
+                                  {"channels", g.channels},
+                                  {"out_h", g.out_h},
+                                  {"out_w", g.out_w},
+                                  {"scale_h", g.scale_h},
+                                  {"scale_w", g.scale_w},
+                                  {"half_pixel", g.half_pixel}});
+}
+
 LoweredOp lower_resize(const graph::Graph& graph, const graph::Op& op, const std::string& symbol) {
-  const device::ResizeGeometry g = graph::resize_geometry(graph, op);
   LoweredOp lowered = lowered_op(symbol, "resize_bilinear", "kernels/resize.hpp");
-  lowered.geometry = static_geometry(symbol, {{"in_h", g.in_h},
-                                              {"in_w", g.in_w},
-                                              {"channels", g.channels},
-                                              {"out_h", g.out_h},
-                                              {"out_w", g.out_w},
-                                              {"scale_h", g.scale_h},
-                                              {"scale_w", g.scale_w},
-                                              {"half_pixel", g.half_pixel}});
+  lowered.geometry = resize_geometry_text(symbol, graph::resize_geometry(graph, op));
   lowered.body = fmt::format("resize_bilinear({}_geometry{{}}, x0, y);", symbol);
   return lowered;
 }

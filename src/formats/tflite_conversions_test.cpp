@@ -7,7 +7,7 @@
 
 #include "mote/base/rng.hpp"
 #include "mote/formats/tflite.hpp"
-#include "one_operator.hpp"
+#include "operators/one_operator.hpp"
 #include "oracle/tflite_oracle.hpp"
 #include "test_models.hpp"
 

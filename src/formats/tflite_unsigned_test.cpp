@@ -9,7 +9,7 @@
 
 #include "mote/formats/tflite.hpp"
 #include "mote/graph/executor.hpp"
-#include "one_operator.hpp"
+#include "operators/one_operator.hpp"
 #include "oracle/tflite_oracle.hpp"
 #include "test_models.hpp"
 

@@ -110,6 +110,16 @@ void softmax(const float* x, float* y, std::size_t rows, std::size_t depth, floa
   }
 }
 
+void log_softmax(const float* x, float* y, std::size_t rows, std::size_t depth) {
+  for (std::size_t r = 0; r < rows; ++r, x += depth, y += depth) {
+    const float highest = *std::max_element(x, x + depth);
+    double sum = 0.0;
+    for (std::size_t c = 0; c < depth; ++c) sum += std::exp(static_cast<double>(x[c] - highest));
+    for (std::size_t c = 0; c < depth; ++c)
+      y[c] = static_cast<float>(static_cast<double>(x[c] - highest) - std::log(sum));
+  }
+}
+
 void reduce(const device::ReduceGeometry& g, ReduceKind kind, const float* x, float* y) {
   const auto count = static_cast<double>(g.reduced[0]) * g.reduced[1] * g.reduced[2];
   for (std::int32_t i = 0; i < g.kept[0]; ++i) {
@@ -158,9 +168,7 @@ void resize(const device::ResizeGeometry& g, ResizeMode mode, const float* x, fl
     float weight;
   };
   const auto place = [&](std::int32_t i, std::int32_t from, std::int32_t to) {
-    const bool corners = mode == ResizeMode::align_corners && to > 1;
-    const float scale = corners ? static_cast<float>(from - 1) / static_cast<float>(to - 1)
-                                : static_cast<float>(from) / static_cast<float>(to);
+    const float scale = resize_scale(mode, from, to);
     const float at =
         mode == ResizeMode::half_pixel ? (static_cast<float>(i) + 0.5f) * scale - 0.5f : static_cast<float>(i) * scale;
     const std::int32_t low = std::max(static_cast<std::int32_t>(std::floor(at)), 0);
@@ -270,6 +278,10 @@ struct FloatStep {
   Result<Step> operator()(const Softmax& a) const {
     const auto depth = static_cast<std::size_t>(graph.tensor(op.inputs[0]).shape.back());
     return Step([n = count(), depth, x = in(0), out = y, beta = a.beta] { softmax(x, out, n / depth, depth, beta); });
+  }
+  Result<Step> operator()(const LogSoftmax&) const {
+    const auto depth = static_cast<std::size_t>(graph.tensor(op.inputs[0]).shape.back());
+    return Step([n = count(), depth, x = in(0), out = y] { log_softmax(x, out, n / depth, depth); });
   }
   Result<Step> operator()(const Reduce& a) const {
     const auto g = reduce_geometry(graph, op);

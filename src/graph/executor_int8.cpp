@@ -104,6 +104,9 @@ struct Int8Step {
   Result<Step> operator()(const Softmax&) const {
     return Step([g = softmax_geometry(graph, op), x = in(0), y = out()] { device::softmax(g, x, y); });
   }
+  Result<Step> operator()(const LogSoftmax&) const {
+    return Step([g = log_softmax_geometry(graph, op), x = in(0), y = out()] { device::log_softmax(g, x, y); });
+  }
   Result<Step> operator()(const Activate&) const { return requantized(); }
   template <class TrainingForm>
   Result<Step> operator()(const TrainingForm&) const {

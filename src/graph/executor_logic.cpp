@@ -4,6 +4,7 @@
 
 #include "executor_kernels.hpp"
 #include "kernels/binary.hpp"
+#include "kernels/compare.hpp"
 #include "mote/graph/integer_params.hpp"
 #include "mote/graph/logic.hpp"
 #include "mote/graph/moves.hpp"
@@ -19,32 +20,24 @@ tl::unexpected<Error> too_many_loops(const Op& op) {
 }
 
 template <class Element>
-bool holds(CompareKind kind, Element a, Element b) {
+Step compare(const device::BroadcastGeometry& g, CompareKind kind, const std::vector<const std::uint8_t*>& inputs,
+             std::int8_t* y) {
+  const auto *a = reinterpret_cast<const Element*>(inputs[0]), *b = reinterpret_cast<const Element*>(inputs[1]);
   switch (kind) {
     case CompareKind::less:
-      return a < b;
+      return [=] { device::compare_numbers<device::IsLess>(g, a, b, y); };
     case CompareKind::less_equal:
-      return a <= b;
+      return [=] { device::compare_numbers<device::IsLessEqual>(g, a, b, y); };
     case CompareKind::greater:
-      return a > b;
+      return [=] { device::compare_numbers<device::IsGreater>(g, a, b, y); };
     case CompareKind::greater_equal:
-      return a >= b;
+      return [=] { device::compare_numbers<device::IsGreaterEqual>(g, a, b, y); };
     case CompareKind::equal:
-      return a == b;
+      return [=] { device::compare_numbers<device::IsEqual>(g, a, b, y); };
     case CompareKind::not_equal:
-      return a != b;
+      break;
   }
-  return false;
-}
-
-template <class Element>
-Step compare(const device::BroadcastGeometry& loops, CompareKind kind, const std::vector<const std::uint8_t*>& inputs,
-             std::int8_t* y) {
-  return [loops, kind, y, a = reinterpret_cast<const Element*>(inputs[0]),
-          b = reinterpret_cast<const Element*>(inputs[1])] {
-    for_broadcast(loops, a, b, y,
-                  [kind](Element p, Element q) { return static_cast<std::int8_t>(holds(kind, p, q) ? 1 : 0); });
-  };
+  return [=] { device::compare_numbers<device::IsNotEqual>(g, a, b, y); };
 }
 
 Step compare_int8(const device::BroadcastGeometry& g, const device::PairParams& p, CompareKind kind,

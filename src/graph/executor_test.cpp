@@ -77,6 +77,47 @@ TEST(Softmax, int8_probabilities_are_within_one_step_of_the_real_ones) {
   }
 }
 
+std::vector<int> log_softmax_of(const Shape& shape, const Quantization& q, const std::vector<int>& entries) {
+  Graph g;
+  const TensorId x = g.add_tensor({"x", DType::i8, shape, q, nullptr});
+  const TensorId y = g.add_tensor({"y", DType::i8, shape, Quantization::per_tensor(16.0f / 256.0f, 127), nullptr});
+  g.add_op({"s", LogSoftmax{}, {x}, {y}});
+  g.set_inputs({x});
+  g.set_outputs({y});
+  Executor e = std::move(*Executor::create(g));
+  Bytes in, out(entries.size());
+  for (const int v : entries) in.push_back(static_cast<std::uint8_t>(v));
+  EXPECT_TRUE(e.run(in, out));
+  std::vector<int> result;
+  for (const std::uint8_t b : out) result.push_back(static_cast<std::int8_t>(b));
+  return result;
+}
+
+/// Source: TensorFlow Lite Micro, log_softmax_test.cc: 0, -6, 2, 4 and 3, -2, 10, 1 of a range from -10 to 10.
+TEST(LogSoftmax, int8_gives_the_references_bytes) {
+  const Quantization q = Quantization::per_tensor(20.0f / 255.0f, 0);
+  EXPECT_EQ(log_softmax_of({2, 4}, q, {0, -77, 26, 51, 38, -26, 127, 13}),
+            (std::vector<int>{61, -36, 93, 125, 15, -65, 127, -16}));
+  EXPECT_EQ(log_softmax_of({3, 1}, q, {0, -1, 1}), (std::vector<int>{127, 127, 127}));
+}
+
+TEST(LogSoftmax, int8_is_within_a_step_of_the_real_one) {
+  Rng rng(4);
+  for (int trial = 0; trial < 200; ++trial) {
+    const double scale = std::exp2(rng.uniform(-12.0, 1.0));
+    const auto depth = static_cast<std::int32_t>(rng.between(1, trial == 0 ? 4095 : 60));
+    std::vector<int> entries;
+    double sum = 0.0;
+    for (std::int32_t i = 0; i < depth; ++i) entries.push_back(static_cast<int>(rng.between(-128, 127)));
+    const auto real = [&](int v) { return static_cast<double>(static_cast<float>(scale)) * v; };
+    for (const int v : entries) sum += std::exp(real(v - 127));
+    const std::vector<int> got =
+        log_softmax_of({1, depth}, Quantization::per_tensor(static_cast<float>(scale), 9), entries);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      ASSERT_NEAR(got[i], std::max(127.0 + 16.0 * (real(entries[i] - 127) - std::log(sum)), -128.0), 1.0);
+  }
+}
+
 TEST(HostConv, equals_the_portable_device_kernels) {
   Rng rng(31);
   for (int trial = 0; trial < 600; ++trial) {

@@ -155,13 +155,13 @@ device::LeakyGeometry leaky_geometry(const Graph& graph, const Op& op) {
           slope < 0.0 ? -below.mantissa : below.mantissa, below.shift};
 }
 
-device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op) {
-  const Tensor& x = graph.tensor(op.inputs[0]);
+namespace {
+
+device::SoftmaxGeometry softmax_of_rows(const Tensor& x, float beta) {
   constexpr int kIntegerBits = 5;  // of the scaled difference
-  const double factor =
-      std::min(static_cast<double>(op.as<Softmax>()->beta) * static_cast<double>(x.quantization.scale()) *
-                   static_cast<double>(1 << (31 - kIntegerBits)),
-               2147483647.0);
+  const double factor = std::min(static_cast<double>(beta) * static_cast<double>(x.quantization.scale()) *
+                                     static_cast<double>(1 << (31 - kIntegerBits)),
+                                 2147483647.0);
   const FixedMultiplier m = fixed_multiplier(factor);
   // Differences beyond this radius would overflow Q5.26; their probability is 0.
   const double radius = ((1 << kIntegerBits) - 1) * std::ldexp(1.0, 31 - kIntegerBits) / std::ldexp(1.0, m.shift);
@@ -172,6 +172,18 @@ device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op) {
   g.shift = m.shift;
   g.diff_min = -static_cast<std::int32_t>(std::floor(std::min(radius, 1e9)));
   return g;
+}
+
+}  // namespace
+
+device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op) {
+  return softmax_of_rows(graph.tensor(op.inputs[0]), op.as<Softmax>()->beta);
+}
+
+device::LogSoftmaxGeometry log_softmax_geometry(const Graph& graph, const Op& op) {
+  const device::SoftmaxGeometry g = softmax_of_rows(graph.tensor(op.inputs[0]), 1.0f);
+  const FixedMultiplier reverse = fixed_multiplier(std::ldexp(1.0, 31 - g.shift) / static_cast<double>(g.multiplier));
+  return {g.rows, g.depth, g.multiplier, g.shift, g.diff_min, reverse.mantissa, reverse.shift};
 }
 
 device::RequantizeGeometry requantize_geometry(const Graph& graph, const Op& op) {

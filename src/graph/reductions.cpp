@@ -97,6 +97,12 @@ device::CumSumGeometry cumsum_geometry(const Graph& graph, const Op& op) {
   return g;
 }
 
+float resize_scale(ResizeMode mode, std::int32_t from, std::int32_t to) {
+  const bool corners = mode == ResizeMode::align_corners && to > 1;
+  return corners ? static_cast<float>(from - 1) / static_cast<float>(to - 1)
+                 : static_cast<float>(from) / static_cast<float>(to);
+}
+
 device::ResizeGeometry resize_geometry(const Graph& graph, const Op& op) {
   const ResizeMode mode = op.as<ResizeBilinear>()->mode;
   const Shape &x = graph.tensor(op.inputs[0]).shape, &y = graph.tensor(op.outputs[0]).shape;

@@ -53,10 +53,8 @@ class ShapeRule {
     MOTE_TRY_VOID(bias_fits(w[0]));
     return Shape{1, w[0]};
   }
-  Result<Shape> operator()(const Softmax&) const {
-    if (in(0).rank() == 0) return refuse("needs at least one dimension");
-    return in(0);
-  }
+  Result<Shape> operator()(const Softmax&) const { return along_innermost(); }
+  Result<Shape> operator()(const LogSoftmax&) const { return along_innermost(); }
   Result<Shape> operator()(const BatchNorm&) const {
     if (in(0).rank() == 0) return refuse("needs at least one dimension");
     for (std::size_t i = 1; i < 5; ++i) {
@@ -255,6 +253,10 @@ class ShapeRule {
     return fail(Code::malformed, place(op_) + " " + std::move(why));
   }
 
+  [[nodiscard]] Result<Shape> along_innermost() const {
+    if (in(0).rank() == 0) return refuse("needs at least one dimension");
+    return in(0);
+  }
   [[nodiscard]] Result<void> bias_fits(std::int32_t channels) const {
     if (op_.inputs.size() < 3 || op_.inputs[2] == kNoTensor) return {};
     if (in(2).elements() == static_cast<std::size_t>(channels)) return {};
@@ -558,12 +560,17 @@ class TypeRule {
     return refuse("turns " + std::string(name(x_.dtype)) + " into " + std::string(name(y_.dtype)) +
                   "; i8 or i16 into f32 is possible");
   }
-  Result<void> operator()(const Softmax&) const {
-    if (x_.dtype == DType::i8 && x_.shape.back() > device::kSoftmaxMostDepth) {
-      return refuse("is over " + std::to_string(x_.shape.back()) + " entries; in int8 at most " +
-                    std::to_string(device::kSoftmaxMostDepth) + " are possible");
-    }
-    return same_type(x_);
+  Result<void> operator()(const Softmax&) const { return distribution(); }
+  Result<void> operator()(const LogSoftmax&) const {
+    MOTE_TRY_VOID(distribution());
+    if (x_.dtype != DType::f32 && x_.dtype != DType::i8)
+      return refuse("works on f32 or i8, its input is " + std::string(name(x_.dtype)));
+    if (x_.dtype == DType::i8 && y_.quantization != Quantization::per_tensor(16.0f / 256.0f, 127))
+      return refuse("gives i8 of another scale than 16/256 or another zero point than 127");
+    // A step of the input is one of Q5.26, or more.
+    if (x_.dtype == DType::i8 && !(x_.quantization.scale() > 1.0f / (1 << 26)))
+      return refuse("has an input whose scale is too small");
+    return {};
   }
   template <class SameType>
   Result<void> operator()(const SameType&) const {
@@ -576,6 +583,13 @@ class TypeRule {
     return fail(Code::malformed, place(op_) + " " + std::move(why));
   }
 
+  [[nodiscard]] Result<void> distribution() const {
+    if (x_.dtype == DType::i8 && x_.shape.back() > device::kSoftmaxMostDepth) {
+      return refuse("is over " + std::to_string(x_.shape.back()) + " entries; in int8 at most " +
+                    std::to_string(device::kSoftmaxMostDepth) + " are possible");
+    }
+    return same_type(x_);
+  }
   [[nodiscard]] Result<void> quantized(const Tensor& t) const {
     if ((t.dtype != DType::i8 && t.dtype != DType::i16) || t.quantization.present()) return {};
     return fail(Code::malformed,

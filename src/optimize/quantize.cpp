@@ -41,6 +41,7 @@ bool has_int8_form(const Op& op) {
 /// The output that TensorFlow Lite fixes for an operator, if it does.
 std::optional<Quantization> fixed_output(const Op& op) {
   if (op.as<graph::Softmax>() != nullptr) return Quantization::per_tensor(1.0f / 256.0f, -128);
+  if (op.as<graph::LogSoftmax>() != nullptr) return Quantization::per_tensor(16.0f / 256.0f, 127);
   const auto* unary = op.as<graph::Unary>();
   if (unary != nullptr && unary->kind == graph::UnaryKind::logistic)
     return Quantization::per_tensor(1.0f / 256.0f, -128);

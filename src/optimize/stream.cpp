@@ -266,7 +266,7 @@ class Streamer {
     if (const auto* a = op.as<graph::Pad>())
       return a->before[flow.axis] == 0 && a->after[flow.axis] == 0 &&
              (a->between.empty() || a->between[flow.axis] == 0);
-    if (op.as<graph::Softmax>() != nullptr) return flow.axis + 1 < x.rank();
+    if (op.as<graph::Softmax>() != nullptr || op.as<graph::LogSoftmax>() != nullptr) return flow.axis + 1 < x.rank();
     return op.as<graph::Unary>() != nullptr || op.as<graph::Activate>() != nullptr ||
            op.as<graph::Quantize>() != nullptr || op.as<graph::Dequantize>() != nullptr ||
            op.as<graph::Broadcast>() != nullptr;

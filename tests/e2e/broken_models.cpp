@@ -184,14 +184,17 @@ std::vector<BrokenInput> compilations() {
        1,
        {"mine.toml: line 1, column 8"},
        [](const Sandbox& box) { box.put("mine.toml", std::string_view("name = \n")); }},
-      {"compile_a_float_function_without_a_kernel",
-       "compile wave.mote --board nucleo-l4r5zi --out kept-build",
+      {"compile_a_batch_norm_that_stands_alone",
+       "compile norm.mote --board nucleo-l4r5zi --out kept-build",
        1,
-       {"wave.mote", "unary 'wave' has no device kernel for float32"},
+       {"norm.mote", "batch_norm 'norm' has no device kernel for float32"},
        [](const Sandbox& box) {
-         box.put("wave.mote", std::string_view("graph \"wave\"\nvalue \"x\" f32 [1,4]\nvalue \"y\" f32 [1,4]\n"
-                                               "op unary \"wave\" (\"x\") -> \"y\" {kind sin, alpha 0x1p+0}\n"
-                                               "inputs \"x\"\noutputs \"y\"\n"));
+         box.put(
+             "norm.mote",
+             std::string_view("graph \"norm\"\nvalue \"x\" f32 [1,4]\nvalue \"y\" f32 [1,4]\n"
+                              "const \"k\" f32 [4] data AAAAAAAAAAAAAAAAAAAAAA==\n"
+                              "op batch_norm \"norm\" (\"x\", \"k\", \"k\", \"k\", \"k\") -> \"y\" {epsilon 0x1p-10}\n"
+                              "inputs \"x\"\noutputs \"y\"\n"));
        }},
       {"compile_a_table", "compile walks.csv --board nucleo-l4r5zi --out kept-build", 1, {"walks.csv"}, {}},
       {"bench_a_missing_file", "bench nothing.tflite", 1, {"nothing.tflite"}, {}},

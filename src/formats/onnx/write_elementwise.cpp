@@ -43,6 +43,11 @@ Result<bool> write(ModelWriter& writer, const Op& op, const graph::Softmax& soft
   return true;
 }
 
+Result<bool> write(ModelWriter& writer, const Op& op, const graph::LogSoftmax&) {
+  writer.give_real(op.outputs[0], "LogSoftmax", {writer.real(op.inputs[0])}, {integer("axis", -1)});
+  return true;
+}
+
 Result<bool> write(ModelWriter& writer, const Op& op, const graph::Unary& unary) {
   const Layout layout = layout_of(writer, op);
   const TensorId y = op.outputs[0];

@@ -189,7 +189,8 @@ Result<void> prelu(NodeReader& node) {
 }
 
 /// Before operator set 13 everything from `axis` on is one distribution.
-Result<TensorId> softmax_of(NodeReader& node) {
+/// @param kind  Softmax or LogSoftmax
+Result<TensorId> softmax_of(NodeReader& node, const graph::Attributes& kind) {
   MOTE_TRY(const TensorId x, node.in(0));
   const std::size_t rank = node.shape(x).rank();
   const bool old = node.integer("opset", node.opset()) < 13;  // QLinearSoftmax says whose Softmax it is
@@ -198,22 +199,19 @@ Result<TensorId> softmax_of(NodeReader& node) {
     std::int32_t rows = 1, depth = 1;
     for (std::size_t d = 0; d < rank; ++d) (d < axis ? rows : depth) *= node.shape(x)[d];
     MOTE_TRY(const TensorId flat, node.reshaped(x, {rows, depth}));
-    MOTE_TRY(const TensorId y, node.emit(graph::Softmax{}, {flat}));
+    MOTE_TRY(const TensorId y, node.emit(kind, {flat}));
     return node.reshaped(y, node.dims(x));
   }
-  if (axis + 1 == rank) return node.emit(graph::Softmax{}, {x});
+  if (axis + 1 == rank) return node.emit(kind, {x});
   Dims swap;
   for (std::size_t d = 0; d < rank; ++d) swap.push_back(static_cast<std::int32_t>(d));
   std::swap(swap[axis], swap[rank - 1]);
   MOTE_TRY(const TensorId turned, node.transposed(x, swap));
-  MOTE_TRY(const TensorId y, node.emit(graph::Softmax{}, {turned}));
+  MOTE_TRY(const TensorId y, node.emit(kind, {turned}));
   return node.transposed(y, swap);
 }
-Result<void> softmax(NodeReader& node) { return node.give(softmax_of(node)); }
-Result<void> log_softmax(NodeReader& node) {
-  MOTE_TRY(const TensorId y, softmax_of(node));
-  return node.give(node.emit(Unary{UnaryKind::log}, {y}));
-}
+Result<void> softmax(NodeReader& node) { return node.give(softmax_of(node, graph::Softmax{})); }
+Result<void> log_softmax(NodeReader& node) { return node.give(softmax_of(node, graph::LogSoftmax{})); }
 
 /// Of constants, of truth values, of bytes given to the model, and to the same type.
 Result<void> cast(NodeReader& node) {

@@ -5,6 +5,7 @@
 #include "kernels/binary.hpp"
 #include "kernels/geometry.hpp"
 #include "kernels/int16.hpp"
+#include "kernels/log_softmax.hpp"
 #include "mote/graph/graph.hpp"
 #include "mote/graph/quantization.hpp"
 
@@ -19,6 +20,7 @@ namespace mote::graph {
 /// leaky_relu of int16.
 [[nodiscard]] device::LeakyGeometry leaky_geometry(const Graph& graph, const Op& op);
 [[nodiscard]] device::SoftmaxGeometry softmax_geometry(const Graph& graph, const Op& op);
+[[nodiscard]] device::LogSoftmaxGeometry log_softmax_geometry(const Graph& graph, const Op& op);
 /// Activate on int8 tensors, and Quantize between quantizations of 8, 16 and 32 bits.
 [[nodiscard]] device::RequantizeGeometry requantize_geometry(const Graph& graph, const Op& op);
 

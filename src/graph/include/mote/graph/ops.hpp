@@ -144,6 +144,14 @@ struct Softmax {
   bool operator==(const Softmax&) const = default;
 };
 
+/// The logarithm of what Softmax gives. int8 output has scale 16/256 and zero point 127.
+struct LogSoftmax {
+  static constexpr std::string_view kName = "log_softmax";
+  template <class Self, class Visitor>
+  static void fields(Self&, Visitor&&) {}
+  bool operator==(const LogSoftmax&) const = default;
+};
+
 /// Functions of one element.
 enum class UnaryKind : std::uint8_t {
   abs,
@@ -528,10 +536,11 @@ struct Dropout {
   bool operator==(const Dropout&) const = default;
 };
 
-using Attributes = std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape,
-                                Quantize, Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast,
-                                Gather, Shift, Reduce, ArgReduce, ResizeBilinear, Compare, Select, MatMul, DenseWide,
-                                TimeFilter, LstmGate, LstmCell, LstmHidden, TreeEnsemble, Scores, TopK, CumSum, Cast>;
+using Attributes =
+    std::variant<Conv2D, DepthwiseConv2D, Dense, BatchNorm, Pool2D, Add, Activate, Softmax, Reshape, Quantize,
+                 Dequantize, Dropout, Unary, Binary, Concat, Slice, Transpose, Pad, Broadcast, Gather, Shift, Reduce,
+                 ArgReduce, ResizeBilinear, Compare, Select, MatMul, DenseWide, TimeFilter, LstmGate, LstmCell,
+                 LstmHidden, TreeEnsemble, Scores, TopK, CumSum, Cast, LogSoftmax>;
 
 /// The operator's name in text form, error messages and reports.
 [[nodiscard]] inline std::string_view op_name(const Attributes& attributes) {

@@ -17,5 +17,7 @@ namespace mote::graph {
 [[nodiscard]] device::TopKGeometry top_k_geometry(const Graph& graph, const Op& op);
 [[nodiscard]] device::CumSumGeometry cumsum_geometry(const Graph& graph, const Op& op);
 [[nodiscard]] device::ResizeGeometry resize_geometry(const Graph& graph, const Op& op);
+/// Input steps for an output step along an axis, of floats.
+[[nodiscard]] float resize_scale(ResizeMode mode, std::int32_t from, std::int32_t to);
 
 }  // namespace mote::graph

@@ -67,6 +67,14 @@ class OneOperator {
     op().inputs.push_back(constant(fb::TensorType::INT32, {static_cast<std::int32_t>(values.size())},
                                    bytes_of(std::span<const std::int32_t>(values)), std::move(q)));
   }
+  /// Of the type that goes with the values': float32, or int32 in steps of `scale`.
+  void bias_of_values(const std::vector<std::int32_t>& values, float scale) {
+    if (type_ != fb::TensorType::FLOAT32) return bias(values, scale);
+    std::vector<float> real;
+    for (const std::int32_t v : values) real.push_back(scale * static_cast<float>(v));
+    op().inputs.push_back(
+        constant(type_, {static_cast<std::int32_t>(values.size())}, bytes_of(std::span<const float>(real)), nullptr));
+  }
   /// A constant with these bytes.
   void constant_bytes(fb::TensorType type, const Value& v, ByteSpan raw) {
     op().inputs.push_back(constant(type, v.shape, raw, quantization(v)));
