@@ -1,5 +1,6 @@
 // The keys that programs rely on. They may grow, never shrink or change their type.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,6 +52,24 @@ TEST(Json, inspect_draws_every_operator) {
   for (std::size_t at = svg.find("<path"); at != std::string::npos; at = svg.find("<path", at + 1)) ++lines;
   EXPECT_EQ(boxes, answer["ops"].size() + 2);
   EXPECT_EQ(lines, answer["ops"].size() + 1);
+}
+
+TEST(Json, of_inspect_comes_in_seconds_for_thousands_of_operators) {
+  std::string text = "graph \"chain\"\nvalue \"t0\" f32 [1,8]\n", operators;
+  for (int i = 1; i <= 3000; ++i) {
+    text += fmt::format("value \"t{}\" f32 [1,8]\n", i);
+    operators += fmt::format("op unary \"o{}\" (\"t{}\") -> \"t{}\" {{kind abs, alpha 0x1p+0}}\n", i, i - 1, i);
+  }
+  const Sandbox box;
+  box.put("chain.mote", text + operators + "inputs \"t0\"\noutputs \"t3000\"\n");
+  // 5 s of the processor's time, however busy it is.
+  const ProcessResult result =
+      box.mote({"inspect", "chain.mote", "--json", "--quiet"}, {"/bin/sh", "-c", "ulimit -t 5; exec \"$@\"", "sh"});
+  ASSERT_EQ(result.exit_code, 0) << result.diagnostics;
+  const json answer = json::parse(result.output, nullptr, false);
+  EXPECT_EQ(answer["ops"].size(), 3000u);
+  EXPECT_EQ(answer["peak_live_bytes"], 64);
+  EXPECT_EQ(answer["peak_op"], 0);
 }
 
 TEST(Json, of_inspect_has_the_documented_keys_and_right_figures) {

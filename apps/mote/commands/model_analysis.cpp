@@ -186,28 +186,54 @@ void look_at_kernel(const Graph& graph, std::size_t index, OpFigures& figures, S
     oddities.portable.push_back(index);
 }
 
-PeakLive peak_live(const Graph& graph) {
-  PeakLive peak;
+/// The operators during which a tensor holds what is needed: from the one that gives it to the last that reads it.
+struct Lifetime {
+  std::size_t first = 0, end = 0;  ///< [first, end); empty where nothing needs it
+
+  void read_at(std::size_t op) { end = std::max(end, op + 1); }
+};
+
+/// In one walk over the operators: a hostile file has thousands of them.
+std::vector<Lifetime> lifetimes_of(const Graph& graph) {
   const std::size_t count = graph.ops().size();
+  std::vector<Lifetime> lifetimes(graph.tensors().size(), {count, 0});
+  const auto of = [&](graph::TensorId id) -> Lifetime& { return lifetimes[static_cast<std::size_t>(id)]; };
+  for (const graph::TensorId id : graph.inputs()) of(id).first = 0;
   for (std::size_t op = 0; op < count; ++op) {
-    PeakLive now{0, op, {}};
-    for (std::size_t t = 0; t < graph.tensors().size(); ++t) {
-      const auto id = static_cast<graph::TensorId>(t);
-      const Tensor& tensor = graph.tensor(id);
-      if (tensor.is_constant()) continue;
-      const std::int32_t producer = graph.producer(id);
-      const bool is_input = std::find(graph.inputs().begin(), graph.inputs().end(), id) != graph.inputs().end();
-      const bool is_output = std::find(graph.outputs().begin(), graph.outputs().end(), id) != graph.outputs().end();
-      const std::vector<std::int32_t> readers = graph.consumers(id);
-      const bool is_born = is_input || (producer >= 0 && static_cast<std::size_t>(producer) <= op);
-      const bool is_needed = is_output || (producer >= 0 && static_cast<std::size_t>(producer) == op) ||
-                             std::any_of(readers.begin(), readers.end(),
-                                         [&](std::int32_t reader) { return static_cast<std::size_t>(reader) >= op; });
-      if (!is_born || !is_needed) continue;
-      now.bytes += tensor.size_bytes();
-      now.tensors.push_back(id);
+    for (const graph::TensorId id : graph.ops()[op].inputs) {
+      if (id != graph::kNoTensor) of(id).read_at(op);
     }
-    if (now.bytes > peak.bytes) peak = std::move(now);
+    for (const graph::TensorId id : graph.ops()[op].outputs) {
+      of(id).first = op;
+      of(id).read_at(op);
+    }
+  }
+  for (const graph::TensorId id : graph.outputs()) of(id).end = count;
+  return lifetimes;
+}
+
+PeakLive peak_live(const Graph& graph) {
+  const std::vector<Lifetime> lifetimes = lifetimes_of(graph);
+  const auto holds = [&](std::size_t t) {
+    return !graph.tensor(static_cast<graph::TensorId>(t)).is_constant() && lifetimes[t].first < lifetimes[t].end;
+  };
+  const std::size_t count = graph.ops().size();
+  std::vector<std::size_t> born(count), gone(count + 1);
+  for (std::size_t t = 0; t < lifetimes.size(); ++t) {
+    if (!holds(t)) continue;
+    const std::size_t bytes = graph.tensor(static_cast<graph::TensorId>(t)).size_bytes();
+    born[lifetimes[t].first] += bytes;
+    gone[lifetimes[t].end] += bytes;
+  }
+  PeakLive peak;
+  std::size_t now = 0;
+  for (std::size_t op = 0; op < count; ++op) {
+    now = now + born[op] - gone[op];
+    if (now > peak.bytes) peak = {now, op, {}};
+  }
+  for (std::size_t t = 0; t < lifetimes.size(); ++t) {
+    if (holds(t) && lifetimes[t].first <= peak.op && peak.op < lifetimes[t].end)
+      peak.tensors.push_back(static_cast<graph::TensorId>(t));
   }
   return peak;
 }
