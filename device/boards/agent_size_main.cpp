@@ -79,6 +79,11 @@ extern "C" [[noreturn]] void mote_main();
 extern "C" void mote_main() {
   NoPort port;
   NoSource source;
-  Agent agent(port);
+#ifdef MOTE_AGREEMENT
+  const Policy policy;
+#else
+  const Policy policy{nullptr};
+#endif
+  Agent agent(port, policy);
   for (;;) use(agent, source, {reinterpret_cast<std::uint8_t*>(unknown), unknown});
 }

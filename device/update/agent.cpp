@@ -467,7 +467,7 @@ Status Agent::message_step() {
       status = read_bundle_head(start, left, head_);
       if (status == Status::ok) message.bytes = head_.payload_offset + head_.payload_bytes;
       if (status == Status::ok) status = judge(head_.plan);
-      if (status == Status::ok) status = work.tag.begin(head_.plan, identity(), key_);
+      if (status == Status::ok) status = work.tag.begin(head_.plan, identity(), key_, policy_.agreement);
       if (status == Status::ok) {
         message_offset_ = at_;
         at_ = 0;

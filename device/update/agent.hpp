@@ -34,6 +34,9 @@ enum class PlantedBug : std::uint8_t {
 };
 
 struct Policy {
+  /// Null, as in Policy{nullptr}: content keys are opened with the group's key alone, and X25519 and HKDF are not
+  /// linked.
+  Agreement agreement = agree_by_x25519;
   std::uint8_t trial_starts = 5;  ///< starts without progress of a trial before it is given up
   std::uint8_t trial_faults = 2;  ///< resets by watchdog or fault, in the whole trial
   std::uint32_t stale_after_s =

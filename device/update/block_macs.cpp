@@ -7,10 +7,6 @@ namespace {
 
 constexpr std::uint32_t kTableMagic = 0x31434d4d;  // "MMC1"
 
-Bytes bytes_of(const TableHeader& header, std::size_t count = sizeof(TableHeader)) {
-  return {reinterpret_cast<const std::uint8_t*>(&header), count};
-}
-
 }  // namespace
 
 void BlockMacs::mac(Bytes first, Bytes rest, std::uint8_t (&out)[32]) const {

@@ -69,6 +69,16 @@ constexpr std::size_t length(const char* text) {
 }
 inline Bytes bytes_of_text(const char* text) { return {reinterpret_cast<const std::uint8_t*>(text), length(text)}; }
 
+/// A plain value's bytes as they lie in memory, or the first of them.
+template <class T>
+Bytes bytes_of(const T& value, std::size_t count = sizeof(T)) {
+  return {reinterpret_cast<const std::uint8_t*>(&value), count};
+}
+template <class T>
+MutableBytes into(T& value) {
+  return {reinterpret_cast<std::uint8_t*>(&value), sizeof(T)};
+}
+
 [[gnu::noinline]] inline void copy(std::uint8_t* to, Bytes from) {
   for (std::size_t i = 0; i < from.size; ++i) to[i] = from.data[i];
 }

@@ -2,36 +2,37 @@
 
 namespace mote::update {
 
-CborHead CborReader::head() {
-  CborHead head;
-  if (status_ == Status::ok && at_ == bytes_.size) fail(Status::truncated);
-  if (status_ != Status::ok) return head;
-  const unsigned first = bytes_[at_++];
+std::uint64_t CborReader::next() {
+  type_ = CborType::simple;
+  if (at_ == end_) fail(Status::truncated);
+  if (status_ != Status::ok) return 0;
+  const unsigned first = *at_++;
+  const auto type = static_cast<CborType>(first >> 5);
   const unsigned more = first & 31u;
   std::uint64_t value = more;
   if (more >= 24) {
-    const unsigned extra = 1u << (more & 3u);
-    if (more > 27 || first >> 5 == static_cast<unsigned>(CborType::simple)) {
+    unsigned extra = 1u << (more & 3u);
+    if (more > 27 || type == CborType::simple) {
       fail(Status::malformed);  // reserved, an indefinite length, or a float
-    } else if (bytes_.size - at_ < extra) {
+    } else if (left() < extra) {
       fail(Status::truncated);
     } else {
-      value = 0;
-      for (unsigned i = 0; i < extra; ++i) value = value << 8 | bytes_[at_++];
       // Its upper half would fit into the next shorter form.
-      if (more == 24 ? value < 24 : value >> (4 * extra) == 0) fail(Status::not_canonical);
+      const unsigned shorter = 4 * extra;
+      for (value = 0; extra != 0; --extra) value = value << 8 | *at_++;
+      if (more == 24 ? value < 24 : value >> shorter == 0) fail(Status::not_canonical);
     }
-    if (status_ != Status::ok) return head;
+    if (status_ != Status::ok) return 0;
   }
-  head.type = static_cast<CborType>(first >> 5);
-  head.value = value;
-  return head;
+  type_ = type;
+  return value;
 }
 
 std::uint64_t CborReader::expect(CborType type) {
-  const CborHead found = head();
-  if (found.type != type) fail(Status::malformed);
-  return status_ == Status::ok ? found.value : 0;
+  const std::uint64_t value = next();
+  if (type_ == type) return value;
+  fail(Status::malformed);
+  return 0;
 }
 
 void CborReader::expect(CborType type, unsigned value) {
@@ -46,10 +47,9 @@ std::uint32_t CborReader::unsigned_int(std::uint32_t limit) {
 }
 
 std::int64_t CborReader::integer() {
-  const CborHead found = head();
-  const auto value = static_cast<std::int64_t>(found.value);
-  if (value >= 0 && found.type == CborType::unsigned_int) return value;
-  if (value >= 0 && found.type == CborType::negative_int) return ~value;
+  const auto value = static_cast<std::int64_t>(next());
+  if (value >= 0 && type_ == CborType::unsigned_int) return value;
+  if (value >= 0 && type_ == CborType::negative_int) return ~value;
   fail(Status::malformed);
   return 0;
 }
@@ -64,8 +64,7 @@ std::int32_t CborReader::integer32() {
 
 std::uint32_t CborReader::counted(CborType type) {
   const std::uint64_t count = expect(type);
-  const std::size_t left = bytes_.size - at_;
-  if (count <= (type == CborType::map ? left / 2 : left)) return static_cast<std::uint32_t>(count);
+  if (count <= (type == CborType::map ? left() / 2 : left())) return static_cast<std::uint32_t>(count);
   fail(Status::truncated);
   return 0;
 }
@@ -75,11 +74,11 @@ void CborReader::counted(CborType type, unsigned count) {
 }
 
 Bytes CborReader::take(std::uint64_t size) {
-  if (size > bytes_.size - at_) fail(Status::truncated);
+  if (size > left()) fail(Status::truncated);
   if (status_ != Status::ok) return {};
-  const Bytes found{bytes_.data + at_, static_cast<std::size_t>(size)};
-  at_ += found.size;
-  return found;
+  const std::uint8_t* const from = at_;
+  at_ += static_cast<std::size_t>(size);
+  return {from, static_cast<std::size_t>(size)};
 }
 
 Bytes CborReader::string(CborType type) { return take(expect(type)); }
@@ -91,25 +90,84 @@ Bytes CborReader::bytes(std::size_t size) {
   return {};
 }
 
-Bytes CborReader::wrapped_with_head() {
-  const std::size_t from = at_;
-  bytes();
-  return bytes_.part(from, at_ - from);
+namespace {
+
+/// The next member of a struct.
+template <class T>
+void put(std::uint8_t*& to, const T& value) {
+  to += (alignof(T) - reinterpret_cast<std::uintptr_t>(to) % alignof(T)) % alignof(T);
+  *reinterpret_cast<T*>(to) = value;
+  to += sizeof(T);
+}
+
+}  // namespace
+
+void CborReader::match(const std::uint8_t* form, void* to) {
+  auto* out = static_cast<std::uint8_t*>(to);
+  Status otherwise = Status::malformed;
+  CborReader wanted({form, 256});  // it ends before
+  for (unsigned what; (what = *wanted.at_) != form::kEnd;) {
+    ++wanted.at_;
+    switch (what) {
+      case form::kNumber:
+      case form::kPositiveHalf:
+        put(out, unsigned_int(what == form::kNumber ? 0xffffffff : 0x7fffffff));
+        break;
+      case form::kLongNumber:
+        put(out, unsigned_int());
+        break;
+      case form::kInteger:
+        put(out, integer32());
+        break;
+      case form::kBytes:
+        put(out, bytes());
+        break;
+      case form::kBytesOf:
+        put(out, bytes(*wanted.at_++));
+        break;
+      case form::kItem:
+        put(out, item());
+        break;
+      case form::kElse:
+        otherwise = static_cast<Status>(*wanted.at_++);
+        break;
+      default: {
+        --wanted.at_;
+        const std::uint64_t value = wanted.next();
+        bool same = next() == value && type_ == wanted.type_;
+        if (type_ == CborType::bytes || type_ == CborType::text) same = same && equal(take(value), wanted.take(value));
+        if (!same) fail(otherwise);
+        break;
+      }
+    }
+  }
+}
+
+void CborReader::match_whole(const Bytes& encoded, const std::uint8_t* form, void* to) {
+  CborReader reader(encoded);
+  reader.match(form, to);
+  fail(reader.finish());
+}
+
+Bytes CborReader::item() {
+  const std::uint8_t* const from = at_;
+  skip();
+  return {from, static_cast<std::size_t>(at_ - from)};
 }
 
 void CborReader::skip() {
-  std::size_t left = 1;
-  while (left != 0 && status_ == Status::ok) {
-    const CborHead found = head();
-    --left;
+  std::size_t items = 1;
+  while (items != 0 && status_ == Status::ok) {
+    const std::uint64_t value = next();
+    --items;
     std::uint64_t inside = 0;
-    if (found.type == CborType::bytes || found.type == CborType::text) take(found.value);
-    if (found.type == CborType::array) inside = found.value;
-    if (found.type == CborType::map) inside = found.value > bytes_.size ? found.value : 2 * found.value;
-    if (found.type == CborType::tag) inside = 1;
+    if (type_ == CborType::bytes || type_ == CborType::text) take(value);
+    if (type_ == CborType::array) inside = value;
+    if (type_ == CborType::map) inside = value > left() ? value : 2 * value;
+    if (type_ == CborType::tag) inside = 1;
     // Each item takes a byte at least.
-    if (inside > bytes_.size - at_ || left > bytes_.size - at_) fail(Status::truncated);
-    left += static_cast<std::size_t>(inside);
+    if (inside > left() || items > left()) fail(Status::truncated);
+    items += static_cast<std::size_t>(inside);
   }
 }
 

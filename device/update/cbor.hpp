@@ -26,19 +26,36 @@ struct CborHead {
 
 constexpr std::uint64_t kCborNull = 22;
 
+/// A form for CborReader::match: CBOR as it has to be, with holes for what is taken out of it, up to kEnd. Holes begin
+/// with bytes that begin no item.
+namespace form {
+constexpr std::uint8_t kNumber = 0x1c;        ///< std::uint32_t
+constexpr std::uint8_t kLongNumber = 0x1d;    ///< std::uint64_t
+constexpr std::uint8_t kPositiveHalf = 0x1e;  ///< std::uint32_t, below 2^31
+constexpr std::uint8_t kInteger = 0x3c;       ///< std::int32_t
+constexpr std::uint8_t kBytes = 0x5c;         ///< Bytes: a byte string
+constexpr std::uint8_t kBytesOf = 0x5d;  ///< Bytes: a byte string of as many bytes as the next byte of the form says
+constexpr std::uint8_t kItem = 0x7c;     ///< Bytes: any item, with its head
+constexpr std::uint8_t kElse = 0xdc;     ///< from here on the Status in the next byte, if it is not as it has to be
+constexpr std::uint8_t kEnd = 0xff;
+}  // namespace form
+
 /// Reads items one after the other. The first thing that is wrong stays: later reads give the same status and zeros, so
 /// that a caller may check once, before it uses what it read.
 class CborReader {
  public:
-  explicit CborReader(Bytes bytes) : bytes_(bytes) {}
+  explicit CborReader(Bytes bytes) : begin_(bytes.data), at_(bytes.data), end_(bytes.data + bytes.size) {}
 
   [[nodiscard]] Status status() const { return status_; }
-  [[nodiscard]] std::size_t offset() const { return at_; }
-  [[nodiscard]] bool at_end() const { return at_ == bytes_.size; }
-  [[nodiscard]] Bytes rest() const { return bytes_.part(at_, bytes_.size - at_); }
+  [[nodiscard]] std::size_t offset() const { return static_cast<std::size_t>(at_ - begin_); }
+  [[nodiscard]] bool at_end() const { return at_ == end_; }
+  [[nodiscard]] Bytes rest() const { return {at_, left()}; }
 
   /// The next head. @return through status(): truncated, not_canonical, malformed.
-  CborHead head();
+  CborHead head() {
+    const std::uint64_t value = next();
+    return {type_, value};
+  }
 
   std::uint64_t unsigned_int() { return expect(CborType::unsigned_int); }
   /// @return through status(): too_large, above `limit`.
@@ -55,6 +72,8 @@ class CborReader {
   void map(unsigned count) { counted(CborType::map, count); }
   void number(unsigned value) { expect(CborType::unsigned_int, value); }
   void null() { expect(CborType::simple, kCborNull); }
+  /// Of a byte string: how many follow.
+  std::uint64_t bytes_head() { return expect(CborType::bytes); }
 
   Bytes bytes() { return string(CborType::bytes); }
   Bytes text() { return string(CborType::text); }
@@ -63,16 +82,20 @@ class CborReader {
   /// A byte string of the length of `to`, which it fills.
   void copy_bytes(MutableBytes to) { copy(to.data, bytes(to.size)); }
 
-  /// A byte string that holds one item; its head included, as SUIT hashes it.
-  Bytes wrapped_with_head();
+  /// Reads what has this form. What its holes take goes to `to`, a struct of theirs in their order.
+  /// @return through status(): malformed, where something else stands; as the readers above. Then what holes took is
+  ///         zeros.
+  void match(const std::uint8_t* form, void* to);
+  /// The same of bytes that hold it and nothing else.
+  void match_whole(const Bytes& encoded, const std::uint8_t* form, void* to);
 
   /// Passes over one item, whatever it is. No recursion: counts what is left to pass.
   void skip();
+  /// The same item as it is encoded.
+  Bytes item();
 
-  [[nodiscard]] CborType peek() const {
-    return at_ < bytes_.size ? static_cast<CborType>(bytes_[at_] >> 5) : CborType::simple;
-  }
-  [[nodiscard]] bool peek_null() const { return at_ < bytes_.size && bytes_[at_] == 0xf6; }
+  [[nodiscard]] CborType peek() const { return at_ != end_ ? static_cast<CborType>(*at_ >> 5) : CborType::simple; }
+  [[nodiscard]] bool peek_null() const { return at_ != end_ && *at_ == 0xf6; }
 
   /// Nothing may follow. @return status(), trailing_bytes.
   [[nodiscard]] Status finish();
@@ -80,6 +103,8 @@ class CborReader {
   void fail(Status status);
 
  private:
+  [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
+  std::uint64_t next();  // the value of the next head, whose type is type_ then
   std::uint64_t expect(CborType type);
   void expect(CborType type, unsigned value);
   std::uint32_t counted(CborType type);
@@ -87,9 +112,11 @@ class CborReader {
   Bytes string(CborType type);
   Bytes take(std::uint64_t size);
 
-  Bytes bytes_;
-  std::size_t at_ = 0;
+  const std::uint8_t* begin_;
+  const std::uint8_t* at_;
+  const std::uint8_t* end_;
   Status status_ = Status::ok;
+  CborType type_;
 };
 
 /// Goes over the integer keys of a map: ascending in the order of their encodings, none twice.

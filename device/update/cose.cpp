@@ -1,38 +1,30 @@
 #include "update/cose.hpp"
 
+#include <cstddef>
+
 namespace mote::update {
 
+static_assert(offsetof(CoseSignature, key_id) > offsetof(CoseSignature, algorithm), "in the order of the form");
+
 Status read_protected(Bytes header, CoseSignature& out) {
+  // Critical or not: what is not understood is not accepted.
+  static constexpr std::uint8_t kForm[] = {0xa2, 1, form::kInteger, 4, form::kBytes, form::kEnd};
   out.protected_header = header;
   CborReader reader(header);
-  bool has_algorithm = false;
-  for (CborKeys keys(reader); keys.next();) {
-    if (keys.key() == 1) {
-      out.algorithm = reader.integer32();
-      has_algorithm = true;
-    } else if (keys.key() == 4) {
-      out.key_id = reader.bytes();
-    } else {
-      reader.fail(Status::malformed);  // critical or not: what is not understood is not accepted
-    }
-  }
-  if (!has_algorithm) reader.fail(Status::malformed);
+  reader.match(kForm, &out.algorithm);
   return reader.finish();
 }
 
 Status read_sign1(Bytes message, CoseSignature& out, Bytes& payload) {
+  static constexpr std::uint8_t kBefore[] = {0xc0 | kTagSign1, 0x84, form::kBytes, 0xa0, form::kEnd};
+  static constexpr std::uint8_t kNull[] = {0xf6, form::kEnd}, kSome[] = {form::kBytes, form::kEnd};
+  static constexpr std::uint8_t kAfter[] = {form::kBytesOf, 64, form::kEnd};
+  Bytes header;
   CborReader reader(message);
-  if (reader.tag() != kTagSign1) reader.fail(Status::malformed);
-  reader.array(4);
-  const Bytes header = reader.bytes();
-  reader.map(0);
-  if (reader.peek_null()) {
-    reader.null();
-    payload = {};
-  } else {
-    payload = reader.bytes();
-  }
-  out.signature = reader.bytes(64);
+  reader.match(kBefore, &header);
+  payload = {};
+  reader.match(reader.peek_null() ? kNull : kSome, &payload);
+  reader.match(kAfter, &out.signature);
   MOTE_UPDATE_TRY(reader.finish());
   return read_protected(header, out);
 }

@@ -6,14 +6,11 @@ Sha256::Sha256() { mote_hash_begin(&state_, sizeof(state_.block)); }
 void Sha256::update(Bytes data) { mote_hash_update(&state_, data.data, data.size); }
 void Sha256::finish(std::uint8_t (&digest)[32]) { mote_hash_end(&state_, digest); }
 
-HmacSha256::HmacSha256(Bytes key) {
+void HmacSha256::begin(Bytes key) {
   std::uint8_t block[64] = {};
   if (key.size > sizeof block) {
-    Sha256 hash;
-    hash.update(key);
-    std::uint8_t digest[32];
-    hash.finish(digest);
-    copy(block, digest);
+    inner_.update(key);
+    inner_.finish(*reinterpret_cast<std::uint8_t(*)[32]>(block));
   } else {
     copy(block, key);
   }
@@ -32,17 +29,17 @@ void HmacSha256::finish(std::uint8_t (&code)[32]) {
 
 void hkdf_sha256(MutableBytes out, Bytes salt, Bytes secret, Bytes info) {
   std::uint8_t key[32], block[32];
-  HmacSha256 extract(salt);
-  extract.update(secret);
-  extract.finish(key);
+  HmacSha256 mac(salt);  // one for all: two would take twice the stack
+  mac.update(secret);
+  mac.finish(key);
   std::uint8_t number[1] = {0};
   for (std::size_t at = 0; at < out.size; at += sizeof block) {
-    HmacSha256 expand(key);
-    if (at > 0) expand.update(block);
-    expand.update(info);
+    mac.begin(key);
+    if (at > 0) mac.update(block);
+    mac.update(info);
     ++number[0];
-    expand.update(number);
-    expand.finish(block);
+    mac.update(number);
+    mac.finish(block);
     copy(out.data + at, Bytes(block).part(0, out.size - at));
   }
   wipe(block);
@@ -63,35 +60,27 @@ void ChaChaPolyCheck::begin(const std::uint8_t (&key)[32], const std::uint8_t (&
   mote_chacha20(key, nonce, 0, once, sizeof once);
   mote_poly1305_begin(&state_, once);
   wipe(once);
-  mote_poly1305_update(&state_, aad.data, aad.size);
-  aad_bytes_ = static_cast<std::uint32_t>(aad.size);
+  ciphertext_bytes_ = 0;
+  update(aad);
+  end_part();
+  aad_bytes_ = ciphertext_bytes_;
   ciphertext_bytes_ = 0;
 }
 
 void ChaChaPolyCheck::update(Bytes ciphertext) {
-  while (ciphertext.size > 0) {
-    const std::uint32_t pending = ciphertext_bytes_ % sizeof pending_;
-    std::size_t taken = ciphertext.size & ~std::size_t{15};
-    if (pending == 0 && taken > 0) {
-      mote_poly1305_update(&state_, ciphertext.data, taken);
-    } else {
-      taken = ciphertext.size < sizeof pending_ - pending ? ciphertext.size : sizeof pending_ - pending;
-      copy(pending_ + pending, ciphertext.part(0, taken));
-      if (pending + taken == sizeof pending_) mote_poly1305_update(&state_, pending_, sizeof pending_);
-    }
-    ciphertext_bytes_ += static_cast<std::uint32_t>(taken);
-    ciphertext = ciphertext.part(taken, ciphertext.size);
+  for (std::size_t i = 0; i < ciphertext.size; ++i) {
+    const std::uint32_t pending = ciphertext_bytes_++ % sizeof pending_;
+    pending_[pending] = ciphertext[i];
+    if (pending + 1 == sizeof pending_) mote_poly1305_update(&state_, pending_, sizeof pending_);
   }
 }
 
+void ChaChaPolyCheck::end_part() { mote_poly1305_update(&state_, pending_, ciphertext_bytes_ % sizeof pending_); }
+
 bool ChaChaPolyCheck::finish(const std::uint8_t (&tag)[16]) {
-  mote_poly1305_update(&state_, pending_, ciphertext_bytes_ % sizeof pending_);
-  std::uint8_t lengths[16] = {};
-  for (unsigned i = 0; i < 4; ++i) {
-    lengths[i] = static_cast<std::uint8_t>(aad_bytes_ >> (8 * i));
-    lengths[8 + i] = static_cast<std::uint8_t>(ciphertext_bytes_ >> (8 * i));
-  }
-  mote_poly1305_update(&state_, lengths, sizeof lengths);
+  end_part();
+  const std::uint32_t lengths[4] = {aad_bytes_, 0, ciphertext_bytes_, 0};
+  mote_poly1305_update(&state_, reinterpret_cast<const std::uint8_t*>(lengths), sizeof lengths);
   std::uint8_t computed[16];
   mote_poly1305_end(&state_, computed);
   return equal_constant_time(computed, tag);
@@ -99,16 +88,7 @@ bool ChaChaPolyCheck::finish(const std::uint8_t (&tag)[16]) {
 
 void chacha20_at(const std::uint8_t (&key)[32], const std::uint8_t (&nonce)[12], std::uint32_t offset,
                  MutableBytes in_place) {
-  std::uint32_t block = 1 + offset / 64;
-  if (const std::uint32_t skipped = offset % 64; skipped != 0) {
-    std::uint8_t stream[64] = {};
-    mote_chacha20(key, nonce, block++, stream, sizeof stream);
-    std::size_t i = 0;
-    for (; i < in_place.size && skipped + i < sizeof stream; ++i) in_place.data[i] ^= stream[skipped + i];
-    wipe(stream);
-    in_place = {in_place.data + i, in_place.size - i};
-  }
-  mote_chacha20(key, nonce, block, in_place.data, in_place.size);
+  mote_chacha20(key, nonce, 64 + offset, in_place.data, in_place.size);  // block 0 is the tag's
 }
 
 bool x25519(std::uint8_t (&shared)[32], const std::uint8_t (&private_key)[32], const std::uint8_t (&public_key)[32]) {

@@ -16,7 +16,7 @@ class Sha256 {
  public:
   Sha256();
   void update(Bytes data);
-  /// Afterwards the object is used up.
+  /// Afterwards the object is fresh again.
   void finish(std::uint8_t (&digest)[32]);
 
  private:
@@ -26,9 +26,10 @@ class Sha256 {
 /// HMAC-SHA-256 (RFC 2104).
 class HmacSha256 {
  public:
-  explicit HmacSha256(Bytes key);
+  explicit HmacSha256(Bytes key) { begin(key); }
+  /// Once more, after finish(), with another key.
+  void begin(Bytes key);
   void update(Bytes data) { inner_.update(data); }
-  /// Afterwards the object is used up.
   void finish(std::uint8_t (&code)[32]);
 
  private:
@@ -56,6 +57,8 @@ class ChaChaPolyCheck {
   [[nodiscard]] bool finish(const std::uint8_t (&tag)[16]);
 
  private:
+  void end_part();
+
   mote_poly1305 state_;
   std::uint8_t pending_[16];  ///< the block that has begun
   std::uint32_t aad_bytes_, ciphertext_bytes_;

@@ -71,7 +71,6 @@ template <class Bits>
   const unsigned shift = tree.shift;
   tree.count_use();
   unsigned node = 1;
-#pragma GCC unroll 3
   for (unsigned bit = 4; bit != 0; bit >>= 1)
     node = 2 * node + (bits.bit(tree.node[node], (given & bit) != 0, shift) ? 1 : 0);
   return node - 8;

@@ -6,7 +6,6 @@ namespace mote::update {
 namespace {
 
 constexpr std::size_t kWrappedBytes = 40;  // a key of 32 bytes
-constexpr std::size_t kMaxProtectedBytes = 16;
 
 // What is hashed beside keys and ciphertext. The protected headers in both have one encoding: {1: algorithm}.
 
@@ -24,37 +23,24 @@ struct Recipient {
 };
 
 /// {1: algorithm}, and nothing else.
-std::int32_t read_algorithm(CborReader& outer, Bytes header) {
-  CborReader reader(header);
-  if (header.size > kMaxProtectedBytes) reader.fail(Status::malformed);
-  reader.map(1);
-  reader.number(1);
-  const std::int32_t algorithm = reader.integer32();
-  outer.fail(reader.finish());
+std::int32_t read_algorithm(CborReader& outer, const Bytes& header) {
+  static constexpr std::uint8_t kForm[] = {0xa1, 1, form::kInteger, form::kEnd};
+  std::int32_t algorithm;
+  outer.match_whole(header, kForm, &algorithm);
   return algorithm;
-}
-
-/// COSE_Key of an X25519 public key: {1: 1, -1: 4, -2: x}.
-Bytes read_ephemeral_key(CborReader& reader) {
-  reader.map(3);
-  reader.number(1);
-  reader.number(1);
-  if (reader.integer32() != -1) reader.fail(Status::malformed);
-  reader.number(4);
-  if (reader.integer32() != -2) reader.fail(Status::malformed);
-  return reader.bytes(32);
 }
 
 /// @return the nonce.
 Bytes read_header(CborReader& reader) {
-  if (reader.tag() != kTagEncrypt) reader.fail(Status::malformed);
-  reader.array(4);
-  if (read_algorithm(reader, reader.bytes()) != kAlgorithmChaCha20Poly1305) reader.fail(Status::unsupported_algorithm);
-  reader.map(1);
-  reader.number(5);
-  const Bytes nonce = reader.bytes(sizeof(ContentKey::nonce));
-  reader.null();  // the ciphertext is the payload
-  return nonce;
+  static constexpr std::uint8_t kForm[] = {
+      0xd8, kTagEncrypt, 0x84, form::kBytes, 0xa1, 5, form::kBytesOf, sizeof(ContentKey::nonce), 0xf6, form::kEnd};
+  struct {
+    Bytes protected_header, nonce;
+  } parts;
+  reader.match(kForm, &parts);  // the ciphertext is the payload
+  if (read_algorithm(reader, parts.protected_header) != kAlgorithmChaCha20Poly1305)
+    reader.fail(Status::unsupported_algorithm);
+  return parts.nonce;
 }
 
 /// RFC 9053, 6.2.1 and 6.4.1: key wrap protects its own header, so it has none; key agreement protects it by the KDF.
@@ -69,7 +55,9 @@ void read_recipient(CborReader& reader, Recipient& out) {
     } else if (keys.key() == 4) {
       reader.bytes();  // for people
     } else if (keys.key() == -1) {
-      out.ephemeral_key = read_ephemeral_key(reader);
+      // COSE_Key of an X25519 public key: {1: 1, -1: 4, -2: x}.
+      static constexpr std::uint8_t kForm[] = {0xa3, 1, 1, 0x20, 4, 0x21, form::kBytesOf, 32, form::kEnd};
+      reader.match(kForm, &out.ephemeral_key);
     } else {
       reader.fail(Status::malformed);
     }
@@ -88,26 +76,29 @@ bool is_set(const std::uint8_t (&key)[N]) {
   return any != 0;
 }
 
-/// A function of its own: what reading a header has on the stack and what the agreement has are not there together.
-[[gnu::noinline]] bool unwrap(const Recipient& recipient, const Identity& identity, ContentKey& out) {
+bool unwrap(const Recipient& recipient, const Identity& identity, Agreement agreement, ContentKey& out) {
   if (recipient.algorithm == kAlgorithmA128KW)
     return is_set(identity.group_key) && aes_key_unwrap(out.key, identity.group_key, recipient.wrapped_key);
-  if (!is_set(identity.agreement_key)) return false;
-  std::uint8_t shared[32], kek[16];
+  std::uint8_t kek[16];
   const auto& ephemeral = *reinterpret_cast<const std::uint8_t(*)[32]>(recipient.ephemeral_key.data);
-  bool done = x25519(shared, identity.agreement_key, ephemeral);
-  if (done) {
-    hkdf_sha256(kek, {}, shared, kKeyWrapContext);
-    done = aes_key_unwrap(out.key, kek, recipient.wrapped_key);
-  }
-  wipe(shared);
+  const bool done = agreement != nullptr && agreement(identity, ephemeral, kek) &&
+                    aes_key_unwrap(out.key, kek, recipient.wrapped_key);
   wipe(kek);
   return done;
 }
 
 }  // namespace
 
-Status find_content_key(Bytes encryption_info, const Identity& identity, ContentKey& out) {
+bool agree_by_x25519(const Identity& identity, const std::uint8_t (&ephemeral_key)[32], std::uint8_t (&kek)[16]) {
+  if (!is_set(identity.agreement_key)) return false;
+  std::uint8_t shared[32];
+  const bool done = x25519(shared, identity.agreement_key, ephemeral_key);
+  if (done) hkdf_sha256(kek, {}, shared, kKeyWrapContext);
+  wipe(shared);
+  return done;
+}
+
+Status find_content_key(Bytes encryption_info, const Identity& identity, ContentKey& out, Agreement agreement) {
   CborReader reader(encryption_info);
   const Bytes nonce = read_header(reader);
   const std::uint32_t count = reader.array();
@@ -117,20 +108,20 @@ Status find_content_key(Bytes encryption_info, const Identity& identity, Content
     Recipient recipient;
     read_recipient(reader, recipient);
     // The form of what follows is looked at all the same.
-    if (reader.status() == Status::ok) found = found || unwrap(recipient, identity, out);
+    if (reader.status() == Status::ok) found = found || unwrap(recipient, identity, agreement, out);
   }
   MOTE_UPDATE_TRY(reader.finish());
   copy(out.nonce, nonce);
   return found ? Status::ok : Status::decryption_failed;
 }
 
-Status TagCheck::begin(const Plan& plan, const Identity& identity, ContentKey& key) {
+Status TagCheck::begin(const Plan& plan, const Identity& identity, ContentKey& key, Agreement agreement) {
   is_encrypted_ = plan.encryption_info.size != 0;
   tag_bytes_ = 0;
   if (!is_encrypted_) return Status::ok;
   if (plan.carried_bytes < kTagBytes) return Status::wrong_size;
   text_left_ = plan.carried_bytes - kTagBytes;
-  MOTE_UPDATE_TRY(find_content_key(plan.encryption_info, identity, key));
+  MOTE_UPDATE_TRY(find_content_key(plan.encryption_info, identity, key, agreement));
   check_.begin(key.key, key.nonce, kEncStructure);
   return Status::ok;
 }

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::uint32_t kLeastSpare = 4;
 constexpr std::uint32_t kNowhere = 0xffffffff;
-constexpr std::uint32_t kSeal = 0xfffffffe;  // number of a position that says: what is before was written to its end
+constexpr std::uint32_t kRowSeal = 0xfffffffe;  // number of a position that says: what is before was written to its end
 
 /// Behind a block's data, in write units of its own, programmed last.
 struct Trailer {
@@ -60,11 +60,11 @@ void Inbox::renew_newest_row() {
     --newest;
   } while (!is_sound(newest));
   const std::uint32_t number = number_at(newest);
-  if (number < kCodedRows || number == kSeal) return;
+  if (number < kCodedRows || number == kRowSeal) return;
   const Bytes row{port_->map(offset_of(newest)), announcement_.block_bytes};
   bool copied = false;
   while (!copied && next_spare_ < positions_) copied = write(next_spare_++, number, row);
-  if (next_spare_ < positions_) static_cast<void>(write(next_spare_++, kSeal, {}));
+  if (next_spare_ < positions_) static_cast<void>(write(next_spare_++, kRowSeal, {}));
 }
 
 std::uint32_t Inbox::block_size(std::uint32_t number) const {
@@ -124,7 +124,7 @@ bool Inbox::write(std::uint32_t position, std::uint32_t number, Bytes data) {
 }
 
 Status Inbox::put(std::uint32_t number, Bytes data) {
-  if ((number < kCodedRows && number >= blocks_) || number >= kSeal) return Status::malformed;
+  if ((number < kCodedRows && number >= blocks_) || number >= kRowSeal) return Status::malformed;
   if (data.size != block_size(number)) return Status::malformed;
   if (has(number)) return Status::ok;
   bool written = number < blocks_ && is_blank(number) && write(number, number, data);
@@ -147,7 +147,7 @@ bool Inbox::next_row(std::uint32_t& position, std::uint32_t& number, std::uint32
   if (position < blocks_) position = blocks_;
   for (; position < next_spare_; ++position) {
     const std::uint32_t found = number_at(position);
-    if (found < kCodedRows || found >= kSeal || (found & mask) != wanted || !is_sound(position)) continue;
+    if (found < kCodedRows || found >= kRowSeal || (found & mask) != wanted || !is_sound(position)) continue;
     number = found;
     ++position;
     return true;

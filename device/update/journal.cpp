@@ -16,16 +16,6 @@ struct AreaHeader {
   std::uint32_t crc;
 };
 
-template <class T>
-Bytes bytes_of(const T& value, std::size_t count = sizeof(T)) {
-  return {reinterpret_cast<const std::uint8_t*>(&value), count};
-}
-
-template <class T>
-MutableBytes into(T& value) {
-  return {reinterpret_cast<std::uint8_t*>(&value), sizeof(T)};
-}
-
 }  // namespace
 
 std::uint32_t Journal::up(std::uint32_t bytes) const {

@@ -28,11 +28,6 @@ struct StoredKeys {
 };
 static_assert(sizeof(StoredKeys) == 32, "a multiple of every write unit");
 
-template <class T>
-Bytes bytes_of(const T& value, std::size_t count = sizeof(T)) {
-  return {reinterpret_cast<const std::uint8_t*>(&value), count};
-}
-
 void read_role(CborReader& reader, RoleRecord& out) {
   reader.array(2);
   out.threshold = static_cast<std::uint8_t>(reader.unsigned_int(kMaxKeys));
@@ -50,9 +45,15 @@ void read_key_items(CborReader& reader, Keys& out) {
   if (out.count > kMaxKeys) reader.fail(Status::too_large);
   out.items = reader.rest();
   for (unsigned i = 0; i < out.count && reader.status() == Status::ok; ++i) {
-    reader.array(2);
-    if (reader.integer32() != kAlgorithmEd25519) reader.fail(Status::unsupported_algorithm);
-    reader.bytes(kKeyBytes);
+    static constexpr std::uint8_t kForm[] = {0x82,
+                                             form::kElse,
+                                             static_cast<std::uint8_t>(Status::unsupported_algorithm),
+                                             ~kAlgorithmEd25519 | 0x20,
+                                             form::kBytesOf,
+                                             kKeyBytes,
+                                             form::kEnd};
+    Bytes key;
+    reader.match(kForm, &key);
   }
 }
 
@@ -60,23 +61,20 @@ void read_key_items(CborReader& reader, Keys& out) {
 Status read_keys(Bytes payload, Bytes vendor, Keys& out) {
   out = Keys{};
   CborReader reader(payload);
-  reader.map(6);
-  reader.number(1);
-  out.version = reader.unsigned_int(0xffffffff);
-  reader.number(2);
-  reader.map(3);
+  static constexpr std::uint8_t kBefore[] = {0xa6, 1, form::kNumber, 2, 0xa3, form::kEnd};
+  static constexpr std::uint8_t kBetween[] = {3, form::kEnd};
+  static constexpr std::uint8_t kBounds[] = {4, form::kLongNumber, 5, form::kLongNumber, form::kEnd};
+  static constexpr std::uint8_t kVendor[] = {6, form::kBytesOf, 16, form::kEnd};
+  reader.match(kBefore, &out.version);
   for (unsigned role = 1; role <= 3; ++role) {
     reader.number(role);
     read_role(reader, out.roles[role]);
   }
-  reader.number(3);
+  reader.match(kBetween, nullptr);
   read_key_items(reader, out);
-  reader.number(4);
-  out.not_after_s = reader.unsigned_int();
-  reader.number(5);
-  out.highest_sequence = reader.unsigned_int();
-  reader.number(6);
-  const Bytes whose = reader.bytes(16);
+  reader.match(kBounds, &out.not_after_s);
+  Bytes whose;
+  reader.match(kVendor, &whose);
   MOTE_UPDATE_TRY(reader.finish());
   if (!equal(whose, vendor)) return Status::wrong_vendor;
   for (unsigned role = 1; role <= 3; ++role) {
@@ -88,18 +86,13 @@ Status read_keys(Bytes payload, Bytes vendor, Keys& out) {
 /// A COSE_Sign: [protected, {}, payload, [signatures]].
 struct SignedDocument {
   Bytes payload;
-  Bytes signatures;  // from the array's head to the end of the message
+  Bytes signatures;  // an array
 };
 
 Status read_sign(Bytes message, SignedDocument& out) {
+  static constexpr std::uint8_t kForm[] = {0xd8, kTagSign, 0x84, 0x40, 0xa0, form::kBytes, form::kItem, form::kEnd};
   CborReader reader(message);
-  if (reader.tag() != kTagSign) reader.fail(Status::malformed);
-  reader.array(4);
-  reader.bytes(0);
-  reader.map(0);
-  out.payload = reader.bytes();
-  out.signatures = reader.rest();
-  reader.skip();
+  reader.match(kForm, &out);
   return reader.finish();
 }
 
@@ -176,13 +169,15 @@ Status count_document(const SignedDocument& document, const Keys& keys) {
   const std::uint32_t signers = reader.array();
   if (signers > kMaxKeys) return Status::too_large;
   for (std::uint32_t i = 0; i < signers; ++i) {
-    reader.array(3);
-    const Bytes header = reader.bytes();
-    reader.map(0);
-    CoseSignature signature;
-    signature.signature = reader.bytes();
+    static constexpr std::uint8_t kForm[] = {0x83, form::kBytes, 0xa0, form::kBytes, form::kEnd};
+    struct {
+      Bytes header, signature;
+    } parts;
+    reader.match(kForm, &parts);
     MOTE_UPDATE_TRY(reader.status());
-    MOTE_UPDATE_TRY(read_protected(header, signature));
+    CoseSignature signature;
+    signature.signature = parts.signature;
+    MOTE_UPDATE_TRY(read_protected(parts.header, signature));
     count.add(signature, document.payload);
   }
   MOTE_UPDATE_TRY(reader.finish());
@@ -237,18 +232,20 @@ Status Trust::read_time(Bytes message, TimeStatement& statement) const {
   count.add(signature, payload);
   MOTE_UPDATE_TRY(count.result());
 
+  static constexpr std::uint8_t kForm[] = {0xa3, 1, form::kLongNumber, 2,         form::kBytesOf,
+                                           16,   3, form::kLongNumber, form::kEnd};
+  struct {
+    std::uint64_t time_s;
+    Bytes klass;
+    std::uint64_t expected_sequence;
+  } said;
   CborReader reader(payload);
-  reader.map(3);
-  reader.number(1);
-  statement.time_s = reader.unsigned_int();
-  reader.number(2);
-  const Bytes klass = reader.bytes(16);
-  reader.number(3);
-  statement.expected_sequence = reader.unsigned_int();
+  reader.match(kForm, &said);
   MOTE_UPDATE_TRY(reader.finish());
+  statement = {said.time_s, said.expected_sequence};
   if (statement.time_s > keys_.not_after_s || statement.expected_sequence > keys_.highest_sequence)
     return Status::out_of_range;
-  if (!equal(klass, identity_->klass)) statement.expected_sequence = 0;
+  if (!equal(said.klass, identity_->klass)) statement.expected_sequence = 0;
   return Status::ok;
 }
 

@@ -162,7 +162,7 @@ const std::vector<Case>& cases() {
        [](auto& m) { common(m).find(2)->items.push_back(component({2})); }},
       {"components_swapped", Status::unsupported_command,
        [](auto& m) { std::swap(common(m).find(2)->items[0], common(m).find(2)->items[1]); }},
-      {"long_component_id", Status::malformed,
+      {"long_component_id", Status::unsupported_command,
        [](auto& m) {
          common(m).find(2)->items[1] = component({0, 1});
        }},

@@ -150,7 +150,7 @@ const std::vector<Case>& cases() {
          b.header = map_of({number(1), number(-19)});
          b.unprotected = map_of({number(4), id_of(kRelease1)});
        }},
-      {"no_key_id", Status::unknown_key,
+      {"no_key_id", Status::malformed,
        [](Block& b) {
          b.header = map_of({number(1), number(-19)});
        }},
@@ -163,7 +163,7 @@ const std::vector<Case>& cases() {
          b.header =
              map_of({number(1), number(-19), number(2), CborValue::array({number(4)}), number(4), id_of(kRelease1)});
        }},
-      {"header_twice", Status::not_canonical,
+      {"header_twice", Status::malformed,
        [](Block& b) {
          b.header.items.insert(b.header.items.begin(), {number(1), number(-19)});
        }},

@@ -78,7 +78,7 @@ void add_envelopes(Attacks& all) {
     b[at.map] = 0xa4;
     put(b, b.size(), 0, {0x61, 'x', 0x40});
   });
-  edited("a map of 2^64 - 1", Status::too_large, [](Bytes& b, const Places& at) {
+  edited("a map of 2^64 - 1", Status::malformed, [](Bytes& b, const Places& at) {
     put(b, at.map, 1, {0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
   });
   edited("a long map head", Status::not_canonical, [](Bytes& b, const Places& at) { lengthen(b, at.map); });
@@ -100,9 +100,9 @@ void add_envelopes(Attacks& all) {
   });
   edited("a long key", Status::not_canonical, [](Bytes& b, const Places& at) { lengthen(b, at.manifest_key); });
   edited("a negative key", Status::malformed, [](Bytes& b, const Places& at) { b[at.manifest_key] = 0x22; });
-  edited("manifest as text", Status::malformed,
+  edited("manifest as text", Status::digest_mismatch,
          [](Bytes& b, const Places& at) { b[at.manifest] = static_cast<std::uint8_t>(b[at.manifest] | 0x20); });
-  edited("a manifest without its wrapping", Status::malformed, [](Bytes& b, const Places& at) {
+  edited("a manifest without its wrapping", Status::digest_mismatch, [](Bytes& b, const Places& at) {
     update::CborReader reader({b.data() + at.manifest, b.size() - at.manifest});
     reader.head();
     put(b, at.manifest, reader.offset(), {});

@@ -129,14 +129,14 @@ void add_algorithms(Attacks& all) {
     m.protected_header = encoded({number(1), number(-19)});
     m.unprotected = map_of({number(4), CborValue::bytes_of(cast.release.id())});
   });
-  header("no key named", Status::unknown_key, [encoded](Sign1& m, const Cast&) {
+  header("no key named", Status::malformed, [encoded](Sign1& m, const Cast&) {
     m.protected_header = encoded({number(1), number(-19)});
   });
-  header("said twice", Status::not_canonical, [encoded](Sign1& m, const Cast& cast) {
+  header("said twice", Status::malformed, [encoded](Sign1& m, const Cast& cast) {
     m.protected_header =
         encoded({number(1), number(-7), number(1), number(-19), number(4), CborValue::bytes_of(cast.release.id())});
   });
-  header("headers out of order", Status::not_canonical, [encoded](Sign1& m, const Cast& cast) {
+  header("headers out of order", Status::malformed, [encoded](Sign1& m, const Cast& cast) {
     m.protected_header = encoded({number(4), CborValue::bytes_of(cast.release.id()), number(1), number(-19)});
   });
   header("a critical header", Status::malformed, [encoded](Sign1& m, const Cast& cast) {

@@ -41,11 +41,11 @@ static uint32_t rotations(uint32_t a, unsigned by) {
 static uint32_t substituted(uint32_t a) { return rotations(inverse(a), 0x1f) ^ 0x63 * kOnes; }
 static uint32_t substituted_back(uint32_t a) { return inverse(rotations(a, 0x4a) ^ 0x05 * kOnes); }
 
-static uint32_t turned(uint32_t column, unsigned bytes) { return column >> 8 * bytes | column << (32 - 8 * bytes); }
+static uint32_t rolled(uint32_t column, unsigned bytes) { return column >> 8 * bytes | column << (32 - 8 * bytes); }
 
 static uint32_t mixed_back(uint32_t a) {
-  a ^= doubled(doubled(a ^ turned(a, 2)));
-  return doubled(a ^ turned(a, 1)) ^ turned(a, 1) ^ turned(a, 2) ^ turned(a, 3);
+  a ^= doubled(doubled(a ^ rolled(a, 2)));
+  return doubled(a ^ rolled(a, 1)) ^ rolled(a, 1) ^ rolled(a, 2) ^ rolled(a, 3);
 }
 
 /// FIPS 197, 5.2. @return rounds.
@@ -53,53 +53,47 @@ static unsigned expand_key(uint32_t* schedule, const uint8_t* key, unsigned key_
   const unsigned rounds = key_words + 6;
   memcpy(schedule, key, 4 * key_words);
   uint32_t constant = 1;
-  unsigned place = 0;  // i % key_words
-  for (unsigned i = key_words; i < 4 * (rounds + 1); ++i) {
-    uint32_t word = schedule[i - 1];
-    if (place == 0) {
-      word = substituted(turned(word, 1)) ^ constant;
-      constant = doubled(constant);
-    } else if (place == 4 && key_words == 8) {
+  for (unsigned i = 0; i < 4 * rounds + 4 - key_words; ++i) {
+    uint32_t word = schedule[i + key_words - 1];
+    const unsigned place = i % key_words;
+    if (place % 4 == 0 && (place == 0 || key_words == 8)) {
       word = substituted(word);
+      if (place == 0) {
+        word = rolled(word, 1) ^ constant;
+        constant = doubled(constant);
+      }
     }
-    schedule[i] = schedule[i - key_words] ^ word;
-    if (++place == key_words) place = 0;
+    schedule[i + key_words] = schedule[i] ^ word;
   }
   return rounds;
 }
 
 /// FIPS 197, 5.3.
-static void decrypt_block(const uint32_t* schedule, unsigned rounds, uint8_t* block) {
-  uint32_t columns[4], shifted[4];
-  memcpy(columns, block, sizeof columns);
+static void decrypt_block(const uint32_t* schedule, unsigned rounds, uint32_t* columns) {
+  uint32_t shifted[4];
   for (unsigned c = 0; c < 4; ++c) columns[c] ^= schedule[4 * rounds + c];
   while (rounds-- > 0) {
-    for (unsigned c = 0; c < 4; ++c) {
-      shifted[c] = 0;
-      for (unsigned row = 0; row < 4; ++row) shifted[c] |= columns[(c - row) & 3] & 0xffu << 8 * row;
-    }
+    // Byte r of a column, number 4c + r, comes from the column r before.
+    for (unsigned i = 0; i < 16; ++i) ((uint8_t*)shifted)[i] = ((const uint8_t*)columns)[13 * i & 15];
     for (unsigned c = 0; c < 4; ++c) {
       columns[c] = substituted_back(shifted[c]) ^ schedule[4 * rounds + c];
       if (rounds != 0) columns[c] = mixed_back(columns[c]);
     }
   }
-  memcpy(block, columns, sizeof columns);
 }
 
 int mote_aes_unwrap(uint8_t* key, unsigned blocks, const uint8_t* kek, size_t kek_bytes, const uint8_t* wrapped) {
   uint32_t schedule[60];
   const unsigned rounds = expand_key(schedule, kek, (unsigned)kek_bytes / 4);
-  uint8_t block[16];
+  uint32_t block[4];
   memcpy(block, wrapped, 8);
   memcpy(key, wrapped + 8, 8 * blocks);
   for (unsigned step = 6 * blocks; step > 0; --step) {
     uint8_t* part = key + 8 * ((step - 1) % blocks);
-    block[7] ^= (uint8_t)step;  // at most 6 * 4 steps
-    memcpy(block + 8, part, 8);
+    block[1] ^= step << 24;  // at most 6 * 4 steps
+    memcpy(block + 2, part, 8);
     decrypt_block(schedule, rounds, block);
-    memcpy(part, block + 8, 8);
+    memcpy(part, block + 2, 8);
   }
-  unsigned wrong = 0;
-  for (unsigned i = 0; i < 8; ++i) wrong |= block[i] ^ 0xa6u;
-  return wrong == 0;
+  return ((block[0] ^ 0xa6 * kOnes) | (block[1] ^ 0xa6 * kOnes)) == 0;
 }

@@ -12,12 +12,11 @@
 typedef uint32_t Field[8];
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers lie in memory as they are encoded");
 
-static const Field kD = {0x135978a3, 0x75eb4dca, 0x4141d8ab, 0x00700a4d,
-                         0x7779e898, 0x8cc74079, 0x2b6ffe73, 0x52036cee};  // -121665/121666
-static const Field kRootOfMinusOne = {0x4a0ea0b0, 0xc4ee1b27, 0xad2fe478, 0x2f431806,
-                                      0x3dfbd7a7, 0x2b4d0099, 0x4fc1df0b, 0x2b832480};
-static const Field kBaseX = {0x8f25d51a, 0xc9562d60, 0x9525a7b2, 0x692cc760,
-                             0xfdd6dc5c, 0xc0a4e231, 0xcd6e53fe, 0x216936d3};
+static const Field kConstants[] = {
+    {0x135978a3, 0x75eb4dca, 0x4141d8ab, 0x00700a4d, 0x7779e898, 0x8cc74079, 0x2b6ffe73,
+     0x52036cee},  // d = -121665/121666
+    {0x4a0ea0b0, 0xc4ee1b27, 0xad2fe478, 0x2f431806, 0x3dfbd7a7, 0x2b4d0099, 0x4fc1df0b, 0x2b832480}};  // a root of -1
+static const Field kLadderConstants[] = {{121665}};                                                     // a24
 
 /// a += n, of which nothing is carried beyond 256 bits.
 static void add_small(uint32_t* a, int64_t n) {
@@ -36,12 +35,11 @@ static void reduce(uint32_t* a) {
   add_small(a, (int64_t)(19 * above) - 19);
 }
 
-static int is_zero(const uint32_t* a) {
-  Field least;
-  memcpy(least, a, sizeof least);
-  reduce(least);
+/// Afterwards `a` is reduced.
+static int is_zero(uint32_t* a) {
+  reduce(a);
   uint32_t any = 0;
-  for (unsigned i = 0; i < 8; ++i) any |= least[i];
+  for (unsigned i = 0; i < 8; ++i) any |= a[i];
   return any == 0;
 }
 
@@ -78,104 +76,67 @@ static void multiply(uint32_t* d, const uint32_t* a, const uint32_t* b) {
   d[7] -= times << 31;
 }
 
-/// d = z^n for an n of so many bits that are ones but for `zeros`. d is not z.
-static void power(uint32_t* d, const uint32_t* z, unsigned bits, uint32_t zeros) {
-  memcpy(d, z, sizeof(Field));
-  while (--bits > 0) {
+/// d = z^n, where n has 250 bits that are ones, and then those of `tail`, from its lowest to the one before its
+/// highest. d, z and t are three fields; t is overwritten.
+static void power(uint32_t* d, const uint32_t* z, uint32_t* t, unsigned tail) {
+  memcpy(d, z, sizeof(Field));  // z^(2^1 - 1)
+  for (unsigned shift = 7; shift-- > 0;) {
+    // From z^(2^k - 1) to k twice as large, and one more.
+    memcpy(t, d, sizeof(Field));
+    for (unsigned k = 250 >> (shift + 1); k > 0; --k) multiply(t, t, t);
+    multiply(d, d, t);
+    if ((250 >> shift & 1) != 0) {
+      multiply(d, d, d);
+      multiply(d, d, z);
+    }
+  }
+  for (; tail > 1; tail >>= 1) {
     multiply(d, d, d);
-    if (bits > 32 || (zeros >> (bits - 1) & 1) == 0) multiply(d, d, z);
+    if ((tail & 1) != 0) multiply(d, d, z);
   }
 }
 
 // Lists of operations on the fields of an array: what is done, result, operands. Operands from kOther on are those of
 // another array.
 
-enum { kOther = 12 };
+enum { kOther = 8 };
 #define TIMES(d, a, b) (0x1000 | (d) << 8 | (a) << 4 | (b))
 #define PLUS(d, a, b) (0x2000 | (d) << 8 | (a) << 4 | (b))
 #define MINUS(d, a, b) (0x3000 | (d) << 8 | (a) << 4 | (b))
 #define END 0
 
-static const uint32_t* operand(Field* fields, const Field* others, unsigned number) {
-  return number < kOther ? fields[number] : others[number - kOther];
-}
-
-static void run(Field* fields, const Field* others, const uint16_t* list) {
-  for (unsigned step; (step = *list++) != END;) {
-    uint32_t* const d = fields[step >> 8 & 15];
-    const uint32_t* const a = operand(fields, others, step >> 4 & 15);
-    const uint32_t* const b = operand(fields, others, step & 15);
-    if (step >> 12 == 1) {
-      multiply(d, a, b);
-    } else {
-      add_or_subtract(d, a, b, step >> 12 & 1);
-    }
-  }
-}
-
 // Fields of points and of what works on them. Points have extended coordinates: x = X/Z, y = Y/Z, xy = T/Z. One that is
 // to be added has Y - X, Y + X, 2Z, 2dT instead. Formulas: Hisil, Wong, Carter, Dawson 2008, sections 3.1 and 3.3.
-enum { kX, kY, kZ, kT, kE, kF, kG, kH, kW, kConstantD, kFields };
-enum { kMinus = kOther, kPlus, kTwoZ, kTwoDT };
+enum { kX, kY, kZ, kT, kE, kF, kG, kH, kFields };
+enum { kMinus = kOther, kPlus, kTwoZ, kTwoDT };  // of the one to be added
+enum { kD = kOther, kRoot };                     // of kConstants
 typedef Field Point[4];
 
-static const uint16_t kDouble[] = {
-    PLUS(kW, kX, kY),  TIMES(kW, kW, kW), TIMES(kF, kX, kX), TIMES(kG, kY, kY), PLUS(kH, kF, kG),
-    MINUS(kE, kH, kW), MINUS(kG, kF, kG), TIMES(kF, kZ, kZ), PLUS(kF, kF, kF),  PLUS(kF, kF, kG),
-    TIMES(kX, kE, kF), TIMES(kY, kG, kH), TIMES(kT, kE, kH), TIMES(kZ, kF, kG), END};
-/// Complete: whatever the points are.
-static const uint16_t kAdd[] = {
-    MINUS(kE, kY, kX),    TIMES(kE, kE, kMinus), PLUS(kH, kY, kX),  TIMES(kH, kH, kPlus), TIMES(kW, kT, kTwoDT),
-    TIMES(kG, kZ, kTwoZ), MINUS(kF, kG, kW),     PLUS(kG, kG, kW),  MINUS(kW, kH, kE),    PLUS(kH, kH, kE),
-    TIMES(kX, kW, kF),    TIMES(kY, kG, kH),     TIMES(kT, kW, kH), TIMES(kZ, kF, kG),    END};
-/// From X, Y and Z: kE to kH are the point as one to be added.
-static const uint16_t kPrepare[] = {MINUS(kE, kY, kX),
-                                    PLUS(kF, kY, kX),
-                                    PLUS(kG, kZ, kZ),
-                                    TIMES(kH, kX, kY),
-                                    PLUS(kH, kH, kH),
-                                    TIMES(kH, kH, kConstantD),
-                                    END};
+// Fields of X25519's ladder, with RFC 7748's names.
+enum { kX1, kX2, kZ2, kX3, kZ3, kSum, kDifference, kEl };
+enum { kA24 = kOther };  // of kLadderConstants
 
-/// From y and z = 1: x^2 = u / v; t = u v.
-static const uint16_t kBeginRoot[] = {TIMES(kE, kY, kY), TIMES(kF, kE, kConstantD), MINUS(kE, kE, kZ),
-                                      PLUS(kF, kF, kZ),  TIMES(kT, kE, kF),         END};
-/// x = u (u v)^((p - 5) / 8), of which v x^2 is u or -u if there is a root.
-static const uint16_t kTryRoot[] = {TIMES(kX, kX, kE), TIMES(kW, kX, kX), TIMES(kW, kW, kF),
-                                    MINUS(kG, kW, kE), PLUS(kW, kW, kE),  END};
-static const uint16_t kNegateX[] = {MINUS(kX, kT, kX), END};
-
-/// The negative of the point with this encoding (RFC 8032, 5.1.3), in X, Y and Z, and prepared. 0 if there is none, or
-/// if its y has another encoding, too.
-static int decode_negated(Field* fields, const uint8_t* encoded) {
-  memset(fields, 0, sizeof(Point));
-  fields[kZ][0] = 1;
-  memcpy(fields[kY], encoded, sizeof(Field));
-  fields[kY][7] &= 0x7fffffff;
-  memcpy(fields[kW], fields[kY], sizeof(Field));
-  reduce(fields[kW]);
-  if (memcmp(fields[kW], fields[kY], sizeof(Field)) != 0) return 0;
-  run(fields, 0, kBeginRoot);
-  power(fields[kX], fields[kT], 252, 2);  // (p - 5) / 8 = 2^252 - 3
-  run(fields, 0, kTryRoot);
-  if (!is_zero(fields[kG])) {
-    if (!is_zero(fields[kW])) return 0;
-    multiply(fields[kX], fields[kX], kRootOfMinusOne);
-  }
-  reduce(fields[kX]);
-  if ((fields[kX][0] & 1) == (uint32_t)encoded[31] >> 7) {
-    memset(fields[kT], 0, sizeof(Field));
-    run(fields, 0, kNegateX);
-  }
-  run(fields, 0, kPrepare);
-  return 1;
-}
-
-/// d = 1/z, and 0 for 0. d is not z.
-static void invert(uint32_t* d, const uint32_t* z) { power(d, z, 255, 0x14); }  // p - 2 = 2^255 - 21
-
-// Fields of the ladder, with RFC 7748's names.
-enum { kX1, kX2, kZ2, kX3, kZ3, kSum, kDifference, kEl, kA24 };
+/// All lists, one after the other: each is named by where it begins.
+static const struct {
+  uint16_t twice[15], add[15], prepare[7], begin_root[6], try_root[6], try_other_root[2], negate_x[3];
+} kLists = {
+    .twice = {PLUS(kT, kX, kY), TIMES(kT, kT, kT), TIMES(kF, kX, kX), TIMES(kG, kY, kY), PLUS(kH, kF, kG),
+              MINUS(kE, kH, kT), MINUS(kG, kF, kG), TIMES(kF, kZ, kZ), PLUS(kF, kF, kF), PLUS(kF, kF, kG),
+              TIMES(kX, kE, kF), TIMES(kY, kG, kH), TIMES(kT, kE, kH), TIMES(kZ, kF, kG), END},
+    // Complete: whatever the points are.
+    .add = {MINUS(kE, kY, kX), TIMES(kE, kE, kMinus), PLUS(kH, kY, kX), TIMES(kH, kH, kPlus), TIMES(kT, kT, kTwoDT),
+            TIMES(kG, kZ, kTwoZ), MINUS(kF, kG, kT), PLUS(kG, kG, kT), MINUS(kT, kH, kE), PLUS(kH, kH, kE),
+            TIMES(kX, kT, kF), TIMES(kY, kG, kH), TIMES(kT, kT, kH), TIMES(kZ, kF, kG), END},
+    // From X, Y and Z: kE to kH are the point as one to be added.
+    .prepare = {MINUS(kE, kY, kX), PLUS(kF, kY, kX), PLUS(kG, kZ, kZ), TIMES(kH, kX, kY), PLUS(kH, kH, kH),
+                TIMES(kH, kH, kD), END},
+    // From y and z = 1: x^2 = u / v; t = u v.
+    .begin_root = {TIMES(kE, kY, kY), TIMES(kF, kE, kD), MINUS(kE, kE, kZ), PLUS(kF, kF, kZ), TIMES(kT, kE, kF), END},
+    // x = u (u v)^((p - 5) / 8), of which v x^2 is u or -u if there is a root.
+    .try_root = {TIMES(kX, kX, kE), TIMES(kT, kX, kX), TIMES(kT, kT, kF), MINUS(kG, kT, kE), PLUS(kT, kT, kE), END},
+    .try_other_root = {TIMES(kX, kX, kRoot), END},
+    .negate_x = {PLUS(kT, kX, kX), MINUS(kX, kX, kT), END},
+};
 static const uint16_t kLadderStep[] = {PLUS(kSum, kX3, kZ3),
                                        MINUS(kDifference, kX3, kZ3),
                                        PLUS(kX3, kX2, kZ2),
@@ -196,15 +157,56 @@ static const uint16_t kLadderStep[] = {PLUS(kSum, kX3, kZ3),
                                        TIMES(kZ3, kZ3, kX1),
                                        END};
 
+static const uint32_t* operand(const Field* fields, const Field* others, unsigned number) {
+  return ((number & kOther) == 0 ? fields : others)[number & (kOther - 1)];
+}
+
+__attribute__((noinline)) static void run(Field* fields, const Field* others, const uint16_t* list) {
+  for (unsigned step; (step = *list++) != END;) {
+    uint32_t* const d = fields[step >> 8 & 15];
+    const uint32_t* const a = operand(fields, others, step >> 4);
+    const uint32_t* const b = operand(fields, others, step);
+    if (step >> 12 == 1) {
+      multiply(d, a, b);
+    } else {
+      add_or_subtract(d, a, b, step >> 12 & 1);
+    }
+  }
+}
+
+/// The negative of the point with this encoding (RFC 8032, 5.1.3), in X, Y and Z, and prepared. 0 if there is none, or
+/// if its y has another encoding, too.
+static int decode_negated(Field* fields, const uint8_t* encoded) {
+  memset(fields, 0, sizeof(Point));
+  fields[kZ][0] = 1;
+  memcpy(fields[kY], encoded, sizeof(Field));
+  fields[kY][7] &= 0x7fffffff;
+  reduce(fields[kY]);
+  if (memcmp(fields[kY], encoded, 31) != 0) return 0;  // p and above: 31 bytes differ, if any
+  run(fields, kConstants, kLists.begin_root);
+  power(fields[kX], fields[kT], fields[kG], 6);  // (p - 5) / 8 = 2^252 - 3
+  run(fields, kConstants, kLists.try_root);
+  if (!is_zero(fields[kG])) {
+    if (!is_zero(fields[kT])) return 0;
+    run(fields, kConstants, kLists.try_other_root);
+  }
+  reduce(fields[kX]);
+  if ((fields[kX][0] & 1) == (uint32_t)encoded[31] >> 7) run(fields, kConstants, kLists.negate_x);
+  run(fields, kConstants, kLists.prepare);
+  return 1;
+}
+
+/// d = 1/z, and 0 for 0. As power().
+static void invert(uint32_t* d, const uint32_t* z, uint32_t* t) { power(d, z, t, 0x3a); }  // p - 2 = 2^255 - 21
+
 /// RFC 7748, section 5.
 int mote_x25519(uint8_t* shared, const uint8_t* private_key, const uint8_t* public_key) {
-  Field f[kA24 + 1];
+  Field f[kEl + 1];
   memset(f, 0, sizeof f);
   memcpy(f[kX1], public_key, sizeof(Field));
   f[kX1][7] &= 0x7fffffff;
   memcpy(f[kX3], f[kX1], sizeof(Field));
   f[kX2][0] = f[kZ3][0] = 1;
-  f[kA24][0] = 121665;
   uint32_t swapped = 0;
   for (unsigned bit = 255; bit-- > 0;) {
     uint32_t wanted = private_key[bit >> 3] >> (bit & 7) & 1u;
@@ -219,10 +221,10 @@ int mote_x25519(uint8_t* shared, const uint8_t* private_key, const uint8_t* publ
       *other ^= change;
     }
     swapped = wanted;
-    run(f, 0, kLadderStep);
+    run(f, kLadderConstants, kLadderStep);
   }
   // The last bit is 0: nothing is left to be swapped back.
-  invert(f[kEl], f[kZ2]);
+  invert(f[kEl], f[kZ2], f[kSum]);
   multiply(f[kX2], f[kX2], f[kEl]);
   reduce(f[kX2]);
   memcpy(shared, f[kX2], sizeof(Field));
@@ -259,8 +261,6 @@ static void reduce_scalar(uint32_t* d, const uint8_t* bytes) {
   }
 }
 
-static int bit_of(const uint32_t* a, unsigned bit) { return (int)(a[bit >> 5] >> (bit & 31) & 1u); }
-
 // The parts of a check are not inlined into it: what they have on the stack is there one after the other.
 
 /// h = SHA-512 of R, the key and the message, modulo the order.
@@ -278,33 +278,33 @@ __attribute__((noinline)) static void hash_to_scalar(uint32_t* h, const uint8_t*
   reduce_scalar(h, digest);
 }
 
-/// Whether R = s B - h A.
-__attribute__((noinline)) static int is_equal(const uint8_t* r, const uint32_t* s, const uint32_t* h,
-                                              const uint8_t* key) {
+/// Whether R = n[0] B - n[1] A.
+__attribute__((noinline)) static int is_equal(const uint8_t* r, const uint32_t n[2][8], const uint8_t* key) {
   Field f[kFields];
-  Point base, minus_key;
-  memcpy(f[kConstantD], kD, sizeof(Field));
-  if (!decode_negated(f, key)) return 0;
-  memcpy(minus_key, f[kE], sizeof minus_key);
-  for (unsigned i = 0; i < 3; ++i) run(f, 0, kDouble);
-  if (is_zero(f[kX])) return 0;  // a key of small order
-  memset(f, 0, sizeof(Point));
-  f[kZ][0] = 1;
-  memcpy(f[kX], kBaseX, sizeof(Field));
-  memset(f[kY], 0x66, sizeof(Field));  // 4/5
-  f[kY][0] = 0x66666658;
-  run(f, 0, kPrepare);
-  memcpy(base, f[kE], sizeof base);
-  memset(f, 0, 2 * sizeof(Field));  // the neutral element: x = 0, y = 1
-  f[kY][0] = 1;
-  for (unsigned bit = 253; bit-- > 0;) {
-    run(f, 0, kDouble);
-    if (bit_of(s, bit)) run(f, base, kAdd);
-    if (bit_of(h, bit)) run(f, minus_key, kAdd);
+  Point points[2];  // B and -A, to be added
+  // B is the negative of this one: y = 4/5, x is odd.
+  uint8_t* const base = (uint8_t*)points[1];
+  memset(base, 0x66, 32);
+  base[0] = 0x58;
+  base[31] = 0xe6;
+  const uint8_t* encoded = base;
+  for (unsigned k = 0; k < 2; ++k, encoded = key) {
+    if (!decode_negated(f, encoded)) return 0;
+    memcpy(points[k], f[kE], sizeof(Point));
+    for (unsigned i = 0; i < 3; ++i) run(f, 0, kLists.twice);
+    if (is_zero(f[kX])) return 0;  // a key of small order
   }
-  invert(f[kW], f[kZ]);
-  multiply(f[kX], f[kX], f[kW]);
-  multiply(f[kY], f[kY], f[kW]);
+  memset(f, 0, sizeof(Point));  // the neutral element: x = 0, y = 1
+  f[kY][0] = f[kZ][0] = 1;
+  for (unsigned bit = 253; bit-- > 0;) {
+    run(f, 0, kLists.twice);
+    for (unsigned k = 0; k < 2; ++k) {
+      if ((n[k][bit >> 5] >> (bit & 31) & 1) != 0) run(f, points[k], kLists.add);
+    }
+  }
+  invert(f[kE], f[kZ], f[kF]);
+  multiply(f[kX], f[kX], f[kE]);
+  multiply(f[kY], f[kY], f[kE]);
   reduce(f[kX]);
   reduce(f[kY]);
   f[kY][7] |= f[kX][0] << 31;
@@ -313,9 +313,9 @@ __attribute__((noinline)) static int is_equal(const uint8_t* r, const uint32_t* 
 
 int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint8_t* message, size_t message_bytes,
                         const uint8_t* rest, size_t rest_bytes) {
-  uint32_t s[8], h[8];
-  memcpy(s, signature + 32, sizeof s);
-  if (!minus_order(h, s)) return 0;  // a second encoding of the same signature
-  hash_to_scalar(h, signature, key, message, message_bytes, rest, rest_bytes);
-  return is_equal(signature, s, h, key);
+  uint32_t n[2][8];
+  memcpy(n[0], signature + 32, sizeof n[0]);
+  if (!minus_order(n[1], n[0])) return 0;  // a second encoding of the same signature
+  hash_to_scalar(n[1], signature, key, message, message_bytes, rest, rest_bytes);
+  return is_equal(signature, n, key);
 }

@@ -85,9 +85,11 @@ static void hash_narrow(Narrow* value, const uint8_t* block) {
   for (unsigned i = 0; i < 8; ++i) value[i] += last[i];
 }
 
-__attribute__((noinline)) static uint64_t turned_wide(uint64_t a, unsigned by) { return a >> by | a << (64 - by); }
-__attribute__((noinline)) static uint64_t mixed(uint64_t a, unsigned by, unsigned also_by) {
-  return turned_wide(a, by) ^ turned_wide(a, also_by);
+/// The sum of `a` turned right by each number in the bytes of `by`, of which the last is not 0.
+__attribute__((noinline)) static uint64_t mixed(uint64_t a, uint32_t by) {
+  uint64_t sum = 0;
+  for (; by != 0; by >>= 8) sum ^= a >> (by & 63) | a << (-by & 63);
+  return sum;
 }
 
 static void hash_wide(Wide* value, Wide* w) {
@@ -96,12 +98,12 @@ static void hash_wide(Wide* value, Wide* w) {
   for (unsigned i = 0; i < 80; ++i) {
     if (i >= 16) {
       const uint64_t near = w[(i - 2) & 15], far = w[(i - 15) & 15];
-      w[i & 15] += (mixed(near, 19, 61) ^ near >> 6) + w[(i - 7) & 15] + (mixed(far, 1, 8) ^ far >> 7);
+      w[i & 15] += (mixed(near, 19 | 61 << 8) ^ near >> 6) + w[(i - 7) & 15] + (mixed(far, 1 | 8 << 8) ^ far >> 7);
     }
     const uint64_t a = v[0], e = v[4];
     const uint64_t first =
-        v[7] + (mixed(e, 14, 18) ^ turned_wide(e, 41)) + (v[6] ^ (e & (v[5] ^ v[6]))) + kRound[i] + w[i & 15];
-    const uint64_t second = (mixed(a, 28, 34) ^ turned_wide(a, 39)) + ((a & v[1]) | ((a | v[1]) & v[2]));
+        v[7] + mixed(e, 14 | 18 << 8 | 41 << 16) + (v[6] ^ (e & (v[5] ^ v[6]))) + kRound[i] + w[i & 15];
+    const uint64_t second = mixed(a, 28 | 34 << 8 | 39 << 16) + ((a & v[1]) | ((a | v[1]) & v[2]));
     for (unsigned k = 7; k > 0; --k) v[k] = v[k - 1];
     v[4] += first;
     v[0] = first + second;
@@ -145,4 +147,5 @@ void mote_hash_end(void* state, uint8_t* digest) {
   memcpy(hash->block + block_bytes - 8, bits, 8);
   hash_block(hash);
   turn_bytes(digest, hash->block + block_bytes, block_bytes >> 7, length_bytes);
+  mote_hash_begin(hash, block_bytes);
 }

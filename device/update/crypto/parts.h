@@ -18,7 +18,7 @@ struct mote_sha512 {
 /// `state` is one of these; 64 bytes of a block make it a mote_sha256, 128 a mote_sha512.
 void mote_hash_begin(void* state, unsigned block_bytes);
 void mote_hash_update(void* state, const uint8_t* data, size_t bytes);
-/// Afterwards the state is used up.
+/// Afterwards the state is fresh again.
 void mote_hash_end(void* state, uint8_t* digest);
 
 /// Of `message`, with `rest` behind it.
@@ -27,16 +27,15 @@ int mote_verify_ed25519(const uint8_t* key, const uint8_t* signature, const uint
 int mote_verify_es256(const uint8_t* key, const uint8_t* signature, const uint8_t* digest);
 int mote_x25519(uint8_t* shared, const uint8_t* private_key, const uint8_t* public_key);
 
-/// Exclusive-ors `data` with the key stream from block `counter` on.
-void mote_chacha20(const uint8_t* key, const uint8_t* nonce, uint32_t counter, uint8_t* data, size_t bytes);
+/// Exclusive-ors `data` with the key stream from its byte `position` on; it has blocks of 64.
+void mote_chacha20(const uint8_t* key, const uint8_t* nonce, uint32_t position, uint8_t* data, size_t bytes);
 
 struct mote_poly1305 {
-  uint32_t r[4], pad[4];
-  uint32_t h[8];  // the last three stay zeros
+  uint32_t words[16];  // r and pad, four each; h, of whose eight the last three stay zeros
 };
 /// `key`: 32 bytes, used once.
 void mote_poly1305_begin(struct mote_poly1305* state, const uint8_t* key);
-/// Whole blocks of 16 bytes; the rest of the last one is taken as zeros.
+/// A block, at most 16 bytes; what it lacks is taken as zeros. No bytes are no block.
 void mote_poly1305_update(struct mote_poly1305* state, const uint8_t* data, size_t bytes);
 void mote_poly1305_end(struct mote_poly1305* state, uint8_t* tag);
 
