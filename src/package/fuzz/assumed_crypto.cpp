@@ -47,9 +47,10 @@ void Sha256::update(Bytes data) {
 void Sha256::finish(std::uint8_t (&digest)[32]) {
   const Seen seen = seen_of(state_);
   std::memset(digest, seen.bytes == 32 ? seen.first : fuzz::kDigest, sizeof(digest));
+  std::memset(&state_, 0, sizeof(state_));
 }
 
-HmacSha256::HmacSha256(Bytes key) { touch(key); }
+void HmacSha256::begin(Bytes key) { touch(key); }
 void HmacSha256::finish(std::uint8_t (&code)[32]) { std::memset(code, fuzz::kDigest, sizeof(code)); }
 
 bool verify_ed25519(const std::uint8_t (&)[32], const std::uint8_t (&signature)[64], Bytes message, Bytes rest) {

@@ -75,7 +75,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     map.skip();
   }
   CborReader wrapped(all);
-  const Bytes inside = wrapped.wrapped_with_head();
+  const Bytes inside = wrapped.item();
   if (inside.size > size) std::abort();
   CborReader limited(all);
   if (limited.unsigned_int(1000) > 1000) std::abort();
