@@ -127,6 +127,9 @@ Status Agent::start(ResetCause cause) {
       MOTE_UPDATE_TRY(count_trial_start(cause));
       break;
   }
+  // What is to prove itself was whole when it was written; days may have passed since.
+  const bool is_proving = phase_ == Phase::testing || phase_ == Phase::shadowing;
+  if (is_proving && !slot_matches(other(), record().slot[other()])) end(Status::module_damaged);
   MOTE_UPDATE_TRY(check_active());
   return has_module() ? Status::ok : Status::waiting;
 }
@@ -164,10 +167,14 @@ Status Agent::count_trial_start(ResetCause cause) {
 /// Whoever is to be run is whole, is mended from the other slot, or is replaced by the other slot's module, if that is
 /// proven and whole. Else none runs until a bundle repairs it.
 Status Agent::check_active() {
-  if (!has_module()) return Status::ok;
-  const unsigned slot = record().active;
-  if (slot_matches(slot, record().slot[slot])) return Status::ok;
-  if (phase_ == Phase::trial) return reject(Status::module_damaged);
+  unsigned slot = kNoSlot;
+  for (;;) {
+    if (!has_module()) return Status::ok;
+    slot = record().active;
+    if (slot_matches(slot, record().slot[slot])) return Status::ok;
+    if (phase_ != Phase::trial) break;
+    MOTE_UPDATE_TRY(reject(Status::module_damaged));  // and the one before may be damaged, too
+  }
   mend(slot);
   Record& next = journal_.edit();
   next.last_status = Status::module_damaged;

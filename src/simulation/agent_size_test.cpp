@@ -17,8 +17,8 @@ namespace mote::simulation {
 namespace {
 
 // Of gcc 12.2; another compiler may differ a little. The target is 24,576.
-constexpr unsigned kRecordedFlashBytes = 23266;
-constexpr unsigned kRecordedAgreeingFlashBytes = 23892;
+constexpr unsigned kRecordedFlashBytes = 23310;
+constexpr unsigned kRecordedAgreeingFlashBytes = 23936;
 constexpr unsigned kPageBytes = 256;      // a page of the flash, which the target does not count
 constexpr unsigned kMostRamBytes = 4096;  // without it
 

@@ -6,6 +6,7 @@
 
 #include "attack_stage.hpp"
 #include "mote/base/rng.hpp"
+#include "mote/package/bytes_source.hpp"
 #include "mote/package/report.hpp"
 #include "update/block_macs.hpp"
 #include "update/crc32.hpp"
@@ -121,6 +122,34 @@ void add_flips(Attacks& all) {
     if (s.agent().has_module()) return "it is run";
     return repaired(s);
   }));
+  // Of two modules one is on its way: what it was written as does not say what it is after a night without power.
+  const auto interrupted = [&](const char* what, Phase phase, bool is_old_one_whole) {
+    all.push_back(scripted(std::string("flash: ") + what, true, [=](Stage& s) -> std::string {
+      const Bytes parcel = s.bundle(11);
+      package::BytesSource card(parcel);
+      if (s.agent().offer(card) != Status::ok) return "not taken";
+      for (int i = 0; i < 5000 && s.agent().phase() != phase; ++i) {
+        if (s.agent().step() == update::Progress::waiting) s.device().infer();
+      }
+      if (s.agent().phase() != phase) return std::string("stands in ") + update::name(s.agent().phase());
+      const auto last = static_cast<std::uint32_t>(s.models.second.module.size()) - 1;
+      s.tamper(
+          s.hardware.layout.slot(1) + last, [](Bytes& b) { b[0] ^= 0x10; }, 1);
+      if (!is_old_one_whole)
+        s.tamper(
+            s.hardware.layout.slot(0) + 700, [](Bytes& b) { b[0] ^= 0x10; }, 1);
+      const Status started = s.restart();
+      if (s.agent().last_status() != Status::module_damaged) return name(s.agent().last_status());
+      if (s.agent().phase() != Phase::idle) return "it goes on to be tried";
+      if (is_old_one_whole) return s.running() == kFactorySequence ? "" : "the module before does not run";
+      if (started != Status::waiting || s.agent().has_module()) return "a damaged module runs";
+      return repaired(s);
+    }));
+  };
+  interrupted("the new module changes while its own vectors are run", Phase::testing, true);
+  interrupted("the new module changes while it runs beside the old one", Phase::shadowing, true);
+  interrupted("the new module changes in its trial", Phase::trial, true);
+  interrupted("both modules change in a trial", Phase::trial, false);
   all.push_back(
       scripted("flash: an outsider's module on a device whose records are erased", true, [](Stage& s) -> std::string {
         package::FactoryOptions other = s.factory;

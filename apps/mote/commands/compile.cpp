@@ -120,6 +120,7 @@ Result<Built> build(const Arguments& a, Progress& progress) {
   options.flash_budget = static_cast<std::size_t>(a.flash);
   options.program.arena_budget = static_cast<std::size_t>(a.ram);
   MOTE_TRY_VOID(make_model(a, options, input, progress, built));
+  if (progress.cancelled()) return fail(Code::cancelled, "stopped");
   MOTE_TRY(built.measured, bench::measure(built.model, built.simple, built.board, input));
   built.measured.macs = graph::macs(built.graph);
   MOTE_TRY(built.model.module,
