@@ -29,7 +29,7 @@ enum class Progress : std::uint8_t {
 /// Mistakes that others made, and that a torture has to find: built in only where MOTE_PLANTED_BUGS is defined.
 enum class PlantedBug : std::uint8_t {
   none,
-  good_before_last_write,  ///< the slot is marked good before its last page is written
+  good_before_last_write,  ///< the slot is marked good before its last page is written, and the mark is believed
   trusts_half_erased,      ///< a sector that looks erased is not erased again
 };
 
