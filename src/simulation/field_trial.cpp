@@ -246,7 +246,8 @@ class FieldTrial {
     for (unsigned turn = 0;; ++turn) {
       if (turn > kMostRounds)
         return fail(Code::internal, "update " + std::to_string(update.sequence) + " came to no end; the device is " +
-                                        update::name(phase()));
+                                        update::name(phase()) + ", the last one ended with " +
+                                        update::name(static_cast<Status>(state_.last_status)));
       if (update.cuts < options_.cuts && rng_.chance(0.02))
         device_->flash().cut_power_at({device_->flash().operations() + rng_.below(40),
                                        static_cast<std::uint8_t>(rng_.below(256)), rng_.next(),
@@ -344,8 +345,13 @@ class FieldTrial {
 
   Result<bool> arrive(const Bytes& parcel, Radio& radio, std::uint64_t sequence) {
     switch (options_.carrier) {
-      case Carrier::card:
-        return phase() == Phase::idle && !done(sequence) ? went_on(device_->offer(parcel)) : true;
+      case Carrier::card: {
+        if (phase() != Phase::idle || done(sequence)) return true;
+        MOTE_TRY(const bool powered, went_on(device_->offer(parcel)));
+        // It may be judged, and refused, within a turn.
+        begun_ = begun_ || (powered && static_cast<Status>(state_.answer) == Status::ok);
+        return powered;
+      }
       case Carrier::network: {
         if (phase() == Phase::idle && !done(sequence)) return went_on(device_->announce(announcement_));
         if (phase() != Phase::receiving || state_.missing_blocks == 0) return true;
