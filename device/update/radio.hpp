@@ -122,9 +122,11 @@ class RadioReceiver {
     copy(parcel.id, frame.part(1, 8));
     parcel.total_bytes = little_endian(frame.part(9, 4));
     parcel.block_bytes = frame[13];
-    // A sender repeats its offers: a parcel that was received and ended is not received again.
+    // A sender repeats its offers: a parcel that was received and ended is not received again, unless the device had no
+    // room for it, or has lost a module since.
     const bool ended = equal(announced_, parcel.id) && !equal(device.record().inbox_id, parcel.id);
-    if (ended && device.last_status() != Status::store_full && device.last_status() != Status::flash_failed)
+    const Status last = device.last_status();
+    if (ended && last != Status::store_full && last != Status::flash_failed && last != Status::module_damaged)
       return Status::ok;
     if (device.inbox() == nullptr)
       is_open_ = false;  // whatever stretch was open, it was of an inbox that is erased now
